@@ -1,0 +1,11 @@
+//! felix runs x86-64 Linux programs on RISC-V Linux machines, and on any other by evaluation.
+//!
+//! The layers, from the bottom: `sys` and `error`; `x86` and `rv64` (facts); `ir`, `mem`, `loader`;
+//! `lift`, `opt`, `helper`; `kernel`, `lower`, `interp`; `exec` and `personality`; `run` and `replay`;
+//! `cli`. A module uses only what is below it; `tests/tidy.rs` enforces that.
+#![deny(unsafe_code)]
+
+pub mod error;
+pub mod exec;
+pub mod ir;
+pub mod x86;

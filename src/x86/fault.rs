@@ -1,0 +1,123 @@
+//! What an instruction can raise (SDM vol. 3, chapter 7, "Interrupt and Exception Handling").
+//!
+//! A `Fault` is the guest's: it becomes a signal in the personality layer, never a felix error.
+
+use super::GuestAddr;
+
+/// What was wrong with a guest memory access, as the host's kernel told it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MemFaultKind {
+    /// Nothing is mapped there (SEGV_MAPERR).
+    NotMapped,
+    /// Mapped, but the protection forbids the access (SEGV_ACCERR).
+    Protection,
+    /// The mapping's file ends before this page (SIGBUS, BUS_ADRERR).
+    Bus,
+}
+
+/// A page fault: where, and on what kind of access.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct MemFault {
+    /// The first byte that could not be accessed.
+    pub addr: GuestAddr,
+    /// True for stores and for read-modify-write instructions.
+    pub write: bool,
+    /// True if it was the fetch of an instruction.
+    pub fetch: bool,
+    /// Why.
+    pub kind: MemFaultKind,
+}
+
+/// An exception of the guest CPU. RIP is the faulting instruction for faults and the next one for
+/// the traps `Breakpoint` and `Debug`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fault {
+    /// #DE, vector 0: division by zero or a quotient that does not fit.
+    DivideError,
+    /// #DB, vector 1: INT1 or single step.
+    Debug,
+    /// #BP, vector 3: INT3.
+    Breakpoint,
+    /// #UD, vector 6: no such instruction, or one felix does not implement.
+    InvalidOpcode,
+    /// #SS, vector 12: a non-canonical stack address.
+    StackFault,
+    /// #GP, vector 13: privileged instruction, non-canonical address, misaligned SSE operand,
+    /// instruction longer than 15 bytes, INT n without a gate.
+    GeneralProtection,
+    /// #PF, vector 14.
+    Page(MemFault),
+    /// #MF, vector 16: an unmasked x87 exception.
+    X87,
+    /// #AC, vector 17: alignment check.
+    AlignmentCheck,
+    /// #XM, vector 19: an unmasked SSE exception.
+    Simd,
+}
+
+/// The faults that carry no data, as the small number IR and helpers use.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+#[allow(missing_docs)] // One for each variant of `Fault` but `Page`.
+pub enum Trap {
+    DivideError = 1,
+    Debug = 2,
+    Breakpoint = 3,
+    InvalidOpcode = 4,
+    StackFault = 5,
+    GeneralProtection = 6,
+    X87 = 7,
+    AlignmentCheck = 8,
+    Simd = 9,
+}
+
+impl Trap {
+    /// The trap with the number `n`, if there is one.
+    #[must_use]
+    pub const fn from_u8(n: u8) -> Option<Trap> {
+        Some(match n {
+            1 => Trap::DivideError,
+            2 => Trap::Debug,
+            3 => Trap::Breakpoint,
+            4 => Trap::InvalidOpcode,
+            5 => Trap::StackFault,
+            6 => Trap::GeneralProtection,
+            7 => Trap::X87,
+            8 => Trap::AlignmentCheck,
+            9 => Trap::Simd,
+            _ => return None,
+        })
+    }
+
+    /// The manual's mnemonic, as `#DE`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Trap::DivideError => "#DE",
+            Trap::Debug => "#DB",
+            Trap::Breakpoint => "#BP",
+            Trap::InvalidOpcode => "#UD",
+            Trap::StackFault => "#SS",
+            Trap::GeneralProtection => "#GP",
+            Trap::X87 => "#MF",
+            Trap::AlignmentCheck => "#AC",
+            Trap::Simd => "#XM",
+        }
+    }
+}
+
+impl From<Trap> for Fault {
+    fn from(t: Trap) -> Fault {
+        match t {
+            Trap::DivideError => Fault::DivideError,
+            Trap::Debug => Fault::Debug,
+            Trap::Breakpoint => Fault::Breakpoint,
+            Trap::InvalidOpcode => Fault::InvalidOpcode,
+            Trap::StackFault => Fault::StackFault,
+            Trap::GeneralProtection => Fault::GeneralProtection,
+            Trap::X87 => Fault::X87,
+            Trap::AlignmentCheck => Fault::AlignmentCheck,
+            Trap::Simd => Fault::Simd,
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! Facts about the guest CPU: registers, flags, faults, CPUID and the register file's layout.
+//!
+//! Knows nothing of Linux, of translation, or of the machine felix runs on. What is stated here is
+//! stated once; everything else in felix asks this module.
+
+pub mod cpuid;
+pub mod fault;
+pub mod flags;
+pub mod reg;
+pub mod state;
+
+pub use fault::{Fault, MemFault, MemFaultKind, Trap};
+pub use flags::{Cond, FlagOp, FlagRecord, Rflags};
+pub use reg::{GuestAddr, Gpr, Width};
+pub use state::CpuState;
