@@ -8,4 +8,6 @@
 pub mod error;
 pub mod exec;
 pub mod ir;
+pub mod lift;
+pub mod sys;
 pub mod x86;
