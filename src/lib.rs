@@ -7,7 +7,9 @@
 
 pub mod error;
 pub mod exec;
+pub mod interp;
 pub mod ir;
 pub mod lift;
+pub mod opt;
 pub mod sys;
 pub mod x86;

@@ -139,8 +139,7 @@ pub fn not(cx: &mut Cx<'_>) -> Lifted {
 
 /// Sets the flags of a multiplication: CF and OF say whether the high half matters.
 fn mul_flags(cx: &mut Cx<'_>, w: Width, low: Value, overflow: Value) {
-    let zero = cx.konst(0);
-    let f = cx.op(Op::FlRes, w, &[low, overflow, overflow, zero]);
+    let f = cx.result_flags(w, low, overflow, overflow);
     cx.set_flags(f);
 }
 

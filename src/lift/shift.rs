@@ -90,8 +90,7 @@ pub fn shift(cx: &mut Cx<'_>) -> Lifted {
         }
     };
     cx.write_place(p, r);
-    let zero = cx.konst(0);
-    let f = cx.op(Op::FlRes, w, &[r, cf, of, zero]);
+    let f = cx.result_flags(w, r, cf, of);
     set_flags_unless_zero(cx, &c, Rflags::STATUS, f);
     Ok(())
 }
@@ -234,8 +233,7 @@ pub fn double(cx: &mut Cx<'_>) -> Lifted {
     cx.write_place(p, r);
     let changed = cx.xor(w, r, a);
     let of = cx.sign(w, changed);
-    let zero = cx.konst(0);
-    let f = cx.op(Op::FlRes, w, &[r, cf, of, zero]);
+    let f = cx.result_flags(w, r, cf, of);
     set_flags_unless_zero(cx, &c, Rflags::STATUS, f);
     Ok(())
 }

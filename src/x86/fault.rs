@@ -28,6 +28,15 @@ pub struct MemFault {
     pub kind: MemFaultKind,
 }
 
+impl MemFault {
+    /// The exception it is: #GP for a non-canonical address, #PF otherwise. (#SS for non-canonical stack
+    /// addresses is not told apart; Linux gives SIGBUS for it.)
+    #[must_use]
+    pub fn classify(self) -> Fault {
+        if self.addr.is_canonical() { Fault::Page(self) } else { Fault::GeneralProtection }
+    }
+}
+
 /// An exception of the guest CPU. RIP is the faulting instruction for faults and the next one for
 /// the traps `Breakpoint` and `Debug`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
