@@ -29,7 +29,7 @@ pub const fn rcp(x: u32) -> u32 {
             // 1 / sig is in (1/2, 1): scaled to 24 bits and rounded. No quotient is a tie, because
             // only powers of two divide powers of two.
             let sig = ONE | frac;
-            let q = ((1u64 << 48) / sig as u64 + 1) >> 1;
+            let q = ((1u128 << 48) / sig as u128 + 1) >> 1;
             // A carry out of the fraction goes into the exponent, as it should.
             sign | (((253 - exp) << 23) + (low32(q) - ONE))
         }
@@ -56,14 +56,14 @@ pub const fn rsqrt(x: u32) -> u32 {
             // r = floor(2^25 / sqrt(m * 2^-23)): 24 bits and one to round with. It is never exact
             // at the rounding bit: 2^73 / m would have to be an odd square over a power of two.
             let r = ((1u128 << 73) / m).isqrt();
-            let q = ((r + 1) >> 1) as u64;
+            let q = (r + 1) >> 1;
             (((126 - k) as u32) << 23) + (low32(q) - ONE)
         }
     }
 }
 
 #[allow(clippy::cast_possible_truncation)] // Quotients of 25 bits.
-const fn low32(v: u64) -> u32 {
+const fn low32(v: u128) -> u32 {
     v as u32
 }
 
