@@ -7,6 +7,7 @@
 
 pub mod error;
 pub mod exec;
+pub mod helper;
 pub mod interp;
 pub mod ir;
 pub mod lift;

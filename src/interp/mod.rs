@@ -8,6 +8,7 @@
 
 mod atomic;
 
+use crate::helper::float;
 use crate::ir::{
     BlockId, FenceKind, Helper, IndirectKind, Inst, Op, Region, RmwOp, Target, Term, Ty, Value, Var, eval,
 };
@@ -38,6 +39,9 @@ struct Micro {
     aux: u16,
     /// Ones in the low `w` bits.
     mask: u64,
+    /// Whether the first argument and the result are vectors.
+    vector_first: bool,
+    vector_result: bool,
     /// Position in the block.
     at: u32,
     dst: u32,
@@ -74,7 +78,7 @@ impl Program {
             let mut ops = Vec::with_capacity(block.insts.len());
             for (i, inst) in block.insts.iter().enumerate() {
                 ints.push(if inst.op == Op::Const { inst.imm } else { 0 });
-                has_vectors |= inst.ty() == Ty::V128;
+                has_vectors |= inst.ty() == Ty::V128 || inst.op.arg_types().any(|t| t == Ty::V128);
                 let skip = inst.lazy
                     || matches!(inst.op, Op::Insn | Op::Const)
                     || (inst.ty() == Ty::Flags && inst.op != Op::Get);
@@ -87,6 +91,8 @@ impl Program {
                     w: inst.w,
                     aux: inst.aux,
                     mask: inst.w.mask(),
+                    vector_first: inst.op.arg_types().next() == Some(Ty::V128),
+                    vector_result: inst.ty() == Ty::V128,
                     at,
                     dst: slot32(Value(at)),
                     a: slot32(inst.args[0]),
@@ -415,14 +421,32 @@ fn vstore(addr: GuestAddr, v: u128, aligned: bool) -> Result<(), Fault> {
     guest::write_u64(addr.offset(8), (v >> 64) as u64).map_err(MemFault::classify)
 }
 
-/// Floating-point and vector operations.
+/// Vector and floating-point operations.
+#[inline(never)]
+#[allow(clippy::cast_possible_truncation)] // Results that are integers or floats are the low 64 bits.
 fn simd(
     m: &Micro,
-    _pool: &[[u8; 16]],
-    _ints: &mut [u64],
-    _vectors: &mut [u128],
-    _mxcsr: &mut u32,
+    pool: &[[u8; 16]],
+    ints: &mut [u64],
+    vectors: &mut [u128],
+    mxcsr: &mut u32,
 ) -> Result<u64, Stop> {
-    let _ = m;
-    Err(Stop::Fault(Fault::InvalidOpcode))
+    let simd_fault = |_| Stop::Fault(Fault::Simd);
+    let (a, b) = (ints[m.a as usize], ints[m.b as usize]);
+    if let Some(r) = float::scalar(m.op, m.w, m.aux, a, b, mxcsr) {
+        return r.map_err(simd_fault);
+    }
+    // A region without vector values has no room for them.
+    let of = |slot: u32| vectors.get(slot as usize).copied().unwrap_or(0);
+    let (va, vb) = (of(m.a), of(m.b));
+    // The integer or float argument is the one that is not a vector.
+    let i = if m.vector_first { b } else { a };
+    let r = match eval::vector::vector(m.op, m.w, m.imm, pool, va, vb, i) {
+        Some(v) => v,
+        None => float::vector(m.op, m.w, m.aux, va, vb, mxcsr).unwrap_or(Ok(0)).map_err(simd_fault)?,
+    };
+    if m.vector_result {
+        vectors[m.dst as usize] = r;
+    }
+    Ok(r as u64)
 }

@@ -498,14 +498,18 @@ helpers! {
     Fninit "fninit" false true true;
     /// x87 control: the control word.
     Fnstcw "fnstcw" false true true;
-    /// x87 control: sets the control word to a.
-    Fldcw "fldcw" false true true;
+    /// x87 control: sets the control word to a; #MF if an unmasked exception is pending.
+    Fldcw "fldcw" false true false;
     /// x87 control: the status word.
     Fnstsw "fnstsw" false true true;
     /// x87 control: FNCLEX.
     Fnclex "fnclex" false true true;
-    /// An instruction on the x87 or MMX registers: the opcode and its memory operand's address.
-    X87 "x87" true true false;
+    /// x87 control: #MF if an unmasked exception is pending (WAIT).
+    Fwait "fwait" false true false;
+    /// x87 control: FNSTENV to address a; the 14-byte form if b is 1. Masks all exceptions.
+    Fnstenv "fnstenv" false true false;
+    /// x87 control: FLDENV from address a; b as above.
+    Fldenv "fldenv" false true false;
 }
 
 impl Op {

@@ -29,10 +29,10 @@ pub struct MemFault {
 }
 
 impl MemFault {
-    /// The exception it is: #GP for a non-canonical address, #PF otherwise. (#SS for non-canonical stack
-    /// addresses is not told apart; Linux gives SIGBUS for it.)
+    /// What the guest sees: #PF, or #GP if the address is not canonical (SDM vol. 1, 3.3.7.1), which
+    /// the host's kernel reports without an address.
     #[must_use]
-    pub fn classify(self) -> Fault {
+    pub const fn classify(self) -> Fault {
         if self.addr.is_canonical() { Fault::Page(self) } else { Fault::GeneralProtection }
     }
 }

@@ -3,6 +3,9 @@
 //! Constant folding, the `interp` engine and the recovery of delayed flags all use this one
 //! definition. Vector operations have theirs in `eval::vector`.
 
+pub mod approx;
+pub mod vector;
+
 use super::Op;
 use crate::x86::flags::FlagRecord;
 use crate::x86::{FlagOp, Width};
