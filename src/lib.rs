@@ -12,5 +12,6 @@ pub mod interp;
 pub mod ir;
 pub mod lift;
 pub mod opt;
+pub mod replay;
 pub mod sys;
 pub mod x86;
