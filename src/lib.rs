@@ -8,4 +8,7 @@
 pub mod error;
 pub mod exec;
 pub mod ir;
+pub mod loader;
+pub mod mem;
+pub mod sys;
 pub mod x86;

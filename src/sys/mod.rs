@@ -1,0 +1,20 @@
+//! Every unsafe line of felix: raw system calls, host signals, host memory, guest memory access,
+//! threads and processes as the host makes them.
+//!
+//! Knows nothing of the guest: no x86, no guest ABI. It is also the only place that looks at
+//! `cfg(target_arch)`. What is offered upwards is safe to call with any argument, except that guest
+//! memory is guest memory: `mem_*` functions change mappings, and the caller (`mem::space`) keeps them
+//! away from felix's own.
+#![allow(unsafe_code)]
+
+pub mod cast;
+pub mod errno;
+pub mod fault;
+pub mod guest;
+pub mod host;
+pub mod raw;
+pub mod signal;
+pub mod start;
+pub mod thread;
+
+pub use errno::Errno;
