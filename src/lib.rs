@@ -8,6 +8,7 @@
 pub mod error;
 pub mod exec;
 pub mod ir;
+pub mod kernel;
 pub mod loader;
 pub mod mem;
 pub mod sys;

@@ -93,7 +93,7 @@ pub struct Elf {
     pub phnum: u64,
     /// The largest alignment a segment asks for (a power of two, at least a page).
     pub align: u64,
-    /// True if PT_GNU_STACK asks for an executable stack, or is missing.
+    /// True if PT_GNU_STACK asks for an executable stack (a missing one does not, since Linux 5.8).
     pub exec_stack: bool,
 }
 
@@ -175,7 +175,7 @@ pub fn parse(file: &(impl ReadAt + ?Sized)) -> Result<Elf, BadElf> {
         phdr: 0,
         phnum: phnum as u64,
         align: PAGE,
-        exec_stack: true,
+        exec_stack: false,
     };
     for ph in &headers {
         match ph.p_type {
