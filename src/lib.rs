@@ -9,6 +9,7 @@ pub mod error;
 pub mod exec;
 pub mod ir;
 pub mod kernel;
+pub mod lift;
 pub mod loader;
 pub mod mem;
 pub mod sys;

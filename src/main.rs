@@ -1,1 +1,2 @@
+//! The `felix` command.
 fn main() {}

@@ -1,61 +1,390 @@
-//! Access to guest memory that never crashes felix: a bad address is an error.
+//! Access to guest memory that cannot crash felix.
 //!
-//! This version asks the kernel to copy (process_vm_readv(2) on the own process).
+//! Guest addresses are host addresses, but nothing says that they are mapped. Every access is one of
+//! a few assembly routines between `felix_guest_begin` and `felix_guest_end`, leaf functions that use
+//! no stack; the SIGSEGV handler (`sys::fault`) recognises their program counters and makes them
+//! return the fault instead. No Rust reference into guest memory is ever formed.
 
-use crate::x86::{GuestAddr, MemFault, MemFaultKind};
+use super::fault;
+use crate::x86::{GuestAddr, MemFault};
+use std::arch::global_asm;
 
-fn fault(addr: GuestAddr, write: bool) -> MemFault {
-    MemFault { addr, write, fetch: false, kind: MemFaultKind::NotMapped }
+/// What an access routine returns, in two registers.
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct Access {
+    value: u64,
+    /// 0, or `fault::encode` of what the kernel reported.
+    fault: u64,
 }
 
-fn copy(addr: GuestAddr, local: *mut u8, len: usize, write: bool) -> Result<(), MemFault> {
-    if len == 0 {
-        return Ok(());
-    }
-    let liov = libc::iovec { iov_base: local.cast(), iov_len: len };
-    let riov = libc::iovec { iov_base: std::ptr::with_exposed_provenance_mut(super::cast::size(addr.0)), iov_len: len };
-    // SAFETY: `local` is `len` bytes the caller owns (mutably when reading); the kernel checks the other side.
-    let n = unsafe {
-        let pid = libc::getpid();
-        if write {
-            libc::process_vm_writev(pid, &raw const liov, 1, &raw const riov, 1, 0)
-        } else {
-            libc::process_vm_readv(pid, &raw const liov, 1, &raw const riov, 1, 0)
+#[cfg(target_arch = "x86_64")]
+global_asm!(
+    ".p2align 4",
+    ".globl felix_guest_begin",
+    "felix_guest_begin:",
+    ".globl felix_load8",
+    "felix_load8: movzx eax, byte ptr [rdi]",
+    "xor edx, edx",
+    "ret",
+    ".globl felix_load16",
+    "felix_load16: movzx eax, word ptr [rdi]",
+    "xor edx, edx",
+    "ret",
+    ".globl felix_load32",
+    "felix_load32: mov eax, [rdi]",
+    "xor edx, edx",
+    "ret",
+    ".globl felix_load64",
+    "felix_load64: mov rax, [rdi]",
+    "xor edx, edx",
+    "ret",
+    ".globl felix_store8",
+    "felix_store8: mov [rdi], sil",
+    "xor edx, edx",
+    "ret",
+    ".globl felix_store16",
+    "felix_store16: mov [rdi], si",
+    "xor edx, edx",
+    "ret",
+    ".globl felix_store32",
+    "felix_store32: mov [rdi], esi",
+    "xor edx, edx",
+    "ret",
+    ".globl felix_store64",
+    "felix_store64: mov [rdi], rsi",
+    "xor edx, edx",
+    "ret",
+    ".globl felix_cas8",
+    "felix_cas8: mov eax, esi",
+    "lock cmpxchg [rdi], dl",
+    "movzx eax, al",
+    "xor edx, edx",
+    "ret",
+    ".globl felix_cas16",
+    "felix_cas16: mov eax, esi",
+    "lock cmpxchg [rdi], dx",
+    "movzx eax, ax",
+    "xor edx, edx",
+    "ret",
+    ".globl felix_cas32",
+    "felix_cas32: mov eax, esi",
+    "lock cmpxchg [rdi], edx",
+    "mov eax, eax",
+    "xor edx, edx",
+    "ret",
+    ".globl felix_cas64",
+    "felix_cas64: mov rax, rsi",
+    "lock cmpxchg [rdi], rdx",
+    "xor edx, edx",
+    "ret",
+    // rdi = address, rsi = new low, rdx = new high, rcx = pointer to expected low and high, which
+    // receives what was there; rbx is callee-saved and kept in r8.
+    ".globl felix_cas128",
+    "felix_cas128: mov r8, rbx",
+    "mov r9, rcx",
+    "mov rbx, rsi",
+    "mov rcx, rdx",
+    "mov rax, [r9]",
+    "mov rdx, [r9 + 8]",
+    ".globl felix_cas128_access",
+    "felix_cas128_access: lock cmpxchg16b [rdi]",
+    "mov rbx, r8",
+    "mov [r9], rax",
+    "mov [r9 + 8], rdx",
+    "sete al",
+    "movzx eax, al",
+    "xor edx, edx",
+    "ret",
+    ".globl felix_copy",
+    "felix_copy: mov rcx, rdx",
+    "rep movsb",
+    "xor eax, eax",
+    "xor edx, edx",
+    "ret",
+    ".globl felix_guest_end",
+    "felix_guest_end:",
+    // The handler resumes here with the fault in rdx. rbx may be in r8 (cas128): the handler restores it.
+    ".globl felix_guest_fault",
+    "felix_guest_fault: ret",
+);
+
+#[cfg(target_arch = "riscv64")]
+global_asm!(
+    ".option push",
+    ".option arch, +a",
+    ".p2align 4",
+    ".globl felix_guest_begin",
+    "felix_guest_begin:",
+    ".globl felix_load8",
+    "felix_load8: lbu a0, 0(a0)",
+    "li a1, 0",
+    "ret",
+    ".globl felix_load16",
+    "felix_load16: lhu a0, 0(a0)",
+    "li a1, 0",
+    "ret",
+    ".globl felix_load32",
+    "felix_load32: lwu a0, 0(a0)",
+    "li a1, 0",
+    "ret",
+    ".globl felix_load64",
+    "felix_load64: ld a0, 0(a0)",
+    "li a1, 0",
+    "ret",
+    ".globl felix_store8",
+    "felix_store8: sb a1, 0(a0)",
+    "li a1, 0",
+    "ret",
+    ".globl felix_store16",
+    "felix_store16: sh a1, 0(a0)",
+    "li a1, 0",
+    "ret",
+    ".globl felix_store32",
+    "felix_store32: sw a1, 0(a0)",
+    "li a1, 0",
+    "ret",
+    ".globl felix_store64",
+    "felix_store64: sd a1, 0(a0)",
+    "li a1, 0",
+    "ret",
+    // a0 = address (aligned to 4), a1 = expected, a2 = new, a3 = mask of the bits that take part;
+    // expected and new are in place. Gives the old word.
+    ".globl felix_cas_masked",
+    "felix_cas_masked: lr.w.aqrl t0, (a0)",
+    "and t1, t0, a3",
+    "bne t1, a1, 1f",
+    "xor t1, t0, a2",
+    "and t1, t1, a3",
+    "xor t1, t1, t0",
+    "sc.w.rl t2, t1, (a0)",
+    "bnez t2, felix_cas_masked",
+    "mv a0, t0",
+    "li a1, 0",
+    "ret",
+    // A failing LOCK CMPXCHG still writes the old value: the page must be writable.
+    "1: sc.w.rl t2, t0, (a0)",
+    "bnez t2, felix_cas_masked",
+    "mv a0, t0",
+    "li a1, 0",
+    "ret",
+    ".globl felix_cas32",
+    "felix_cas32: sext.w a1, a1",
+    "2: lr.w.aqrl t0, (a0)",
+    "mv t1, t0",
+    "bne t0, a1, 1f",
+    "mv t1, a2",
+    "1: sc.w.rl t2, t1, (a0)",
+    "bnez t2, 2b",
+    "slli a0, t0, 32",
+    "srli a0, a0, 32",
+    "li a1, 0",
+    "ret",
+    ".globl felix_cas64",
+    "felix_cas64: lr.d.aqrl t0, (a0)",
+    "mv t1, t0",
+    "bne t0, a1, 1f",
+    "mv t1, a2",
+    "1: sc.d.rl t2, t1, (a0)",
+    "bnez t2, felix_cas64",
+    "mv a0, t0",
+    "li a1, 0",
+    "ret",
+    ".globl felix_copy",
+    "felix_copy: beqz a2, 2f",
+    "1: lbu t0, 0(a1)",
+    "sb t0, 0(a0)",
+    "addi a0, a0, 1",
+    "addi a1, a1, 1",
+    "addi a2, a2, -1",
+    "bnez a2, 1b",
+    "2: li a1, 0",
+    "ret",
+    ".globl felix_guest_end",
+    "felix_guest_end:",
+    ".globl felix_guest_fault",
+    "felix_guest_fault: ret",
+    ".option pop",
+);
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "riscv64")))]
+compile_error!("felix runs on x86-64 and riscv64 hosts; guest memory access has no code for this one");
+
+unsafe extern "C" {
+    fn felix_load8(addr: u64) -> Access;
+    fn felix_load16(addr: u64) -> Access;
+    fn felix_load32(addr: u64) -> Access;
+    fn felix_load64(addr: u64) -> Access;
+    fn felix_store8(addr: u64, v: u64) -> Access;
+    fn felix_store16(addr: u64, v: u64) -> Access;
+    fn felix_store32(addr: u64, v: u64) -> Access;
+    fn felix_store64(addr: u64, v: u64) -> Access;
+    #[cfg(target_arch = "x86_64")]
+    fn felix_cas8(addr: u64, old: u64, new: u64) -> Access;
+    #[cfg(target_arch = "x86_64")]
+    fn felix_cas16(addr: u64, old: u64, new: u64) -> Access;
+    #[cfg(target_arch = "riscv64")]
+    fn felix_cas_masked(addr: u64, old: u64, new: u64, mask: u64) -> Access;
+    fn felix_cas32(addr: u64, old: u64, new: u64) -> Access;
+    fn felix_cas64(addr: u64, old: u64, new: u64) -> Access;
+    #[cfg(target_arch = "x86_64")]
+    fn felix_cas128(addr: u64, low: u64, high: u64, expected: *mut [u64; 2]) -> Access;
+    fn felix_copy(dst: u64, src: u64, len: u64) -> Access;
+    static felix_guest_begin: u8;
+    static felix_guest_end: u8;
+    static felix_guest_fault: u8;
+}
+
+/// Where the access routines lie, and where a faulting one resumes: (begin, end, resume).
+pub(super) fn routines() -> (usize, usize, usize) {
+    (
+        &raw const felix_guest_begin as usize,
+        &raw const felix_guest_end as usize,
+        &raw const felix_guest_fault as usize,
+    )
+}
+
+fn result(a: Access, addr: GuestAddr, write: bool) -> Result<u64, MemFault> {
+    if a.fault == 0 { Ok(a.value) } else { Err(fault::decode(a.fault, addr, write)) }
+}
+
+macro_rules! access {
+    ($($load:ident $store:ident $asm_load:ident $asm_store:ident $ty:ty, $bits:literal;)*) => {$(
+        #[doc = concat!("Loads ", $bits, " bits, at any alignment.")]
+        ///
+        /// # Errors
+        /// The page fault the guest's load would raise.
+        #[inline]
+        #[allow(clippy::cast_possible_truncation)] // The routine zero-extends.
+        pub fn $load(addr: GuestAddr) -> Result<$ty, MemFault> {
+            // SAFETY: the routine touches only the address it is given and reports faults.
+            result(unsafe { $asm_load(addr.0) }, addr, false).map(|v| v as $ty)
         }
-    };
-    match usize::try_from(n) {
-        Ok(n) if n == len => Ok(()),
-        Ok(n) => Err(fault(GuestAddr(addr.0.wrapping_add(n as u64)), write)),
-        Err(_) => Err(fault(addr, write)),
-    }
+
+        #[doc = concat!("Stores ", $bits, " bits, at any alignment.")]
+        ///
+        /// # Errors
+        /// The page fault the guest's store would raise; nothing is stored then.
+        #[inline]
+        pub fn $store(addr: GuestAddr, v: $ty) -> Result<(), MemFault> {
+            // SAFETY: writes guest memory only, which no Rust object lives in (`kernel` keeps felix's
+            // own memory out of the guest's reach); faults are reported.
+            result(unsafe { $asm_store(addr.0, u64::from(v)) }, addr, true).map(|_| ())
+        }
+    )*};
 }
 
-/// Reads `buf.len()` bytes.
+access! {
+    read_u8 write_u8 felix_load8 felix_store8 u8, "8";
+    read_u16 write_u16 felix_load16 felix_store16 u16, "16";
+    read_u32 write_u32 felix_load32 felix_store32 u32, "32";
+    read_u64 write_u64 felix_load64 felix_store64 u64, "64";
+}
+
+/// Copies guest memory into `buf`.
+///
+/// # Errors
+/// The page fault at the first byte that cannot be read; `buf` is filled up to there.
 pub fn read_bytes(addr: GuestAddr, buf: &mut [u8]) -> Result<(), MemFault> {
-    copy(addr, buf.as_mut_ptr(), buf.len(), false)
+    // SAFETY: the destination is `buf`, as long as the length given; a fault on the source is reported.
+    result(unsafe { felix_copy(buf.as_mut_ptr() as u64, addr.0, buf.len() as u64) }, addr, false).map(|_| ())
 }
 
-/// Writes `buf`.
-pub fn write_bytes(addr: GuestAddr, buf: &[u8]) -> Result<(), MemFault> {
-    copy(addr, buf.as_ptr().cast_mut(), buf.len(), true)
+/// Copies `bytes` into guest memory.
+///
+/// # Errors
+/// The page fault at the first byte that cannot be written; all before it are written.
+pub fn write_bytes(addr: GuestAddr, bytes: &[u8]) -> Result<(), MemFault> {
+    // SAFETY: the source is `bytes`, as long as the length given; a fault on the guest's side is reported.
+    result(unsafe { felix_copy(addr.0, bytes.as_ptr() as u64, bytes.len() as u64) }, addr, true).map(|_| ())
 }
 
-macro_rules! scalar {
-    ($read:ident $write:ident $t:ty) => {
-        #[doc = concat!("Reads a little-endian ", stringify!($t), ".")]
-        pub fn $read(addr: GuestAddr) -> Result<$t, MemFault> {
-            let mut b = [0; size_of::<$t>()];
-            read_bytes(addr, &mut b)?;
-            Ok(<$t>::from_le_bytes(b))
-        }
-        #[doc = concat!("Writes a little-endian ", stringify!($t), ".")]
-        pub fn $write(addr: GuestAddr, v: $t) -> Result<(), MemFault> {
-            write_bytes(addr, &v.to_le_bytes())
-        }
-    };
+/// Compares and exchanges 8 bits atomically; gives the old value.
+///
+/// # Errors
+/// The page fault of a write there; also if the comparison fails.
+#[allow(clippy::cast_possible_truncation)] // Shifted into the low byte.
+pub fn cas_u8(addr: GuestAddr, old: u8, new: u8) -> Result<u8, MemFault> {
+    #[cfg(target_arch = "x86_64")]
+    {
+        // SAFETY: as for the stores above.
+        result(unsafe { felix_cas8(addr.0, old.into(), new.into()) }, addr, true).map(|v| v as u8)
+    }
+    #[cfg(target_arch = "riscv64")]
+    {
+        cas_in_word(addr, old.into(), new.into(), 0xff).map(|v| v as u8)
+    }
 }
 
-scalar!(read_u8 write_u8 u8);
-scalar!(read_u16 write_u16 u16);
-scalar!(read_u32 write_u32 u32);
-scalar!(read_u64 write_u64 u64);
+/// Compares and exchanges 16 bits atomically; gives the old value. `addr` must not cross a 4-byte
+/// boundary on RISC-V hosts: callers use the split-lock path for that.
+///
+/// # Errors
+/// The page fault of a write there; also if the comparison fails.
+#[allow(clippy::cast_possible_truncation)] // Shifted into the low half-word.
+pub fn cas_u16(addr: GuestAddr, old: u16, new: u16) -> Result<u16, MemFault> {
+    #[cfg(target_arch = "x86_64")]
+    {
+        // SAFETY: as for the stores above.
+        result(unsafe { felix_cas16(addr.0, old.into(), new.into()) }, addr, true).map(|v| v as u16)
+    }
+    #[cfg(target_arch = "riscv64")]
+    {
+        cas_in_word(addr, old.into(), new.into(), 0xffff).map(|v| v as u16)
+    }
+}
+
+#[cfg(target_arch = "riscv64")]
+fn cas_in_word(addr: GuestAddr, old: u64, new: u64, mask: u64) -> Result<u64, MemFault> {
+    let shift = (addr.0 & 3) * 8;
+    // `lr.w` sign-extends, so the comparison is on sign-extended words.
+    let place = |v: u64| ((v << shift) as i32) as u64;
+    // SAFETY: the aligned word holds the bytes addressed and lies in the same page.
+    let r = unsafe { felix_cas_masked(addr.0 & !3, place(old), place(new), place(mask)) };
+    result(r, addr, true).map(|v| v >> shift & mask)
+}
+
+/// Compares and exchanges 32 bits atomically; gives the old value. Aligned on RISC-V hosts.
+///
+/// # Errors
+/// The page fault of a write there; also if the comparison fails.
+#[allow(clippy::cast_possible_truncation)] // The routine zero-extends.
+pub fn cas_u32(addr: GuestAddr, old: u32, new: u32) -> Result<u32, MemFault> {
+    // SAFETY: as for the stores above.
+    result(unsafe { felix_cas32(addr.0, old.into(), new.into()) }, addr, true).map(|v| v as u32)
+}
+
+/// Compares and exchanges 64 bits atomically; gives the old value. Aligned on RISC-V hosts.
+///
+/// # Errors
+/// The page fault of a write there; also if the comparison fails.
+pub fn cas_u64(addr: GuestAddr, old: u64, new: u64) -> Result<u64, MemFault> {
+    // SAFETY: as for the stores above.
+    result(unsafe { felix_cas64(addr.0, old, new) }, addr, true)
+}
+
+/// Compares and exchanges 128 bits; `addr` is aligned to 16. Gives what was there, low half first.
+///
+/// # Errors
+/// The page fault of a write there; also if the comparison fails.
+pub fn cas_u128(addr: GuestAddr, old: [u64; 2], new: [u64; 2]) -> Result<[u64; 2], MemFault> {
+    #[cfg(target_arch = "x86_64")]
+    {
+        let mut found = old;
+        // SAFETY: `found` outlives the call; the rest as for the stores above.
+        result(unsafe { felix_cas128(addr.0, new[0], new[1], &raw mut found) }, addr, true)?;
+        Ok(found)
+    }
+    #[cfg(target_arch = "riscv64")]
+    {
+        use std::sync::Mutex;
+        // Without Zacas: one lock per line, shared by all 16-byte exchanges.
+        static LOCKS: [Mutex<()>; 64] = [const { Mutex::new(()) }; 64];
+        let _guard = LOCKS[(addr.0 >> 6 & 63) as usize].lock();
+        let found = [read_u64(addr)?, read_u64(addr.offset(8))?];
+        let put = if found == old { new } else { found };
+        write_u64(addr, put[0])?;
+        write_u64(addr.offset(8), put[1])?;
+        Ok(found)
+    }
+}

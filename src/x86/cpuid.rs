@@ -1,1 +1,158 @@
-//! CPUID.
+//! What felix's guest CPU is: the one table from which CPUID, `AT_HWCAP`, the decoder's filter of
+//! encodings and `felix list` are made (SDM vol. 2, CPUID).
+
+use iced_x86::CpuidFeature;
+
+/// A register CPUID answers in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs)] // The registers.
+pub enum Reg {
+    Eax = 0,
+    Ebx = 1,
+    Ecx = 2,
+    Edx = 3,
+}
+
+/// A feature: its bit, and the encodings it brings, in iced's terms.
+#[derive(Clone, Copy, Debug)]
+pub struct Feature {
+    /// The name `/proc/cpuinfo` uses.
+    pub name: &'static str,
+    /// CPUID leaf; subleaf is 0.
+    pub leaf: u32,
+    /// Register of the answer.
+    pub reg: Reg,
+    /// Bit of the register.
+    pub bit: u32,
+    /// What iced calls the encodings that need it.
+    pub iced: &'static [CpuidFeature],
+}
+
+const fn feature(
+    name: &'static str,
+    leaf: u32,
+    reg: Reg,
+    bit: u32,
+    iced: &'static [CpuidFeature],
+) -> Feature {
+    Feature { name, leaf, reg, bit, iced }
+}
+
+/// The implemented features.
+pub static FEATURES: &[Feature] = &[
+    feature("fpu", 1, Reg::Edx, 0, &[CpuidFeature::FPU, CpuidFeature::FPU287, CpuidFeature::FPU387]),
+    feature("tsc", 1, Reg::Edx, 4, &[CpuidFeature::TSC]),
+    feature("cx8", 1, Reg::Edx, 8, &[CpuidFeature::CX8]),
+    feature("cmov", 1, Reg::Edx, 15, &[CpuidFeature::CMOV]),
+    feature("clflush", 1, Reg::Edx, 19, &[CpuidFeature::CLFSH]),
+    feature("mmx", 1, Reg::Edx, 23, &[CpuidFeature::MMX]),
+    feature("fxsr", 1, Reg::Edx, 24, &[CpuidFeature::FXSR]),
+    feature("sse", 1, Reg::Edx, 25, &[CpuidFeature::SSE]),
+    feature("sse2", 1, Reg::Edx, 26, &[CpuidFeature::SSE2]),
+    feature("cx16", 1, Reg::Ecx, 13, &[CpuidFeature::CMPXCHG16B]),
+    feature("erms", 7, Reg::Ebx, 9, &[]),
+    feature("fsrm", 7, Reg::Edx, 4, &[]),
+    feature("lahf_lm", 0x8000_0001, Reg::Ecx, 0, &[]),
+    feature("3dnowprefetch", 0x8000_0001, Reg::Ecx, 8, &[CpuidFeature::PREFETCHW]),
+    feature("syscall", 0x8000_0001, Reg::Edx, 11, &[CpuidFeature::SYSCALL]),
+    feature("nx", 0x8000_0001, Reg::Edx, 20, &[]),
+    feature("rdtscp", 0x8000_0001, Reg::Edx, 27, &[CpuidFeature::RDTSCP]),
+    feature("lm", 0x8000_0001, Reg::Edx, 29, &[CpuidFeature::X64]),
+];
+
+/// What every x86-64 CPU has, without a CPUID bit of its own. CET and hint encodings are NOPs on CPUs
+/// without those features.
+static BASE: &[CpuidFeature] = &[
+    CpuidFeature::INTEL8086,
+    CpuidFeature::INTEL186,
+    CpuidFeature::INTEL286,
+    CpuidFeature::INTEL386,
+    CpuidFeature::INTEL486,
+    CpuidFeature::CPUID,
+    CpuidFeature::MULTIBYTENOP,
+    CpuidFeature::PAUSE,
+    CpuidFeature::CET_IBT,
+];
+
+/// Whether encodings with MMX register operands are implemented.
+pub const MMX_OPERANDS: bool = false;
+
+/// True if encodings that need `f` are implemented.
+#[must_use]
+pub fn implements(f: CpuidFeature) -> bool {
+    BASE.contains(&f) || FEATURES.iter().any(|row| row.iced.contains(&f))
+}
+
+/// Family 6, model 0x3c, stepping 3: what programs that look at models take for a v3-class CPU.
+const SIGNATURE: u32 = 0x0003_06c3;
+/// The highest basic and extended leaves.
+const MAX_BASIC: u32 = 0x16;
+const MAX_EXTENDED: u32 = 0x8000_0008;
+const BRAND: &[u8; 48] = b"felix virtual x86-64 CPU\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+
+/// The answer to CPUID with these EAX and ECX: EAX, EBX, ECX, EDX. Leaves beyond the highest basic one
+/// answer as that one does, as on Intel CPUs.
+#[must_use]
+pub fn leaf(eax: u32, ecx: u32) -> [u32; 4] {
+    let known = eax <= MAX_BASIC || (0x8000_0000..=MAX_EXTENDED).contains(&eax);
+    let eax = if known { eax } else { MAX_BASIC };
+    let mut r = match eax {
+        0 => [MAX_BASIC, 0x756e_6547, 0x6c65_746e, 0x4965_6e69], // "GenuineIntel"
+        // One logical processor, 64-byte lines for CLFLUSH.
+        1 => [SIGNATURE, 8 << 8 | 1 << 16, 0, 0],
+        // Descriptors: 0xff says that leaf 4 describes the caches.
+        2 => [0x00ff_ff01, 0, 0, 0],
+        4 => cache(ecx),
+        7 => [0; 4],
+        0x8000_0000 => [MAX_EXTENDED, 0, 0, 0],
+        0x8000_0002..=0x8000_0004 => brand(eax - 0x8000_0002),
+        0x8000_0006 => [0, 0, 256 << 16 | 8 << 12 | 64, 0],
+        0x8000_0007 => [0, 0, 0, 1 << 8], // invariant TSC
+        0x8000_0008 => [48 << 8 | 46, 0, 0, 0],
+        _ => [0; 4],
+    };
+    if eax != 7 || ecx == 0 {
+        for f in FEATURES.iter().filter(|f| f.leaf == eax) {
+            r[f.reg as usize] |= 1 << f.bit;
+        }
+    }
+    r
+}
+
+/// Deterministic cache parameters: 32 KiB L1 data and instruction, 256 KiB L2, 8 MiB L3.
+fn cache(index: u32) -> [u32; 4] {
+    let (kind, level, ways, sets) = match index {
+        0 => (1, 1, 8, 64),
+        1 => (2, 1, 8, 64),
+        2 => (3, 2, 8, 512),
+        3 => (3, 3, 16, 8192),
+        _ => return [0; 4],
+    };
+    [kind | level << 5 | 1 << 8, 63 | (ways - 1) << 22, sets - 1, 0]
+}
+
+fn brand(part: u32) -> [u32; 4] {
+    let at = part as usize * 16;
+    std::array::from_fn(|i| {
+        let mut word = [0; 4];
+        word.copy_from_slice(&BRAND[at + 4 * i..at + 4 * i + 4]);
+        u32::from_le_bytes(word)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bits_follow_the_table() {
+        assert_ne!(leaf(1, 0)[3] & 1 << 26, 0, "SSE2");
+        assert_eq!(leaf(1, 0)[2] & 1 << 28, 0, "no AVX");
+        assert_eq!(leaf(0x8000_0002, 0)[0].to_le_bytes(), *b"feli");
+    }
+
+    #[test]
+    fn leaves_beyond_the_last_answer_as_the_last() {
+        assert_eq!(leaf(0x4000_0000, 0), leaf(MAX_BASIC, 0));
+    }
+}

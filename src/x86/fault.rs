@@ -56,7 +56,7 @@ pub enum Fault {
 }
 
 /// The faults that carry no data, as the small number IR and helpers use.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[repr(u8)]
 #[allow(missing_docs)] // One for each variant of `Fault` but `Page`.
 pub enum Trap {

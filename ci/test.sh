@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# Every check of felix, in the order of what fails fastest: what a developer runs before a commit and
+# what CI runs. The first stage that fails ends it; nothing is skipped.
+#   ci/test.sh                all
+#   ci/test.sh STAGE...       only these (ci/test.sh --list names them)
+set -euo pipefail
+# shellcheck source=ci/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+cd "$TOP"
+
+# The RISC-V machines felix must run on: GC alone, a board with V of each width, everything there is.
+# shellcheck disable=SC2054  # the commas belong to the CPU's name
+CPUS=(rv64,v=false rva22u64,v=true,vlen=128 rva22u64,v=true,vlen=256 max)
+
+stage_setup() { ci/setup.sh; }
+stage_fmt() { cargo fmt --all --check; }
+stage_clippy() { cargo clippy --workspace --all-targets -- -D warnings; }
+stage_doc() { RUSTDOCFLAGS="${RUSTDOCFLAGS:-} -D warnings" cargo doc --workspace --no-deps; }
+stage_native() { cargo test --workspace --release; }
+stage_build_riscv() {
+    riscv-qemu/build.sh
+    # A static PIE, or it would sit where guests want to be. The type and no interpreter say so.
+    riscv64-linux-gnu-readelf -hlW "$FELIX_RISCV" |
+        awk '/^ *Type: *DYN/ { dyn = 1 } /INTERP/ { interp = 1 } END { exit !(dyn && !interp) }' ||
+        die "$FELIX_RISCV is no static position-independent executable"
+}
+
+# ---- run_matrix CPU: the guest programs under felix's JIT, on one RISC-V CPU ---------------------------
+# The test runner itself is native; it starts felix by riscv-qemu/run.sh with QEMU_CPU=$FELIX_TEST_CPU.
+run_matrix() {
+    FELIX_TEST_CPU=$1 QEMU_CPU=$1 cargo test --release --test programs -- --engine jit
+}
+# --------------------------------------------------------------------------------------------------
+
+STAGES=(setup fmt clippy doc native build_riscv)
+for cpu in "${CPUS[@]}"; do STAGES+=("matrix:$cpu"); done
+
+if [ "${1:-}" = --list ]; then
+    printf '%s\n' "${STAGES[@]}"
+    exit
+fi
+chosen=("${STAGES[@]}")
+if [ $# -gt 0 ]; then
+    for s in "$@"; do
+        printf '%s\n' "${STAGES[@]}" | grep -Fxq -- "$s" || die "no stage $s: ci/test.sh --list names them"
+    done
+    chosen=("$@")
+fi
+
+summary=()
+started=$SECONDS
+finish() {
+    printf '\n==== ci/test.sh: summary\n'
+    [ ${#summary[@]} = 0 ] || printf '  %s\n' "${summary[@]}"
+    printf '==== %s in %d s (%d of %d stages)\n' "$1" $((SECONDS - started)) ${#summary[@]} ${#chosen[@]}
+}
+trap 'finish INTERRUPTED; exit 130' INT TERM
+
+for stage in "${chosen[@]}"; do
+    printf '\n==== %s\n' "$stage"
+    from=$SECONDS
+    rc=0
+    # A subshell started by `if` or `||` would run without -e, so a stage of two commands could fail unseen.
+    set +e
+    (
+        set -e
+        case $stage in
+        matrix:*) run_matrix "${stage#matrix:}" ;;
+        *) "stage_$stage" ;;
+        esac
+    )
+    rc=$?
+    set -e
+    took=$((SECONDS - from))
+    if [ $rc != 0 ]; then
+        summary+=("$(printf 'FAILED %4d s  %s (exit %d)' $took "$stage" $rc)")
+        finish FAILED
+        exit 1
+    fi
+    summary+=("$(printf 'ok     %4d s  %s' $took "$stage")")
+    printf '==== %s: ok, %d s\n' "$stage" $took
+done
+finish PASSED

@@ -1,0 +1,559 @@
+//! The operations, one row each: name, signature, effect and meaning.
+//!
+//! Signatures list argument types, a colon, and the result: I = I64, F = a float of the
+//! instruction's width, V = V128, L = flags. Integer operations of width w read the low w bits of
+//! their arguments and give a result zero-extended to 64 bits.
+//!
+//! Lift may use every operation. What engines get has passed `opt`, after which flags are in *legal
+//! form*: a bundle is used only by `set flags`, and is one of fl.add, fl.sub, fl.adc, fl.sbb,
+//! fl.logic, fl.raw; `cond` and `fl.bits` are applied only to a `get flags`. So engines know records
+//! and nothing else about flags.
+
+use super::Width;
+
+/// The type of a value.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Ty {
+    /// Nothing.
+    None,
+    /// A 64-bit integer.
+    I64,
+    /// A binary32 or binary64, as the instruction's width says.
+    F,
+    /// 128 bits.
+    V128,
+    /// A bundle of the six status flags.
+    Flags,
+}
+
+/// What an operation does besides giving a value.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Effect {
+    /// Nothing: may be removed, duplicated and reordered.
+    Pure,
+    /// Reads guest registers.
+    Read,
+    /// Writes guest registers.
+    Write,
+    /// Floating point: reads MXCSR, sets its sticky bits, raises #XM if one is unmasked.
+    Fp,
+    /// Reads memory; may fault.
+    Load,
+    /// Writes memory; may fault.
+    Store,
+    /// May raise a fault or leave the region, but changes nothing.
+    Check,
+    /// Marks or orders only.
+    Mark,
+    /// Anything: reads and writes registers and memory, may fault.
+    All,
+}
+
+macro_rules! ops {
+    ($($(#[$doc:meta])* $name:ident $text:literal $sig:literal $effect:ident;)*) => {
+        /// An IR operation.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        #[repr(u8)]
+        pub enum Op { $($(#[$doc])* $name,)* }
+
+        impl Op {
+            /// All operations.
+            pub const ALL: &'static [Op] = &[$(Op::$name,)*];
+
+            /// The name in printed IR.
+            #[must_use]
+            pub const fn name(self) -> &'static str { match self { $(Op::$name => $text,)* } }
+
+            /// The signature, as the module's head describes it.
+            #[must_use]
+            pub const fn signature(self) -> &'static str { match self { $(Op::$name => $sig,)* } }
+
+            /// What it does besides giving a value.
+            #[must_use]
+            pub const fn effect(self) -> Effect { match self { $(Op::$name => Effect::$effect,)* } }
+        }
+    };
+}
+
+ops! {
+    /// Begins the guest instruction at address `imm`, `aux` bytes long.
+    Insn "insn" ":" Mark;
+    /// `imm`.
+    Const "const" ":I" Pure;
+    /// 128-bit constant number `imm` of the region's pool.
+    VConst "vconst" ":V" Pure;
+    /// The variable `imm`. The result type is the variable's.
+    Get "get" ":*" Read;
+    /// Sets the variable `imm`.
+    Set "set" "*:" Write;
+
+    /// a + b.
+    Add "add" "II:I" Pure;
+    /// a - b.
+    Sub "sub" "II:I" Pure;
+    /// Low half of a * b.
+    Mul "mul" "II:I" Pure;
+    /// High half of unsigned a * b (width 64).
+    MulHiU "mulhu" "II:I" Pure;
+    /// High half of signed a * b (width 64).
+    MulHiS "mulhs" "II:I" Pure;
+    /// Unsigned a / b; b is not 0.
+    DivU "divu" "II:I" Pure;
+    /// Unsigned a % b; b is not 0.
+    RemU "remu" "II:I" Pure;
+    /// Signed a / b; b is not 0 and the quotient fits.
+    DivS "divs" "II:I" Pure;
+    /// Signed a % b; b is not 0 and the quotient fits.
+    RemS "rems" "II:I" Pure;
+    /// Quotient of unsigned (a:b) / c, a being the high half (width 64); a < c.
+    Div128U "div128u" "III:I" Pure;
+    /// Remainder of unsigned (a:b) / c; a < c.
+    Rem128U "rem128u" "III:I" Pure;
+    /// Quotient of signed (a:b) / c; unspecified where `div128s.overflows`.
+    Div128S "div128s" "III:I" Pure;
+    /// Remainder of signed (a:b) / c; unspecified where `div128s.overflows`.
+    Rem128S "rem128s" "III:I" Pure;
+    /// 1 if c is 0 or the quotient of signed (a:b) / c does not fit 64 bits.
+    Div128SOverflows "div128s.overflows" "III:I" Pure;
+    /// a & b.
+    And "and" "II:I" Pure;
+    /// a | b.
+    Or "or" "II:I" Pure;
+    /// a ^ b.
+    Xor "xor" "II:I" Pure;
+    /// a << (b & 63); counts of the width and above give 0.
+    Shl "shl" "II:I" Pure;
+    /// Unsigned a >> (b & 63); counts of the width and above give 0.
+    Shr "shr" "II:I" Pure;
+    /// Signed a >> (b & 63); counts of the width and above give copies of the sign.
+    Sar "sar" "II:I" Pure;
+    /// Rotates left by b modulo the width.
+    Rotl "rotl" "II:I" Pure;
+    /// Rotates right by b modulo the width.
+    Rotr "rotr" "II:I" Pure;
+    /// Zero-extends the low w bits.
+    Zext "zext" "I:I" Pure;
+    /// Sign-extends the low w bits to 64.
+    Sext "sext" "I:I" Pure;
+    /// a with the w bits from bit `imm` replaced by the low bits of b.
+    Deposit "deposit" "II:I" Pure;
+    /// Leading zeros; the width for 0.
+    Clz "clz" "I:I" Pure;
+    /// Trailing zeros; the width for 0.
+    Ctz "ctz" "I:I" Pure;
+    /// Number of ones.
+    Popcnt "popcnt" "I:I" Pure;
+    /// Reverses the bytes.
+    Bswap "bswap" "I:I" Pure;
+    /// a == b, 0 or 1.
+    Eq "eq" "II:I" Pure;
+    /// a != b, 0 or 1.
+    Ne "ne" "II:I" Pure;
+    /// Unsigned a < b, 0 or 1.
+    LtU "ltu" "II:I" Pure;
+    /// Unsigned a <= b, 0 or 1.
+    LeU "leu" "II:I" Pure;
+    /// Signed a < b, 0 or 1.
+    LtS "lts" "II:I" Pure;
+    /// Signed a <= b, 0 or 1.
+    LeS "les" "II:I" Pure;
+    /// b if a is not 0, else c; all 64 bits of each.
+    Select "select" "III:I" Pure;
+
+    /// Loads w bits from a + `imm`.
+    Load "load" "I:I" Load;
+    /// Stores the low w bits of b at a + `imm`.
+    Store "store" "II:" Store;
+    /// Loads 128 bits from a + `imm`; with `aux` 1 a misaligned address is #GP.
+    VLoad "vload" "I:V" Load;
+    /// Stores 128 bits at a + `imm`; with `aux` 1 a misaligned address is #GP.
+    VStore "vstore" "IV:" Store;
+    /// Atomically replaces the w bits at a by `RmwOp` number `aux` of them and b; gives the old ones.
+    Rmw "rmw" "II:I" All;
+    /// Atomically replaces the w bits at a by c if they equal b; gives the old ones. Always a write
+    /// to the page, as LOCK CMPXCHG is.
+    Cas "cas" "III:I" All;
+    /// Raises the page fault a w-bit store to a + `imm` would raise, and changes nothing.
+    ProbeWrite "probe.write" "I:" All;
+    /// A memory fence, `FenceKind` number `aux`.
+    Fence "fence" ":" Mark;
+
+    /// The flags of a + b.
+    FlAdd "fl.add" "II:L" Pure;
+    /// The flags of a - b.
+    FlSub "fl.sub" "II:L" Pure;
+    /// The flags of a + b + c, c being 0 or 1.
+    FlAdc "fl.adc" "III:L" Pure;
+    /// The flags of a - b - c, c being 0 or 1.
+    FlSbb "fl.sbb" "III:L" Pure;
+    /// The flags of a logical result: CF, OF, AF are 0.
+    FlLogic "fl.logic" "I:L" Pure;
+    /// ZF, SF, PF of result a; CF, OF and AF are b, c and d, 0 or 1 each.
+    FlRes "fl.res" "IIII:L" Pure;
+    /// The flags in their RFLAGS positions.
+    FlRaw "fl.raw" "I:L" Pure;
+    /// ZF, PF, CF of comparing two floats as UCOMISS does (COMISS with `aux` 1); OF, SF, AF are 0.
+    FlFcmp "fl.fcmp" "FF:L" Fp;
+    /// The flags of mask `imm` from a, the others from b.
+    FlMerge "fl.merge" "LL:L" Pure;
+    /// b if a is not 0, else c.
+    FlSelect "fl.select" "ILL:L" Pure;
+    /// Condition `aux` of the flags, 0 or 1.
+    CondOf "cond" "L:I" Pure;
+    /// The flags of mask `imm` in their RFLAGS positions.
+    FlBits "fl.bits" "L:I" Pure;
+
+    /// Raises `Trap` number `aux` if a is not 0.
+    TrapIf "trap.if" "I:" Check;
+    /// A safepoint: leaves the region with RIP = `imm` if the poll word is set.
+    Poll "poll" ":" Check;
+    /// Calls helper number `aux` with up to three integers.
+    Call "call" "III?:I" All;
+
+    /// Lane 0.
+    FGet "fget" "V:F" Pure;
+    /// a with lane 0 replaced.
+    FPut "fput" "VF:V" Pure;
+    /// The bits of a float, zero-extended.
+    FBits "fbits" "F:I" Pure;
+    /// The float with these bits.
+    FFrom "ffrom" "I:F" Pure;
+    /// a + b.
+    FAdd "fadd" "FF:F" Fp;
+    /// a - b.
+    FSub "fsub" "FF:F" Fp;
+    /// a * b.
+    FMul "fmul" "FF:F" Fp;
+    /// a / b.
+    FDiv "fdiv" "FF:F" Fp;
+    /// a < b ? a : b, as MINSS.
+    FMin "fmin" "FF:F" Fp;
+    /// a > b ? a : b, as MAXSS.
+    FMax "fmax" "FF:F" Fp;
+    /// Square root.
+    FSqrt "fsqrt" "F:F" Fp;
+    /// RCPSS's approximation of 1 / a.
+    FRcp "frcp" "F:F" Pure;
+    /// RSQRTSS's approximation of 1 / sqrt(a).
+    FRsqrt "frsqrt" "F:F" Pure;
+    /// `FpPredicate` number `aux`, 0 or 1.
+    FCmp "fcmp" "FF:I" Fp;
+    /// ZF, PF, CF in their RFLAGS positions as UCOMISS sets them (COMISS with `aux` 1).
+    FComi "fcomi" "FF:I" Fp;
+    /// From the other float width to w.
+    FCvtF "fcvt.f" "G:F" Fp;
+    /// From a signed integer of 32 (`aux` 2) or 64 (`aux` 3) bits to w.
+    FCvtFromI "fcvt.fromi" "I:F" Fp;
+    /// To a signed integer of 32 (`aux` & 3 = 2) or 64 (3) bits, zero-extended; w is the float's
+    /// width; `aux` & 4: truncating, else as MXCSR rounds.
+    FCvtToI "fcvt.toi" "F:I" Fp;
+
+    /// a & b.
+    VAnd "vand" "VV:V" Pure;
+    /// !a & b, as PANDN.
+    VAndN "vandn" "VV:V" Pure;
+    /// a | b.
+    VOr "vor" "VV:V" Pure;
+    /// a ^ b.
+    VXor "vxor" "VV:V" Pure;
+    /// a + b by lanes.
+    VAdd "vadd" "VV:V" Pure;
+    /// a - b by lanes.
+    VSub "vsub" "VV:V" Pure;
+    /// a + b by lanes, signed saturation.
+    VAddSatS "vaddsats" "VV:V" Pure;
+    /// a + b by lanes, unsigned saturation.
+    VAddSatU "vaddsatu" "VV:V" Pure;
+    /// a - b by lanes, signed saturation.
+    VSubSatS "vsubsats" "VV:V" Pure;
+    /// a - b by lanes, unsigned saturation.
+    VSubSatU "vsubsatu" "VV:V" Pure;
+    /// Low halves of the lanes' products.
+    VMul "vmul" "VV:V" Pure;
+    /// High halves of the lanes' signed products.
+    VMulHiS "vmulhis" "VV:V" Pure;
+    /// High halves of the lanes' unsigned products.
+    VMulHiU "vmulhiu" "VV:V" Pure;
+    /// Products of the even unsigned 32-bit lanes, 64 bits each (PMULUDQ).
+    VMulEvenU "vmulevenu" "VV:V" Pure;
+    /// Sums of neighbouring products of signed 16-bit lanes (PMADDWD).
+    VMadd "vmadd" "VV:V" Pure;
+    /// Sums of absolute differences of unsigned bytes, in two 64-bit lanes (PSADBW).
+    VSad "vsad" "VV:V" Pure;
+    /// Signed minimum.
+    VMinS "vmins" "VV:V" Pure;
+    /// Unsigned minimum.
+    VMinU "vminu" "VV:V" Pure;
+    /// Signed maximum.
+    VMaxS "vmaxs" "VV:V" Pure;
+    /// Unsigned maximum.
+    VMaxU "vmaxu" "VV:V" Pure;
+    /// Unsigned average, rounded up.
+    VAvg "vavg" "VV:V" Pure;
+    /// All ones where equal.
+    VCmpEq "vcmpeq" "VV:V" Pure;
+    /// All ones where signed a > b.
+    VCmpGt "vcmpgt" "VV:V" Pure;
+    /// Shifts the lanes left by the 64-bit count b; counts of the width and above give 0.
+    VShl "vshl" "VI:V" Pure;
+    /// Shifts the lanes right, unsigned; counts of the width and above give 0.
+    VShr "vshr" "VI:V" Pure;
+    /// Shifts the lanes right, signed; counts of the width and above count as width - 1.
+    VSar "vsar" "VI:V" Pure;
+    /// Lanes of a, then of b, narrowed from w to half of it with signed saturation.
+    VPackS "vpacks" "VV:V" Pure;
+    /// The same with signed lanes saturated to unsigned ones.
+    VPackU "vpacku" "VV:V" Pure;
+    /// Bytes chosen from a (0 to 15), b (16 to 31) or zero (0x80) by pool constant `imm`.
+    VShuf "vshuf" "VV:V" Pure;
+    /// The lanes' sign bits as an integer.
+    VMovMask "vmovmask" "V:I" Pure;
+    /// Lane `imm`, zero-extended.
+    VExtract "vextract" "V:I" Pure;
+    /// a with lane `imm` replaced by the low bits of b.
+    VInsert "vinsert" "VI:V" Pure;
+    /// The low w bits in lane 0, zeros elsewhere.
+    VFromI "vfromi" "I:V" Pure;
+    /// a + b by lanes.
+    VFAdd "vfadd" "VV:V" Fp;
+    /// a - b by lanes.
+    VFSub "vfsub" "VV:V" Fp;
+    /// a * b by lanes.
+    VFMul "vfmul" "VV:V" Fp;
+    /// a / b by lanes.
+    VFDiv "vfdiv" "VV:V" Fp;
+    /// Minimum by lanes, as MINPS.
+    VFMin "vfmin" "VV:V" Fp;
+    /// Maximum by lanes, as MAXPS.
+    VFMax "vfmax" "VV:V" Fp;
+    /// Square roots.
+    VFSqrt "vfsqrt" "V:V" Fp;
+    /// RCPPS.
+    VFRcp "vfrcp" "V:V" Pure;
+    /// RSQRTPS.
+    VFRsqrt "vfrsqrt" "V:V" Pure;
+    /// All ones where `FpPredicate` number `aux` holds.
+    VFCmp "vfcmp" "VV:V" Fp;
+    /// Conversion of lanes, `CvtKind` number `aux`.
+    VCvt "vcvt" "V:V" Fp;
+}
+
+macro_rules! numbered {
+    ($(#[$edoc:meta])* $enum:ident { $($(#[$doc:meta])* $name:ident $text:literal,)* }) => {
+        $(#[$edoc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        #[repr(u8)]
+        pub enum $enum { $($(#[$doc])* $name,)* }
+
+        impl $enum {
+            /// All of them; the position is the number in `Inst::aux`.
+            pub const ALL: &'static [$enum] = &[$($enum::$name,)*];
+
+            /// The one with this number.
+            #[must_use]
+            pub fn from_aux(n: u16) -> Option<$enum> { Self::ALL.get(usize::from(n)).copied() }
+
+            /// The name in printed IR.
+            #[must_use]
+            pub const fn name(self) -> &'static str { match self { $($enum::$name => $text,)* } }
+        }
+    };
+}
+
+numbered! {
+    /// An atomic read-modify-write.
+    RmwOp {
+        /// old + b
+        Add "add",
+        /// old & b
+        And "and",
+        /// old | b
+        Or "or",
+        /// old ^ b
+        Xor "xor",
+        /// b
+        Xchg "xchg",
+        /// old - b
+        Sub "sub",
+        /// b - old - ... : two's complement of old; b is not read
+        Neg "neg",
+        /// !old; b is not read
+        Not "not",
+    }
+}
+
+numbered! {
+    /// A fence (SDM vol. 2, LFENCE, SFENCE, MFENCE).
+    FenceKind {
+        /// LFENCE
+        Load "load",
+        /// SFENCE
+        Store "store",
+        /// MFENCE
+        Full "full",
+    }
+}
+
+numbered! {
+    /// The predicates of CMPPS (SDM vol. 2, CMPPD, table 3-1), in encoding order.
+    FpPredicate {
+        /// a == b, quiet
+        Eq "eq",
+        /// a < b, signaling
+        Lt "lt",
+        /// a <= b, signaling
+        Le "le",
+        /// unordered, quiet
+        Unord "unord",
+        /// not (a == b), quiet
+        Neq "neq",
+        /// not (a < b), signaling
+        Nlt "nlt",
+        /// not (a <= b), signaling
+        Nle "nle",
+        /// ordered, quiet
+        Ord "ord",
+    }
+}
+
+numbered! {
+    /// Vector conversions.
+    CvtKind {
+        /// CVTDQ2PS: four i32 to four f32
+        I32F32 "i32.f32",
+        /// CVTPS2DQ: four f32 to four i32, as MXCSR rounds
+        F32I32 "f32.i32",
+        /// CVTTPS2DQ: the same, truncating
+        F32I32Trunc "f32.i32.trunc",
+        /// CVTDQ2PD: low two i32 to two f64
+        I32F64 "i32.f64",
+        /// CVTPD2DQ: two f64 to two i32, upper half zero
+        F64I32 "f64.i32",
+        /// CVTTPD2DQ: the same, truncating
+        F64I32Trunc "f64.i32.trunc",
+        /// CVTPS2PD: low two f32 to two f64
+        F32F64 "f32.f64",
+        /// CVTPD2PS: two f64 to two f32, upper half zero
+        F64F32 "f64.f32",
+    }
+}
+
+/// What a helper touches, so that engines know what to write back and reload around it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct HelperInfo {
+    /// Reads or writes general-purpose registers, flags or RIP in the register file.
+    pub gprs: bool,
+    /// Reads or writes vector registers or MXCSR.
+    pub vectors: bool,
+    /// Never faults.
+    pub infallible: bool,
+}
+
+macro_rules! helpers {
+    ($($(#[$doc:meta])* $name:ident $text:literal $gprs:literal $vectors:literal $infallible:literal;)*) => {
+        numbered! {
+            /// An out-of-line operation on the whole register file, defined in `crate::helper`.
+            Helper { $($(#[$doc])* $name $text,)* }
+        }
+
+        impl Helper {
+            /// What it touches.
+            #[must_use]
+            pub const fn info(self) -> HelperInfo {
+                match self {
+                    $(Helper::$name => HelperInfo {
+                        gprs: $gprs, vectors: $vectors, infallible: $infallible,
+                    },)*
+                }
+            }
+        }
+    };
+}
+
+helpers! {
+    /// CPUID: from EAX and ECX into EAX, EBX, ECX, EDX.
+    Cpuid "cpuid" true false true;
+    /// The time-stamp counter.
+    Rdtsc "rdtsc" false false true;
+    /// The processor number RDTSCP gives in ECX (IA32_TSC_AUX).
+    TscAux "tsc.aux" false false true;
+    /// CMPXCHG16B at address a; `b` is 1 with LOCK. Sets RAX, RDX; gives ZF.
+    Cmpxchg16b "cmpxchg16b" true false false;
+    /// FXSAVE (FXSAVE64 if b is 1) to address a.
+    Fxsave "fxsave" false true false;
+    /// FXRSTOR from address a; b as above.
+    Fxrstor "fxrstor" false true false;
+    /// LDMXCSR of the value a; #GP for reserved bits.
+    Ldmxcsr "ldmxcsr" false true false;
+    /// The value STMXCSR stores.
+    Stmxcsr "stmxcsr" false true true;
+    /// MASKMOVDQU: stores XMM register b's bytes where register c's byte is negative, at address a.
+    Maskmovdqu "maskmovdqu" false true false;
+    /// x87 control: FNINIT.
+    Fninit "fninit" false true true;
+    /// x87 control: the control word.
+    Fnstcw "fnstcw" false true true;
+    /// x87 control: sets the control word to a.
+    Fldcw "fldcw" false true true;
+    /// x87 control: the status word.
+    Fnstsw "fnstsw" false true true;
+    /// x87 control: FNCLEX.
+    Fnclex "fnclex" false true true;
+    /// An instruction on the x87 or MMX registers: the opcode and its memory operand's address.
+    X87 "x87" true true false;
+}
+
+impl Op {
+    /// The types of the arguments; `Get`, `Set` and `Call` depend on the instruction, see `verify`.
+    pub fn arg_types(self) -> impl Iterator<Item = Ty> {
+        let sig = self.signature();
+        sig[..sig.find(':').unwrap_or(0)].chars().map(|c| match c {
+            'I' => Ty::I64,
+            'F' | 'G' => Ty::F,
+            'V' => Ty::V128,
+            'L' => Ty::Flags,
+            _ => Ty::None,
+        })
+    }
+
+    /// The type of the result; `Get` depends on the variable.
+    #[must_use]
+    pub fn result(self) -> Ty {
+        match self.signature().chars().last() {
+            Some('I') => Ty::I64,
+            Some('F') => Ty::F,
+            Some('V') => Ty::V128,
+            Some('L') => Ty::Flags,
+            _ => Ty::None,
+        }
+    }
+
+    /// True if the guest can fault here, or leave the region: its registers must be exact.
+    #[must_use]
+    pub const fn observes(self) -> bool {
+        matches!(self.effect(), Effect::Load | Effect::Store | Effect::Check | Effect::All)
+    }
+
+    /// The operation with this printed name.
+    #[must_use]
+    pub fn by_name(name: &str) -> Option<Op> {
+        Op::ALL.iter().copied().find(|o| o.name() == name)
+    }
+}
+
+impl super::Inst {
+    /// The type of the instruction's value.
+    #[must_use]
+    pub fn ty(&self) -> Ty {
+        match self.op {
+            Op::Get => self.var().map_or(Ty::None, super::Var::ty),
+            op => op.result(),
+        }
+    }
+
+    /// For a float value: its width.
+    #[must_use]
+    pub fn float_width(&self) -> Width {
+        self.w
+    }
+}

@@ -1,0 +1,24 @@
+//! x86 to IR: one row an instruction (`table`), one function that lifts it, one driver (`region`).
+//!
+//! Knows the guest CPU and the IR, no host and no operating system. Invariant, relied on by every
+//! engine: a lift function emits everything that can fault before the first `set` of a register, so
+//! that a fault leaves the registers as they were (REP string instructions: as after the last
+//! completed iteration).
+
+pub mod cx;
+pub mod region;
+pub mod table;
+
+mod arith;
+mod bits;
+mod control;
+mod data;
+mod rows;
+mod shift;
+mod stack;
+mod string;
+mod system;
+
+pub use cx::Cx;
+pub use region::{Fetch, Limits, translate};
+pub use table::{Family, ROWS, Row, row_for, supported};

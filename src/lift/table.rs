@@ -1,0 +1,133 @@
+//! The instructions felix implements, one row each. Dispatch, `felix list`, the fuzzer's generator and
+//! the coverage page all iterate these rows; a mnemonic without a row raises #UD.
+
+use super::cx::{Cx, Lifted};
+use crate::x86::cpuid;
+use iced_x86::{Code, Mnemonic, OpCodeOperandKind};
+use std::sync::OnceLock;
+
+/// A group of instructions, named after the manual's sections (SDM vol. 1, chapter 5).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[allow(missing_docs)] // The manual's section names.
+pub enum Family {
+    DataTransfer,
+    BinaryArithmetic,
+    Logical,
+    ShiftRotate,
+    BitByte,
+    ControlTransfer,
+    String,
+    Flag,
+    Miscellaneous,
+    System,
+    Sse,
+    Sse2,
+    X87,
+}
+
+impl Family {
+    /// The name of the family's folder under `corpus/insn`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Family::DataTransfer => "data",
+            Family::BinaryArithmetic => "arith",
+            Family::Logical => "logical",
+            Family::ShiftRotate => "shift",
+            Family::BitByte => "bit",
+            Family::ControlTransfer => "control",
+            Family::String => "string",
+            Family::Flag => "flag",
+            Family::Miscellaneous => "misc",
+            Family::System => "system",
+            Family::Sse => "sse",
+            Family::Sse2 => "sse2",
+            Family::X87 => "x87",
+        }
+    }
+}
+
+/// An implemented mnemonic.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// iced's name for it.
+    pub mnemonic: Mnemonic,
+    /// Its family.
+    pub family: Family,
+    /// The function that lifts it.
+    pub lift: fn(&mut Cx<'_>) -> Lifted,
+    /// One line of documentation.
+    pub doc: &'static str,
+}
+
+macro_rules! rows {
+    ($($family:ident { $($($mnemonic:ident)|+ => $lift:path, $doc:literal;)* })*) => {
+        /// The rows, by family.
+        pub static ROWS: &[$crate::lift::Row] = &[$($($(
+            $crate::lift::Row {
+                mnemonic: iced_x86::Mnemonic::$mnemonic,
+                family: $crate::lift::Family::$family,
+                lift: $lift,
+                doc: $doc,
+            },
+        )+)*)*];
+    };
+}
+pub(super) use rows;
+
+pub use super::rows::ROWS;
+
+/// The row of a mnemonic.
+#[must_use]
+pub fn row_for(m: Mnemonic) -> Option<&'static Row> {
+    static INDEX: OnceLock<Vec<u16>> = OnceLock::new();
+    let index = INDEX.get_or_init(|| {
+        let mut index = vec![0; Mnemonic::values().len()];
+        for (i, row) in ROWS.iter().enumerate() {
+            index[row.mnemonic as usize] = u16::try_from(i + 1).expect("fewer rows than mnemonics");
+        }
+        index
+    });
+    ROWS.get(usize::from(index[m as usize]).wrapping_sub(1))
+}
+
+/// True if this encoding is implemented: its mnemonic has a row, the features it needs are in the
+/// CPUID table, and it exists in 64-bit user mode.
+#[must_use]
+pub fn supported(code: Code) -> bool {
+    static SUPPORTED: OnceLock<Vec<bool>> = OnceLock::new();
+    SUPPORTED.get_or_init(|| Code::values().map(compute_supported).collect())[code as usize]
+}
+
+fn compute_supported(code: Code) -> bool {
+    let info = code.op_code();
+    let mmx = info.op_kinds().iter().any(|k| {
+        matches!(
+            k,
+            OpCodeOperandKind::mm_reg | OpCodeOperandKind::mm_rm | OpCodeOperandKind::mm_or_mem
+        )
+    });
+    info.is_instruction()
+        && info.mode64()
+        && row_for(code.mnemonic()).is_some()
+        && (!mmx || cpuid::MMX_OPERANDS)
+        && code.cpuid_features().iter().all(|f| cpuid::implements(*f))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_mnemonic_has_at_most_one_row_and_some_supported_form() {
+        let mut seen = std::collections::HashSet::new();
+        for row in ROWS {
+            assert!(seen.insert(row.mnemonic), "{:?} has two rows", row.mnemonic);
+            assert!(
+                Code::values().any(|c| c.mnemonic() == row.mnemonic && supported(c)),
+                "{:?} has no supported form",
+                row.mnemonic
+            );
+        }
+    }
+}
