@@ -5,6 +5,7 @@
 //! `cli`. A module uses only what is below it; `tests/tidy.rs` enforces that.
 #![deny(unsafe_code)]
 
+pub mod cli;
 pub mod error;
 pub mod exec;
 pub mod ir;
@@ -12,5 +13,7 @@ pub mod kernel;
 pub mod lift;
 pub mod loader;
 pub mod mem;
+pub mod personality;
+pub mod run;
 pub mod sys;
 pub mod x86;

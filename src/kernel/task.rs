@@ -48,6 +48,8 @@ pub struct Task {
     pub restart: Option<u64>,
     /// The last fault.
     pub trap: TrapInfo,
+    /// The call that is being made again after code was dropped from under its buffers.
+    pub unprotected: Option<u64>,
 }
 
 impl Task {
@@ -65,6 +67,7 @@ impl Task {
             deferred: Vec::new(),
             restart: None,
             trap: TrapInfo::default(),
+            unprotected: None,
         }
     }
 

@@ -39,6 +39,8 @@ impl Errno {
     /// The kernel's internal "restart this call if the handler has SA_RESTART" (include/linux/errno.h).
     /// Never shown to the guest.
     pub const ERESTARTSYS: Errno = Errno(512);
+    /// The kernel's internal "always restart". Never shown to the guest.
+    pub const ERESTARTNOINTR: Errno = Errno(513);
 
     /// The error of a standard library I/O operation.
     #[must_use]

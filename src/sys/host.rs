@@ -279,3 +279,6 @@ pub fn address_of_mut<T: ?Sized>(v: &mut T) -> u64 {
 pub fn fd_arg(fd: &OwnedFd) -> u64 {
     reg(fd.as_raw_fd())
 }
+
+/// True if the host's `struct semid_ds` has x86's padding after its times (asm/sembuf.h).
+pub const SEMID_DS_PADDED: bool = cfg!(target_arch = "x86_64");

@@ -94,6 +94,14 @@ pub(super) fn current_poll() -> *const AtomicU32 {
     CURRENT.get().poll
 }
 
+/// Runs `f`, in which another process may borrow this thread's storage, and puts the attachment back.
+pub(super) fn lending<R>(f: impl FnOnce() -> R) -> R {
+    let current = CURRENT.get();
+    let r = f();
+    CURRENT.set(current);
+    r
+}
+
 /// Runs `f` with this host thread being the guest thread that owns `mailbox` and the `poll` word of `cpu`.
 pub fn attached<C, R>(mailbox: &Mailbox, cpu: &mut C, poll: fn(&C) -> &AtomicU32, f: impl FnOnce(&mut C) -> R) -> R {
     let before = CURRENT.replace(Current { mailbox, poll: poll(cpu) });
@@ -146,7 +154,17 @@ unsafe fn pc_of(context: *mut libc::ucontext_t) -> *mut u64 {
     unsafe { (&raw mut (*context).uc_mcontext.__gregs).cast::<u64>() }
 }
 
+/// True if this host thread runs a guest thread.
+pub(super) fn is_attached() -> bool {
+    !CURRENT.get().mailbox.is_null()
+}
+
 extern "C" fn on_signal(sig: i32, info: *mut libc::siginfo_t, context: *mut c_void) {
+    // SAFETY: the kernel's siginfo.
+    if bit(sig) & SYNC != 0 && unsafe { (*info).si_code } > 0 {
+        // The host CPU raised it in felix's own code: felix's bug, and its end.
+        die_by(sig);
+    }
     // SAFETY: this is the handler, with its own arguments.
     unsafe { record(sig, info, context) }
 }

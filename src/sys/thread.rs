@@ -90,7 +90,7 @@ pub fn vfork(flags: u64, body: impl FnOnce() + 'static) -> Result<u64, Errno> {
     let vm = u64::from((libc::CLONE_VM | libc::CLONE_VFORK).cast_unsigned());
     // SAFETY: the stack is fresh and large; with CLONE_VFORK this thread does not run until the child is gone from the
     // shared memory, so thread-local storage has one user at a time; `child_main` never returns.
-    let r = unsafe { felix_clone_call(flags | vm, top, child_main, arg.cast()) };
+    let r = super::signal::lending(|| unsafe { felix_clone_call(flags | vm, top, child_main, arg.cast()) });
     let _ = super::host::mem_unmap(stack, CHILD_STACK as u64);
     match i32::try_from(r) {
         Ok(e @ -4095..=-1) => {

@@ -6,6 +6,7 @@
 pub mod cpuid;
 pub mod fault;
 pub mod flags;
+pub mod fxsave;
 pub mod reg;
 pub mod state;
 
