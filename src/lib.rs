@@ -8,11 +8,14 @@
 pub mod cli;
 pub mod error;
 pub mod exec;
+pub mod helper;
+pub mod interp;
 pub mod ir;
 pub mod kernel;
 pub mod lift;
 pub mod loader;
 pub mod mem;
+pub mod opt;
 pub mod personality;
 pub mod run;
 pub mod sys;

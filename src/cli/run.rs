@@ -2,14 +2,16 @@
 
 use crate::error::Error;
 use crate::exec::Engine;
+use crate::exec::interp::InterpEngine;
 use crate::kernel::exec::{inherited, take_environment};
 use crate::kernel::vfs::{Fs, Last};
 use crate::kernel::Options;
-use crate::run::Job;
+use crate::run::{GuestMemory, Job};
 use std::convert::Infallible;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// What runs the guest's code.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
@@ -58,7 +60,7 @@ pub(super) struct RunArgs {
 fn engine(kind: Option<EngineKind>, _host_isa: Option<&str>) -> Result<Box<dyn Engine + Send>, Error> {
     match kind {
         Some(EngineKind::Jit) => Err(Error::Usage("--engine jit: this build has no JIT for this host; use --engine interp".into())),
-        _ => Err(Error::Usage("this build has no engine".into())),
+        _ => Ok(Box::new(InterpEngine::new(Arc::new(GuestMemory)))),
     }
 }
 

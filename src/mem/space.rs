@@ -11,7 +11,7 @@
 //! is a leaf: nothing else is locked under it.
 
 use crate::sys::{Errno, host};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::ops::Range;
 use std::os::fd::RawFd;
@@ -103,6 +103,8 @@ pub type Changes = Vec<Range<u64>>;
 #[derive(Default)]
 struct Inner {
     regions: BTreeMap<u64, Region>,
+    /// Pages an engine has write-protected because it translated code from them.
+    watched: BTreeSet<u64>,
     brk_start: u64,
     brk: u64,
 }
@@ -114,7 +116,7 @@ pub struct AddressSpace {
 }
 
 static SPACE: AddressSpace =
-    AddressSpace { inner: Mutex::new(Inner { regions: BTreeMap::new(), brk_start: 0, brk: 0 }) };
+    AddressSpace { inner: Mutex::new(Inner { regions: BTreeMap::new(), watched: BTreeSet::new(), brk_start: 0, brk: 0 }) };
 
 /// The one address space of this process: guest addresses are host addresses, so there can be only one.
 #[must_use]
@@ -173,12 +175,23 @@ impl Inner {
         self.regions.insert(at, right);
     }
 
-    /// Takes `r` out of the map.
+    /// Takes `r` out of the map. What is put there next has its own protection, so nothing in it is watched.
     fn cut(&mut self, r: &Range<u64>) -> Vec<(u64, Region)> {
+        self.forget_watched(r);
         self.split(r.start);
         self.split(r.end);
         let keys: Vec<u64> = self.regions.range(r.start..r.end).map(|(k, _)| *k).collect();
         keys.into_iter().filter_map(|k| self.regions.remove(&k).map(|v| (k, v))).collect()
+    }
+
+    fn forget_watched(&mut self, r: &Range<u64>) {
+        while let Some(&page) = self.watched.range(r.clone()).next() {
+            self.watched.remove(&page);
+        }
+    }
+
+    fn rights(&self, addr: u64) -> Option<(Range<u64>, u32)> {
+        self.regions.range(..=addr).next_back().filter(|(_, r)| r.end > addr).map(|(s, r)| (*s..r.end, r.prot))
     }
 
     fn executable(&self, r: &Range<u64>) -> bool {
@@ -368,6 +381,8 @@ impl AddressSpace {
             return Err(Errno::EINVAL);
         }
         let new = round_up(new).filter(|n| *n <= LIMIT).ok_or(Errno::ENOMEM)?;
+        // The protections move with the pages.
+        self.unwatch_range(from.clone());
         let mut inner = self.lock();
         let first = inner.overlapping(&(addr..addr + 1)).next().map(|(s, r)| (*s, r.clone())).ok_or(Errno::EFAULT)?;
         if !inner.gaps(&from).is_empty() {
@@ -470,8 +485,51 @@ impl AddressSpace {
     /// mapped there.
     #[must_use]
     pub fn rights(&self, addr: u64) -> Option<(Range<u64>, u32)> {
+        self.lock().rights(addr)
+    }
+
+    /// From now on writes to this page fault on the host, if the guest may write there at all: code was translated from it.
+    pub fn watch(&self, page: u64) {
+        let mut inner = self.lock();
+        if let Some((_, prot)) = inner.rights(page)
+            && prot & WRITE != 0
+            && host::mem_protect(page, PAGE, host_prot(prot & !WRITE)).is_ok()
+        {
+            inner.watched.insert(page);
+        }
+    }
+
+    /// If the page of `addr` is watched, lets the guest write to it again and says true.
+    pub fn unwatch(&self, addr: u64) -> bool {
+        let page = addr & !(PAGE - 1);
+        let mut inner = self.lock();
+        if !inner.watched.remove(&page) {
+            return false;
+        }
+        match inner.rights(page) {
+            Some((_, prot)) if prot & WRITE != 0 => host::mem_protect(page, PAGE, host_prot(prot)).is_ok(),
+            _ => false,
+        }
+    }
+
+    /// Lets the guest write to all watched pages of a range again; true if there were any.
+    pub fn unwatch_range(&self, r: Range<u64>) -> bool {
+        let pages: Vec<u64> = self.lock().watched.range(r).copied().collect();
+        pages.into_iter().fold(false, |any, p| self.unwatch(p) || any)
+    }
+
+    /// How many bytes from `addr` on the guest may execute, up to `max`.
+    #[must_use]
+    pub fn executable_bytes(&self, addr: u64, max: u64) -> u64 {
         let inner = self.lock();
-        inner.regions.range(..=addr).next_back().filter(|(_, r)| r.end > addr).map(|(s, r)| (*s..r.end, r.prot))
+        let mut at = addr;
+        while at.saturating_sub(addr) < max {
+            match inner.rights(at) {
+                Some((r, prot)) if prot & EXEC != 0 => at = r.end,
+                _ => break,
+            }
+        }
+        (at - addr).min(max)
     }
 
     /// Takes note of a mapping the host has just made for the guest (shmat(2)).
@@ -501,6 +559,7 @@ impl AddressSpace {
     /// Unmaps all of the guest (exec).
     pub fn clear(&self, changes: &mut Changes) {
         let mut inner = self.lock();
+        inner.watched.clear();
         for (start, region) in std::mem::take(&mut inner.regions) {
             let _ = host::mem_unmap(start, region.end - start);
             changes.push(start..region.end);

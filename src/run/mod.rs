@@ -4,7 +4,10 @@
 //! exit, lets the personality handle it, tells the engine which code is gone, makes threads and processes, and
 //! ends them. Signals are delivered here and nowhere else: after every exit, before guest code runs on.
 
+mod memory;
 mod thread;
+
+pub use memory::GuestMemory;
 
 use crate::error::Error;
 use crate::exec::{Engine, Exit};

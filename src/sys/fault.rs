@@ -99,6 +99,7 @@ extern "C" fn handler(signal: i32, info: *mut libc::siginfo_t, context: *mut lib
 /// The interrupted program counter.
 #[cfg(target_arch = "x86_64")]
 #[must_use]
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // An address.
 pub fn pc(context: &libc::ucontext_t) -> usize {
     context.uc_mcontext.gregs[libc::REG_RIP as usize] as usize
 }
@@ -106,6 +107,7 @@ pub fn pc(context: &libc::ucontext_t) -> usize {
 /// The interrupted program counter.
 #[cfg(target_arch = "riscv64")]
 #[must_use]
+#[allow(clippy::cast_possible_truncation)] // An address.
 pub fn pc(context: &libc::ucontext_t) -> usize {
     context.uc_mcontext.__gregs[0] as usize
 }

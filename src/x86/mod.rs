@@ -9,6 +9,7 @@ pub mod flags;
 pub mod fxsave;
 pub mod reg;
 pub mod state;
+pub mod x87env;
 
 pub use fault::{Fault, MemFault, MemFaultKind, Trap};
 pub use flags::{Cond, FlagOp, FlagRecord, Rflags};

@@ -85,7 +85,7 @@ pub(super) fn openat2(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     open_path(ctx, a[0], a[1], int(flags), mode)
 }
 
-fn put_stat(ctx: &Ctx<'_>, to: u64, st: &host::Stat) -> Result<u64> {
+fn put_stat(ctx: &mut Ctx<'_>, to: u64, st: &host::Stat) -> Result<u64> {
     ctx.put(to, &Stat::from_host(st).bytes())?;
     Ok(0)
 }

@@ -19,7 +19,7 @@ mod time;
 use crate::kernel::exec::{AbiInfo, Exec};
 use crate::kernel::vfs::{At, Last};
 use crate::kernel::{Process, Task, fd};
-use crate::mem::space::{Changes, EXEC, WRITE, space};
+use crate::mem::space::{Changes, EXEC, PAGE, WRITE, space};
 use crate::sys::cast::{int, size};
 use crate::sys::{Errno, guest, host, raw};
 use crate::x86::{CpuState, Gpr, GuestAddr, MemFault, cpuid};
@@ -115,8 +115,18 @@ impl<'a> Ctx<'a> {
         Ok(u64::from_le_bytes(self.get(addr)?))
     }
 
-    fn put(&self, addr: u64, bytes: &[u8]) -> Result<()> {
-        Ok(guest::write_bytes(GuestAddr(addr), bytes)?)
+    /// Writes to guest memory; code translated from there is dropped.
+    fn put(&mut self, addr: u64, bytes: &[u8]) -> Result<()> {
+        loop {
+            match guest::write_bytes(GuestAddr(addr), bytes) {
+                Ok(()) => return Ok(()),
+                Err(f) if space().unwatch(f.addr.0) => {
+                    let page = f.addr.0 & !(PAGE - 1);
+                    self.changes.push(page..page + PAGE);
+                }
+                Err(f) => return Err(f.into()),
+            }
+        }
     }
 
     fn at(&self, dirfd: u64, path: u64, last: Last) -> Result<At> {
@@ -264,8 +274,9 @@ fn retry_after_unprotect(ctx: &mut Ctx<'_>, row: &table::Row, args: [u64; 6]) ->
             && let Some((range, rights)) = space().rights(v)
             && rights & (WRITE | EXEC) == WRITE | EXEC
             && ctx.task.unprotected != Some(ctx.cpu.rip)
+            && space().unwatch_range(v & !(PAGE - 1)..range.end)
         {
-            ctx.changes.push(v & !4095..range.end);
+            ctx.changes.push(v & !(PAGE - 1)..range.end);
             ctx.task.unprotected = Some(ctx.cpu.rip);
             return Err(Errno::ERESTARTNOINTR);
         }

@@ -300,8 +300,8 @@ pub(super) fn rt_sigreturn(ctx: &mut Ctx<'_>, _: [u64; 6]) -> Result<u64> {
             ctx.cpu.ymm = [[0; 4]; 16];
         }
         fp => match ctx.get::<512>(fp) {
-            Ok(area) => fxsave::load(ctx.cpu, &area),
-            Err(_) => {
+            Ok(area) if fxsave::load(ctx.cpu, &area) => {}
+            _ => {
                 force(ctx, &kernel_info(libc::SIGSEGV, 0x80, 0));
                 return Ok(0);
             }
