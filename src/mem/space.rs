@@ -515,7 +515,9 @@ impl AddressSpace {
     /// Lets the guest write to all watched pages of a range again; true if there were any.
     pub fn unwatch_range(&self, r: Range<u64>) -> bool {
         let pages: Vec<u64> = self.lock().watched.range(r).copied().collect();
-        pages.into_iter().fold(false, |any, p| self.unwatch(p) || any)
+        let before = pages.len();
+        pages.into_iter().for_each(|p| drop(self.unwatch(p)));
+        before != 0
     }
 
     /// How many bytes from `addr` on the guest may execute, up to `max`.

@@ -118,10 +118,10 @@ impl Runner {
     fn attached(mut self) -> End {
         let mailbox = self.task.mailbox.clone();
         let mut cpu = std::mem::take(&mut self.cpu);
-        crate::sys::signal::attached(&mailbox, &mut *cpu, |c| &c.poll, |cpu| self.to_the_end(cpu))
+        crate::sys::signal::attached(&mailbox, &mut *cpu, |c| &c.poll, |cpu| self.until_end(cpu))
     }
 
-    fn to_the_end(&mut self, cpu: &mut CpuState) -> End {
+    fn until_end(&mut self, cpu: &mut CpuState) -> End {
         crate::sys::signal::set_mask(self.task.mask);
         loop {
             let exit = self.engine.run(cpu);
@@ -182,7 +182,6 @@ impl Runner {
         self.task.clear_child_tid = 0;
         self.task.robust_list = 0;
         self.task.restart = None;
-        self.cpu = Box::default();
         if let Err(e) = self.start(&program, &e.envp) {
             tracing::error!("{}: {}", String::from_utf8_lossy(&e.path), e.why);
             crate::sys::signal::die_by(libc::SIGSEGV);
