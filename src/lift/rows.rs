@@ -64,8 +64,8 @@ rows! {
         Syscall => control::syscall, "Fast system call";
     }
     String {
-        Movsb | Movsw | Movsd | Movsq => string::string, "Move string";
-        Cmpsb | Cmpsw | Cmpsd | Cmpsq => string::string, "Compare string";
+        Movsb | Movsw | Movsq => string::string, "Move string";
+        Cmpsb | Cmpsw | Cmpsq => string::string, "Compare string";
         Scasb | Scasw | Scasd | Scasq => string::string, "Scan string";
         Lodsb | Lodsw | Lodsd | Lodsq => string::string, "Load string";
         Stosb | Stosw | Stosd | Stosq => string::string, "Store string";
