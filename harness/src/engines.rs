@@ -1,8 +1,8 @@
 //! Engines and oracles behind one trait.
 
 use anyhow::{Context, Result};
-use felix::exec::interp::InterpEngine;
 use felix::exec::PlainMemory;
+use felix::exec::interp::InterpEngine;
 use felix::replay::{After, Case, Machine};
 use std::sync::Arc;
 
@@ -36,7 +36,10 @@ impl Interp {
     pub fn new() -> Result<Interp> {
         felix::sys::fault::install().context("installing the fault handler")?;
         let machine = Machine::new().context("mapping the memory of test cases")?;
-        Ok(Interp { machine, engine: InterpEngine::new(Arc::new(PlainMemory)) })
+        Ok(Interp {
+            machine,
+            engine: InterpEngine::new(Arc::new(PlainMemory)),
+        })
     }
 }
 
@@ -46,6 +49,9 @@ impl Runner for Interp {
     }
 
     fn run(&mut self, cases: &[Case]) -> Result<Vec<Option<After>>> {
-        Ok(cases.iter().map(|c| Some(self.machine.run(&mut self.engine, c))).collect())
+        Ok(cases
+            .iter()
+            .map(|c| Some(self.machine.run(&mut self.engine, c)))
+            .collect())
     }
 }

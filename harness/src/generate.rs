@@ -11,7 +11,10 @@ use crate::sys::GUEST_FS;
 use felix::lift::{ROWS, supported};
 use felix::replay::{CODE, CODE_LEN, Case, DATA, DATA_LEN, Hex64, HexBytes, Registers};
 use felix::x86::Rflags;
-use iced_x86::{BlockEncoder, BlockEncoderOptions, Code, Formatter, Instruction, InstructionBlock, IntelFormatter, Mnemonic};
+use iced_x86::{
+    BlockEncoder, BlockEncoderOptions, Code, Formatter, Instruction, InstructionBlock,
+    IntelFormatter, Mnemonic,
+};
 use operands::Registry;
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
@@ -36,7 +39,9 @@ impl Generator {
             .filter(|r| only.is_empty() || only.contains(&r.mnemonic))
             .filter(|r| !EXCLUDED.contains(&r.mnemonic))
             .map(|r| {
-                Code::values().filter(|c| c.mnemonic() == r.mnemonic && supported(*c) && generated(*c)).collect()
+                Code::values()
+                    .filter(|c| c.mnemonic() == r.mnemonic && supported(*c) && generated(*c))
+                    .collect()
             })
             .filter(|codes: &Vec<Code>| !codes.is_empty())
             .collect();
@@ -70,10 +75,16 @@ impl Generator {
             tries += 1;
             let row = &self.rows[rng.random_range(0..self.rows.len())];
             let code = row[rng.random_range(0..row.len())];
-            let Some(mut insn) = registry.instruction(rng, code) else { continue };
+            let Some(mut insn) = registry.instruction(rng, code) else {
+                continue;
+            };
             let at = insns.len();
-            if insn.is_jcc_short_or_near() || insn.is_jmp_short_or_near() || insn.is_call_near()
-                || insn.is_loop() || insn.is_loopcc() || insn.is_jcx_short()
+            if insn.is_jcc_short_or_near()
+                || insn.is_jmp_short_or_near()
+                || insn.is_call_near()
+                || insn.is_loop()
+                || insn.is_loopcc()
+                || insn.is_jcx_short()
             {
                 // Forward only: cases end.
                 let target = rng.random_range(at + 1..=len);
@@ -140,8 +151,14 @@ fn generated(code: Code) -> bool {
     use iced_x86::OpCodeOperandKind as K;
     let info = code.op_code();
     let segment_write = info.op_kinds().first() == Some(&K::seg_reg)
-        || matches!(code, Code::Popw_FS | Code::Popq_FS | Code::Popw_GS | Code::Popq_GS);
-    let system = info.op_kinds().iter().any(|k| matches!(k, K::cr_reg | K::dr_reg | K::tr_reg));
+        || matches!(
+            code,
+            Code::Popw_FS | Code::Popq_FS | Code::Popw_GS | Code::Popq_GS
+        );
+    let system = info
+        .op_kinds()
+        .iter()
+        .any(|k| matches!(k, K::cr_reg | K::dr_reg | K::tr_reg));
     !segment_write && !system && !info.is_far_branch() && !info.is_far_branch_indirect()
 }
 
@@ -152,7 +169,9 @@ fn label(i: usize) -> u64 {
 
 fn encode(insns: &[Instruction], start: u64) -> Option<Vec<u8>> {
     let block = InstructionBlock::new(insns, start);
-    BlockEncoder::encode(64, block, BlockEncoderOptions::NONE).ok().map(|r| r.code_buffer)
+    BlockEncoder::encode(64, block, BlockEncoderOptions::NONE)
+        .ok()
+        .map(|r| r.code_buffer)
 }
 
 /// The code as text.
@@ -172,11 +191,29 @@ pub fn listing(code: &[u8], start: u64) -> Vec<String> {
 
 /// A number that is likely to be at an edge of some width.
 pub fn edgy(rng: &mut Random) -> u64 {
-    let edges = [0, 1, 2, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff,
-        i64::MAX as u64, 1 << 63, u64::MAX, 0x5555_5555_5555_5555];
+    let edges = [
+        0,
+        1,
+        2,
+        0x7f,
+        0x80,
+        0xff,
+        0x7fff,
+        0x8000,
+        0xffff,
+        0x7fff_ffff,
+        0x8000_0000,
+        0xffff_ffff,
+        i64::MAX as u64,
+        1 << 63,
+        u64::MAX,
+        0x5555_5555_5555_5555,
+    ];
     match rng.random_range(0..6) {
         0 | 1 => edges[rng.random_range(0..edges.len())],
-        2 => edges[rng.random_range(0..edges.len())].wrapping_add(rng.random_range(0..3)).wrapping_sub(1),
+        2 => edges[rng.random_range(0..edges.len())]
+            .wrapping_add(rng.random_range(0..3))
+            .wrapping_sub(1),
         3 => rng.random_range(0..64),
         4 => u64::from(rng.random::<u32>()),
         _ => rng.random(),
@@ -185,19 +222,59 @@ pub fn edgy(rng: &mut Random) -> u64 {
 
 /// A floating-point number that is likely to be special, as the bits of lanes of either width.
 pub fn edgy_float(rng: &mut Random) -> u64 {
-    let singles = [0x0000_0000, 0x8000_0000, 0x3f80_0000, 0xbf80_0000, 0x7f80_0000, 0xff80_0000, 0x7fc0_0000,
-        0xffc1_2345, 0x7f80_0001, 0x0000_0001, 0x807f_ffff, 0x0080_0000, 0x7f7f_ffff, 0x4f00_0000, 0xcf00_0000,
-        0x4eff_ffff, 0x3fc0_0000, 0x4020_0000, 0x3f7f_ffff, 0x5f00_0000];
-    let doubles = [0, 1 << 63, 0x3ff0_0000_0000_0000, 0x7ff0_0000_0000_0000, 0xfff0_0000_0000_0000,
-        0x7ff8_0000_0000_0000, 0xfff8_0000_1234_5678, 0x7ff0_0000_0000_0001, 1, 0x800f_ffff_ffff_ffff,
-        0x0010_0000_0000_0000, 0x7fef_ffff_ffff_ffff, 0x41e0_0000_0000_0000, 0xc1e0_0000_0000_0000,
-        0x41df_ffff_ffc0_0000, 0x43e0_0000_0000_0000, 0x3ff8_0000_0000_0000, 0x4004_0000_0000_0000,
-        0x380f_ffff_ffff_ffff, 0x47ef_ffff_f000_0000];
+    let singles = [
+        0x0000_0000,
+        0x8000_0000,
+        0x3f80_0000,
+        0xbf80_0000,
+        0x7f80_0000,
+        0xff80_0000,
+        0x7fc0_0000,
+        0xffc1_2345,
+        0x7f80_0001,
+        0x0000_0001,
+        0x807f_ffff,
+        0x0080_0000,
+        0x7f7f_ffff,
+        0x4f00_0000,
+        0xcf00_0000,
+        0x4eff_ffff,
+        0x3fc0_0000,
+        0x4020_0000,
+        0x3f7f_ffff,
+        0x5f00_0000,
+    ];
+    let doubles = [
+        0,
+        1 << 63,
+        0x3ff0_0000_0000_0000,
+        0x7ff0_0000_0000_0000,
+        0xfff0_0000_0000_0000,
+        0x7ff8_0000_0000_0000,
+        0xfff8_0000_1234_5678,
+        0x7ff0_0000_0000_0001,
+        1,
+        0x800f_ffff_ffff_ffff,
+        0x0010_0000_0000_0000,
+        0x7fef_ffff_ffff_ffff,
+        0x41e0_0000_0000_0000,
+        0xc1e0_0000_0000_0000,
+        0x41df_ffff_ffc0_0000,
+        0x43e0_0000_0000_0000,
+        0x3ff8_0000_0000_0000,
+        0x4004_0000_0000_0000,
+        0x380f_ffff_ffff_ffff,
+        0x47ef_ffff_f000_0000,
+    ];
     match rng.random_range(0..4) {
         0 => doubles[rng.random_range(0..doubles.len())],
         1 | 2 => {
             let mut single = || -> u64 {
-                if rng.random_bool(0.7) { singles[rng.random_range(0..singles.len())] } else { rng.random::<u32>().into() }
+                if rng.random_bool(0.7) {
+                    singles[rng.random_range(0..singles.len())]
+                } else {
+                    rng.random::<u32>().into()
+                }
             };
             single() | single() << 32
         }
@@ -211,10 +288,23 @@ pub fn edgy_float(rng: &mut Random) -> u64 {
 
 impl Registry {
     fn registers(&self, rng: &mut Random, rip: u64) -> Registers {
-        let flags = rng.random::<u64>() & (Rflags::STATUS | Rflags::DF * u64::from(rng.random_bool(0.3)));
-        let rounding = if rng.random_bool(0.6) { 0 } else { rng.random_range(0..4) };
-        let special = if rng.random_bool(0.85) { 0 } else { rng.random::<u32>() & 0x8040 };
-        let unmasked = if rng.random_bool(0.95) { 0x1f80 } else { rng.random::<u32>() & 0x1f80 };
+        let flags =
+            rng.random::<u64>() & (Rflags::STATUS | Rflags::DF * u64::from(rng.random_bool(0.3)));
+        let rounding = if rng.random_bool(0.6) {
+            0
+        } else {
+            rng.random_range(0..4)
+        };
+        let special = if rng.random_bool(0.85) {
+            0
+        } else {
+            rng.random::<u32>() & 0x8040
+        };
+        let unmasked = if rng.random_bool(0.95) {
+            0x1f80
+        } else {
+            rng.random::<u32>() & 0x1f80
+        };
         Registers {
             gpr: self.values(),
             rip: Hex64(rip),
@@ -226,7 +316,10 @@ impl Registry {
                     [Hex64(edgy(rng)), Hex64(edgy(rng))]
                 }
             }),
-            mxcsr: unmasked | rounding << 13 | special | if rng.random_bool(0.5) { 0 } else { 0x20 },
+            mxcsr: unmasked
+                | rounding << 13
+                | special
+                | if rng.random_bool(0.5) { 0 } else { 0x20 },
             fs_gs: [Hex64(GUEST_FS), Hex64(DATA + DATA_LEN as u64 / 2)],
         }
     }

@@ -92,21 +92,36 @@ pub fn prepare() -> io::Result<()> {
         // SAFETY: `handler` has the signature SA_SIGINFO asks for.
         check(unsafe { libc::sigaction(s, &raw const action, std::ptr::null_mut()) })?;
     }
-    let tick = libc::timeval { tv_sec: 0, tv_usec: 100_000 };
-    let timer = libc::itimerval { it_interval: tick, it_value: tick };
+    let tick = libc::timeval {
+        tv_sec: 0,
+        tv_usec: 100_000,
+    };
+    let timer = libc::itimerval {
+        it_interval: tick,
+        it_value: tick,
+    };
     // SAFETY: `timer` is initialised.
     check(unsafe { libc::setitimer(libc::ITIMER_REAL, &raw const timer, std::ptr::null_mut()) })?;
     filter()
 }
 
 fn check(r: libc::c_int) -> io::Result<()> {
-    if r == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    if r == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
 }
 
 /// System calls made by code in the code window raise SIGSYS.
 fn filter() -> io::Result<()> {
     let (begin, end) = (CODE as u32, CODE as u32 + CODE_LEN as u32);
-    let op = |code: u32, jt, jf, k| libc::sock_filter { code: code as u16, jt, jf, k };
+    let op = |code: u32, jt, jf, k| libc::sock_filter {
+        code: code as u16,
+        jt,
+        jf,
+        k,
+    };
     let load = libc::BPF_LD | libc::BPF_W | libc::BPF_ABS;
     let jump = |c| libc::BPF_JMP | c | libc::BPF_K;
     // Offset 8 of seccomp_data is the instruction pointer, low half first.
@@ -119,11 +134,20 @@ fn filter() -> io::Result<()> {
         op(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_TRAP),
         op(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ALLOW),
     ];
-    let fprog = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
+    let fprog = libc::sock_fprog {
+        len: program.len() as u16,
+        filter: program.as_mut_ptr(),
+    };
     // SAFETY: plain values.
     check(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) })?;
     // SAFETY: `fprog` describes `program`, which the kernel copies.
-    check(unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const fprog) })
+    check(unsafe {
+        libc::prctl(
+            libc::PR_SET_SECCOMP,
+            libc::SECCOMP_MODE_FILTER,
+            &raw const fprog,
+        )
+    })
 }
 
 /// Runs the code at `before`'s RIP on this CPU until it stops.
@@ -139,9 +163,12 @@ pub fn run(before: &Registers) -> (Stop, Registers) {
         (*shared).before = Some(before.clone());
         (*shared).after = None;
         (*shared).ticks = 0;
-        asm!("rdfsbase {}", out(reg) (*shared).own_fs);
+        asm!("rdfsbase {}", out(reg)(*shared).own_fs);
         asm!("int3");
-        (*shared).after.take().expect("the handler stores what happened")
+        (*shared)
+            .after
+            .take()
+            .expect("the handler stores what happened")
     }
 }
 
@@ -178,7 +205,9 @@ unsafe fn exchange(
             unsafe { libc::signal(signal, libc::SIG_DFL) };
             return;
         }
-        let Some(before) = shared.before.take() else { return };
+        let Some(before) = shared.before.take() else {
+            return;
+        };
         shared.own_registers = *regs;
         // SAFETY: the frame holds at least FXSAVE's 512 bytes, then the XSAVE header, whose first word
         // says which parts are valid.
@@ -211,26 +240,44 @@ unsafe fn exchange(
     if signal == libc::SIGALRM {
         shared.ticks += 1;
         if shared.ticks < 3 {
-            
-            
             return resume_guest(shared);
         }
     }
     let trap = regs[libc::REG_TRAPNO as usize];
     let error = regs[libc::REG_ERR as usize];
     let stop = match signal {
-        libc::SIGALRM => Stop { vector: ENDLESS, addr: None, write: false },
-        libc::SIGSYS => Stop { vector: SYSCALL, addr: None, write: false },
+        libc::SIGALRM => Stop {
+            vector: ENDLESS,
+            addr: None,
+            write: false,
+        },
+        libc::SIGSYS => Stop {
+            vector: SYSCALL,
+            addr: None,
+            write: false,
+        },
         _ if trap == 14 => {
             // SAFETY: the kernel fills in the address for page faults.
             let addr = unsafe { info.si_addr() } as u64;
-            Stop { vector: 14, addr: Some(Hex64(addr)), write: error & 2 != 0 }
+            Stop {
+                vector: 14,
+                addr: Some(Hex64(addr)),
+                write: error & 2 != 0,
+            }
         }
-        _ => Stop { vector: trap as u16, addr: None, write: false },
+        _ => Stop {
+            vector: trap as u16,
+            addr: None,
+            write: false,
+        },
     };
     // SAFETY: as above.
     let image = unsafe { std::slice::from_raw_parts(fpu, FXSAVE) };
-    let word = |at: usize| Hex64(u64::from_le_bytes(image[at..at + 8].try_into().expect("eight bytes")));
+    let word = |at: usize| {
+        Hex64(u64::from_le_bytes(
+            image[at..at + 8].try_into().expect("eight bytes"),
+        ))
+    };
     let mut fs_gs = [Hex64(0); 2];
     // SAFETY: reading GS is harmless; the guest's FS was already replaced, and no instruction that
     // changes it is ever generated.
@@ -279,7 +326,11 @@ pub fn spawn(body: fn(&mut dyn io::Read, &mut dyn io::Write)) -> io::Result<Chil
             // SAFETY: ends the child without running the parent's destructors.
             unsafe { libc::_exit(0) }
         }
-        pid => Ok(Child { pid, input: our_out, output: our_in }),
+        pid => Ok(Child {
+            pid,
+            input: our_out,
+            output: our_in,
+        }),
     }
 }
 
@@ -306,7 +357,11 @@ impl Drop for Child {
 /// Unmaps the case windows this process inherited.
 pub fn unmap_windows() {
     use felix::replay::{DATA, DATA_LEN, READ_ONLY, READ_ONLY_LEN};
-    for (at, len) in [(CODE, CODE_LEN), (DATA, DATA_LEN), (READ_ONLY, READ_ONLY_LEN)] {
+    for (at, len) in [
+        (CODE, CODE_LEN),
+        (DATA, DATA_LEN),
+        (READ_ONLY, READ_ONLY_LEN),
+    ] {
         // SAFETY: only test memory lies there; the child uses none of the parent's.
         unsafe { libc::munmap(std::ptr::with_exposed_provenance_mut(at as usize), len) };
     }
@@ -319,5 +374,11 @@ pub fn unmap_windows() {
 pub fn make_code_executable() -> io::Result<()> {
     let prot = libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC;
     // SAFETY: the window is mapped, and only guest code lies in it.
-    check(unsafe { libc::mprotect(std::ptr::with_exposed_provenance_mut(CODE as usize), CODE_LEN, prot) })
+    check(unsafe {
+        libc::mprotect(
+            std::ptr::with_exposed_provenance_mut(CODE as usize),
+            CODE_LEN,
+            prot,
+        )
+    })
 }

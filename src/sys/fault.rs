@@ -80,6 +80,12 @@ extern "C" fn handler(signal: i32, info: *mut libc::siginfo_t, context: *mut lib
     // SAFETY: the kernel passes valid pointers to handlers installed with SA_SIGINFO, and nothing else
     // refers to them while the handler runs.
     let (info, context) = unsafe { (&*info, &mut *context.cast::<libc::ucontext_t>()) };
+    if info.si_code <= 0 && super::signal::is_attached() {
+        // Sent by kill(2) or the like: the guest's business, at the next safepoint.
+        // SAFETY: these are the handler's own arguments.
+        unsafe { super::signal::record(signal, info, std::ptr::from_mut(context).cast()) };
+        return;
+    }
     let (begin, end, resume) = guest::routines();
     if (begin..end).contains(&pc(context)) {
         resume_guest_access(context, resume, encode(signal, info));

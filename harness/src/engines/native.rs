@@ -29,7 +29,11 @@ impl Runner for Native {
                     // Something killed the child: find out which case, and go on without it.
                     for case in batch {
                         self.child = None;
-                        out.push(self.exchange(std::slice::from_ref(case)).ok().and_then(|mut v| v.pop()));
+                        out.push(
+                            self.exchange(std::slice::from_ref(case))
+                                .ok()
+                                .and_then(|mut v| v.pop()),
+                        );
                     }
                 }
             }
@@ -52,7 +56,12 @@ impl Native {
             .input
             .write_all(&frames)
             .map_err(anyhow::Error::from)
-            .and_then(|()| cases.iter().map(|_| read_frame(&mut child.output)).collect());
+            .and_then(|()| {
+                cases
+                    .iter()
+                    .map(|_| read_frame(&mut child.output))
+                    .collect()
+            });
         if result.is_err() {
             self.child = None;
         }
@@ -93,7 +102,9 @@ fn child(r: &mut dyn Read, w: &mut dyn Write) {
         let data = Machine::initial_data(&case);
         let image = Machine::code_image(&case);
         let code = GuestAddr(felix::replay::CODE);
-        if guest::write_bytes(GuestAddr(DATA), &data).is_err() || guest::write_bytes(code, &image).is_err() {
+        if guest::write_bytes(GuestAddr(DATA), &data).is_err()
+            || guest::write_bytes(code, &image).is_err()
+        {
             return;
         }
         let (stop, registers) = sys::run(&case.before);
@@ -101,7 +112,11 @@ fn child(r: &mut dyn Read, w: &mut dyn Write) {
         if guest::read_bytes(GuestAddr(DATA), &mut now).is_err() {
             return;
         }
-        let after = After { stop, registers, memory: changes(&data, &now) };
+        let after = After {
+            stop,
+            registers,
+            memory: changes(&data, &now),
+        };
         if write_frame(w, &after).is_err() || w.flush().is_err() {
             return;
         }

@@ -8,15 +8,45 @@ use felix::replay::{
     After, CODE, CODE_LEN, Case, DATA, DATA_LEN, ENDLESS, Hex64, Machine, READ_ONLY, READ_ONLY_LEN,
     Registers, SYSCALL, Stop, changes,
 };
-use unicorn_engine::{Arch, HookType, MemType, Mode, Prot, RegisterX86 as R, Unicorn as Uc, uc_error};
+use unicorn_engine::{
+    Arch, HookType, MemType, Mode, Prot, RegisterX86 as R, Unicorn as Uc, uc_error,
+};
 
 const GPRS: [R; 16] = [
-    R::RAX, R::RCX, R::RDX, R::RBX, R::RSP, R::RBP, R::RSI, R::RDI, R::R8, R::R9, R::R10, R::R11, R::R12,
-    R::R13, R::R14, R::R15,
+    R::RAX,
+    R::RCX,
+    R::RDX,
+    R::RBX,
+    R::RSP,
+    R::RBP,
+    R::RSI,
+    R::RDI,
+    R::R8,
+    R::R9,
+    R::R10,
+    R::R11,
+    R::R12,
+    R::R13,
+    R::R14,
+    R::R15,
 ];
 const XMMS: [R; 16] = [
-    R::XMM0, R::XMM1, R::XMM2, R::XMM3, R::XMM4, R::XMM5, R::XMM6, R::XMM7, R::XMM8, R::XMM9, R::XMM10,
-    R::XMM11, R::XMM12, R::XMM13, R::XMM14, R::XMM15,
+    R::XMM0,
+    R::XMM1,
+    R::XMM2,
+    R::XMM3,
+    R::XMM4,
+    R::XMM5,
+    R::XMM6,
+    R::XMM7,
+    R::XMM8,
+    R::XMM9,
+    R::XMM10,
+    R::XMM11,
+    R::XMM12,
+    R::XMM13,
+    R::XMM14,
+    R::XMM15,
 ];
 
 /// Microseconds after which a case counts as endless.
@@ -44,10 +74,14 @@ impl Unicorn {
     /// # Errors
     /// If Unicorn cannot be set up.
     pub fn new() -> Result<Unicorn> {
-        let mut uc = Uc::new_with_data(Arch::X86, Mode::MODE_64, Seen::default()).map_err(broken)?;
-        uc.mem_map(CODE, CODE_LEN as u64, Prot::ALL).map_err(broken)?;
-        uc.mem_map(DATA, DATA_LEN as u64, Prot::READ | Prot::WRITE).map_err(broken)?;
-        uc.mem_map(READ_ONLY, READ_ONLY_LEN as u64, Prot::READ).map_err(broken)?;
+        let mut uc =
+            Uc::new_with_data(Arch::X86, Mode::MODE_64, Seen::default()).map_err(broken)?;
+        uc.mem_map(CODE, CODE_LEN as u64, Prot::ALL)
+            .map_err(broken)?;
+        uc.mem_map(DATA, DATA_LEN as u64, Prot::READ | Prot::WRITE)
+            .map_err(broken)?;
+        uc.mem_map(READ_ONLY, READ_ONLY_LEN as u64, Prot::READ)
+            .map_err(broken)?;
         uc.add_intr_hook(|uc, vector| {
             uc.get_data_mut().vector = u16::try_from(vector).ok();
             let _ = uc.emu_stop();
@@ -95,19 +129,39 @@ impl Unicorn {
             (Some(vector), _, _) => {
                 // The hook runs before RIP moves past INT3 and SYSCALL in some versions: what counts is
                 // that both are traps.
-                Stop { vector, addr: None, write: false }
+                Stop {
+                    vector,
+                    addr: None,
+                    write: false,
+                }
             }
             (None, Some((addr, write)), _) => {
                 let canonical = felix::x86::GuestAddr(addr).is_canonical();
                 if canonical {
-                    Stop { vector: 14, addr: Some(Hex64(addr)), write }
+                    Stop {
+                        vector: 14,
+                        addr: Some(Hex64(addr)),
+                        write,
+                    }
                 } else {
-                    Stop { vector: 13, addr: None, write: false }
+                    Stop {
+                        vector: 13,
+                        addr: None,
+                        write: false,
+                    }
                 }
             }
-            (None, None, Err(uc_error::INSN_INVALID)) => Stop { vector: 6, addr: None, write: false },
+            (None, None, Err(uc_error::INSN_INVALID)) => Stop {
+                vector: 6,
+                addr: None,
+                write: false,
+            },
             (None, None, Err(_)) => return Ok(None),
-            (None, None, Ok(())) => Stop { vector: ENDLESS, addr: None, write: false },
+            (None, None, Ok(())) => Stop {
+                vector: ENDLESS,
+                addr: None,
+                write: false,
+            },
         };
         if stop.vector == 3 && rip < end && code_byte(case, rip) == 0xcc {
             rip += 1;
@@ -132,9 +186,16 @@ impl Unicorn {
             rflags: Hex64(uc.reg_read(R::EFLAGS)?),
             xmm,
             mxcsr: u32::try_from(uc.reg_read(R::MXCSR)? & 0xffff).unwrap_or(0),
-            fs_gs: [Hex64(uc.reg_read(R::FS_BASE)?), Hex64(uc.reg_read(R::GS_BASE)?)],
+            fs_gs: [
+                Hex64(uc.reg_read(R::FS_BASE)?),
+                Hex64(uc.reg_read(R::GS_BASE)?),
+            ],
         };
-        Ok(Some(After { stop, registers, memory: changes(&data, &now) }))
+        Ok(Some(After {
+            stop,
+            registers,
+            memory: changes(&data, &now),
+        }))
     }
 }
 

@@ -3,15 +3,28 @@
 use super::{Random, edgy};
 use felix::replay::{DATA, DATA_LEN, Hex64, HexBytes, READ_ONLY};
 use iced_x86::{
-    Code, Encoder, Instruction, InstructionInfoFactory, MemoryOperand, Mnemonic, OpAccess, OpCodeOperandKind as K,
-    OpKind, Register,
+    Code, Encoder, Instruction, InstructionInfoFactory, MemoryOperand, Mnemonic, OpAccess,
+    OpCodeOperandKind as K, OpKind, Register,
 };
 use rand::Rng;
 
 const GPR64: [Register; 16] = [
-    Register::RAX, Register::RCX, Register::RDX, Register::RBX, Register::RSP, Register::RBP, Register::RSI,
-    Register::RDI, Register::R8, Register::R9, Register::R10, Register::R11, Register::R12, Register::R13,
-    Register::R14, Register::R15,
+    Register::RAX,
+    Register::RCX,
+    Register::RDX,
+    Register::RBX,
+    Register::RSP,
+    Register::RBP,
+    Register::RSI,
+    Register::RDI,
+    Register::R8,
+    Register::R9,
+    Register::R10,
+    Register::R11,
+    Register::R12,
+    Register::R13,
+    Register::R14,
+    Register::R15,
 ];
 
 /// What a register holds before the case.
@@ -62,16 +75,23 @@ impl Registry {
     }
 
     pub fn patches(&self) -> Vec<(Hex64, HexBytes)> {
-        self.patches.iter().map(|(at, b)| (Hex64(*at), HexBytes(b.clone()))).collect()
+        self.patches
+            .iter()
+            .map(|(at, b)| (Hex64(*at), HexBytes(b.clone())))
+            .collect()
     }
 
     /// Forgets what registers hold that `insn` writes.
     pub fn wrote(&mut self, insn: &Instruction) {
         for used in self.factory.info(insn).used_registers() {
-            let writes = !matches!(used.access(), OpAccess::Read | OpAccess::CondRead | OpAccess::None | OpAccess::NoMemAccess);
+            let writes = !matches!(
+                used.access(),
+                OpAccess::Read | OpAccess::CondRead | OpAccess::None | OpAccess::NoMemAccess
+            );
             let full = used.register().full_register();
             // Stack instructions keep RSP a pointer.
-            if writes && full.is_gpr64() && (full != Register::RSP || !insn.is_stack_instruction()) {
+            if writes && full.is_gpr64() && (full != Register::RSP || !insn.is_stack_instruction())
+            {
                 self.holds[full.number()] = Holds::Anything;
             }
         }
@@ -91,14 +111,21 @@ impl Registry {
         }
         if info.can_use_rep_prefix() && rng.random_bool(0.6) && insn.is_string_instruction() {
             insn.set_has_rep_prefix(true);
-        } else if info.can_use_repne_prefix() && rng.random_bool(0.4) && insn.is_string_instruction() {
+        } else if info.can_use_repne_prefix()
+            && rng.random_bool(0.4)
+            && insn.is_string_instruction()
+        {
             insn.set_has_repne_prefix(true);
         }
         if !sensible(&insn) {
             return None;
         }
         // Branches get their target later.
-        if !matches!(info.op_kind(0), K::br64_1 | K::br64_4 | K::br16_2 | K::br32_1 | K::br32_4 | K::br16_1) || info.op_count() == 0 {
+        if !matches!(
+            info.op_kind(0),
+            K::br64_1 | K::br64_4 | K::br16_2 | K::br32_1 | K::br32_4 | K::br16_1
+        ) || info.op_count() == 0
+        {
             Encoder::new(64).encode(&insn, 0x4000_0000).ok()?;
         } else if !matches!(info.op_kind(0), K::br64_1 | K::br64_4) {
             return None;
@@ -120,9 +147,15 @@ impl Registry {
         let register = match kind {
             K::mem | K::mem_offs | K::mem_mib => return self.memory(rng, insn, n),
             K::r8_or_mem | K::r8_reg | K::r8_opcode => reg(rng, Register::AL, 20)?,
-            K::r16_or_mem | K::r16_reg | K::r16_rm | K::r16_opcode | K::r16_reg_mem => reg(rng, Register::AX, 16)?,
-            K::r32_or_mem | K::r32_reg | K::r32_rm | K::r32_opcode | K::r32_reg_mem => reg(rng, Register::EAX, 16)?,
-            K::r64_or_mem | K::r64_reg | K::r64_rm | K::r64_opcode | K::r64_reg_mem => reg(rng, Register::RAX, 16)?,
+            K::r16_or_mem | K::r16_reg | K::r16_rm | K::r16_opcode | K::r16_reg_mem => {
+                reg(rng, Register::AX, 16)?
+            }
+            K::r32_or_mem | K::r32_reg | K::r32_rm | K::r32_opcode | K::r32_reg_mem => {
+                reg(rng, Register::EAX, 16)?
+            }
+            K::r64_or_mem | K::r64_reg | K::r64_rm | K::r64_opcode | K::r64_reg_mem => {
+                reg(rng, Register::RAX, 16)?
+            }
             K::xmm_or_mem | K::xmm_reg | K::xmm_rm => reg(rng, Register::XMM0, 16)?,
             K::seg_reg => reg(rng, Register::ES, 6)?,
             K::al => Register::AL,
@@ -133,8 +166,15 @@ impl Registry {
             K::rax => Register::RAX,
             K::fs => Register::FS,
             K::gs => Register::GS,
-            K::imm8 | K::imm8_const_1 | K::imm8sex16 | K::imm8sex32 | K::imm8sex64 | K::imm16 | K::imm32
-            | K::imm32sex64 | K::imm64 => {
+            K::imm8
+            | K::imm8_const_1
+            | K::imm8sex16
+            | K::imm8sex32
+            | K::imm8sex64
+            | K::imm16
+            | K::imm32
+            | K::imm32sex64
+            | K::imm64 => {
                 self.immediate(rng, insn, n, kind);
                 return Some(());
             }
@@ -177,7 +217,14 @@ impl Registry {
             K::imm32 => OpKind::Immediate32,
             K::imm32sex64 => OpKind::Immediate32to64,
             K::imm64 => OpKind::Immediate64,
-            _ if n > 0 && matches!(insn.op_kind(n - 1), OpKind::Immediate16 | OpKind::Immediate8) => OpKind::Immediate8_2nd,
+            _ if n > 0
+                && matches!(
+                    insn.op_kind(n - 1),
+                    OpKind::Immediate16 | OpKind::Immediate8
+                ) =>
+            {
+                OpKind::Immediate8_2nd
+            }
             _ => OpKind::Immediate8,
         };
         insn.set_op_kind(n, op_kind);
@@ -190,7 +237,9 @@ impl Registry {
             OpKind::Immediate8to32 => insn.set_immediate8to32(sext8.into()),
             OpKind::Immediate8to64 => insn.set_immediate8to64(sext8.into()),
             // ENTER and RET take their size from here: keep the stack inside the data mostly.
-            OpKind::Immediate16 if insn.op_count() <= 2 && insn.is_stack_instruction() => insn.set_immediate16(v as u16 & 0x3f),
+            OpKind::Immediate16 if insn.op_count() <= 2 && insn.is_stack_instruction() => {
+                insn.set_immediate16(v as u16 & 0x3f)
+            }
             OpKind::Immediate16 => insn.set_immediate16(v as u16),
             OpKind::Immediate32 => insn.set_immediate32(v as u32),
             OpKind::Immediate32to64 => insn.set_immediate32to64((v as u32 as i32).into()),
@@ -215,8 +264,12 @@ impl Registry {
         };
         insn.set_op_kind(n, OpKind::Memory);
         let target = place(rng);
-        let pointers: Vec<usize> = (0..16).filter(|i| self.holds[*i] == Holds::Pointer).collect();
-        let small: Vec<usize> = (0..16).filter(|i| self.holds[*i] == Holds::Small && *i != 4).collect();
+        let pointers: Vec<usize> = (0..16)
+            .filter(|i| self.holds[*i] == Holds::Pointer)
+            .collect();
+        let small: Vec<usize> = (0..16)
+            .filter(|i| self.holds[*i] == Holds::Small && *i != 4)
+            .collect();
         let segment = match rng.random_range(0..24) {
             0 => Register::FS,
             1 => Register::GS,
@@ -237,19 +290,52 @@ impl Registry {
                 from = from.wrapping_add(self.values[i] * u64::from(scale));
             }
             let disp = target.wrapping_sub(from) as i64;
-            let disp = if i32::try_from(disp).is_ok() { disp } else { rng.random_range(-128..128) };
+            let disp = if i32::try_from(disp).is_ok() {
+                disp
+            } else {
+                rng.random_range(-128..128)
+            };
             let short = rng.random_bool(0.05);
             let (base, index) = if short {
-                (half(GPR64[base]), if index == Register::None { index } else { half(index) })
+                (
+                    half(GPR64[base]),
+                    if index == Register::None {
+                        index
+                    } else {
+                        half(index)
+                    },
+                )
             } else {
                 (GPR64[base], index)
             };
-            let size = if i8::try_from(disp).is_ok() && rng.random_bool(0.9) { 1 } else if short { 4 } else { 8 };
+            let size = if i8::try_from(disp).is_ok() && rng.random_bool(0.9) {
+                1
+            } else if short {
+                4
+            } else {
+                8
+            };
             MemoryOperand::new(base, index, scale, disp, size, false, Register::None)
         } else if i32::try_from(target).is_ok() && rng.random_bool(0.5) {
-            MemoryOperand::new(Register::RIP, Register::None, 1, target as i64, 8, false, Register::None)
+            MemoryOperand::new(
+                Register::RIP,
+                Register::None,
+                1,
+                target as i64,
+                8,
+                false,
+                Register::None,
+            )
         } else if i32::try_from(target).is_ok() {
-            MemoryOperand::new(Register::None, Register::None, 1, target as i64, 4, false, Register::None)
+            MemoryOperand::new(
+                Register::None,
+                Register::None,
+                1,
+                target as i64,
+                4,
+                false,
+                Register::None,
+            )
         } else {
             let base = rng.random_range(0..16);
             MemoryOperand::new(GPR64[base], Register::None, 1, 0, 0, false, Register::None)
@@ -260,7 +346,9 @@ impl Registry {
         insn.set_memory_displacement64(operand.displacement as u64);
         insn.set_memory_displ_size(operand.displ_size);
         insn.set_segment_prefix(operand.segment_prefix);
-        if matches!(insn.mnemonic(), Mnemonic::Ldmxcsr) && (DATA..DATA + DATA_LEN as u64 - 4).contains(&target) {
+        if matches!(insn.mnemonic(), Mnemonic::Ldmxcsr)
+            && (DATA..DATA + DATA_LEN as u64 - 4).contains(&target)
+        {
             // Noise has reserved bits set: give it something that loads.
             let mxcsr = 0x1f80 | rng.random::<u32>() & 0xe03f;
             self.patches.push((target, mxcsr.to_le_bytes().to_vec()));
@@ -287,7 +375,11 @@ fn sensible(insn: &Instruction) -> bool {
         Mnemonic::Bswap => insn.op_register(0).size() != 2,
         // More than 16 places of a 16-bit operand: undefined.
         Mnemonic::Shld | Mnemonic::Shrd => {
-            let size = if insn.op_kind(0) == OpKind::Register { insn.op_register(0).size() } else { insn.memory_size().size() };
+            let size = if insn.op_kind(0) == OpKind::Register {
+                insn.op_register(0).size()
+            } else {
+                insn.memory_size().size()
+            };
             size != 2 || (insn.op_kind(2) == OpKind::Immediate8 && insn.immediate8() & 31 <= 16)
         }
         _ => true,

@@ -32,20 +32,36 @@ fn bits(iced: u32) -> u64 {
 fn count_may_be_zero(insn: &Instruction) -> bool {
     let shifts = matches!(
         insn.mnemonic(),
-        Mnemonic::Shl | Mnemonic::Sal | Mnemonic::Shr | Mnemonic::Sar | Mnemonic::Rol | Mnemonic::Ror
-            | Mnemonic::Rcl | Mnemonic::Rcr | Mnemonic::Shld | Mnemonic::Shrd
+        Mnemonic::Shl
+            | Mnemonic::Sal
+            | Mnemonic::Shr
+            | Mnemonic::Sar
+            | Mnemonic::Rol
+            | Mnemonic::Ror
+            | Mnemonic::Rcl
+            | Mnemonic::Rcr
+            | Mnemonic::Shld
+            | Mnemonic::Shrd
     );
     shifts && insn.op_kind(insn.op_count() - 1) == OpKind::Register
 }
 
 impl Undefined {
     pub fn new(len: usize) -> Undefined {
-        Undefined { now: 0, arriving: vec![0; len + 1], at: 0, ever: 0 }
+        Undefined {
+            now: 0,
+            arriving: vec![0; len + 1],
+            at: 0,
+            ever: 0,
+        }
     }
 
     /// True if `insn` reads no undefined flag.
     pub fn allows(&self, insn: &Instruction) -> bool {
-        let pushes = matches!(insn.mnemonic(), Mnemonic::Pushf | Mnemonic::Pushfq | Mnemonic::Lahf);
+        let pushes = matches!(
+            insn.mnemonic(),
+            Mnemonic::Pushf | Mnemonic::Pushfq | Mnemonic::Lahf
+        );
         let read = bits(insn.rflags_read()) | if pushes { Rflags::STATUS } else { 0 };
         // CMPS and SCAS with REP may run no element and keep what was.
         read & self.now == 0
