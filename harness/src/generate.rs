@@ -159,7 +159,24 @@ fn generated(code: Code) -> bool {
         .op_kinds()
         .iter()
         .any(|k| matches!(k, K::cr_reg | K::dr_reg | K::tr_reg));
-    !segment_write && !system && !info.is_far_branch() && !info.is_far_branch_indirect()
+    let name = format!("{code:?}");
+    let far = ["m1616", "m1632", "m1664", "ptr16", "Retf", "Iret"]
+        .iter()
+        .any(|f| name.contains(f));
+    // With a 16-bit operand AMD CPUs truncate RIP in near branches and Intel CPUs ignore the prefix
+    // (SDM vol. 2, JMP); 0F 0D with a register is #UD on AMD CPUs and a NOP on Intel's.
+    let vendors_differ = [
+        "Jmp_rm16",
+        "Jmp_rm32",
+        "Call_rm16",
+        "Call_rm32",
+        "Retnw",
+        "Retnd",
+    ]
+    .iter()
+    .any(|n| name.starts_with(n))
+        || name.ends_with("0F0D");
+    !segment_write && !system && !far && !vendors_differ
 }
 
 /// A placeholder address for instruction `i`, for the block encoder.

@@ -38,7 +38,11 @@ pub fn bit_test(cx: &mut Cx<'_>) -> Lifted {
             rmw(cx, atomic, w, addr, disp, arg)
         }
         _ => {
-            let old = cx.read_place(p);
+            let old = if only_test {
+                cx.read_place(p)
+            } else {
+                cx.read_to_update(p)
+            };
             if !only_test {
                 let r = cx.op(op, w, &[old, arg]);
                 cx.write_place(p, r);

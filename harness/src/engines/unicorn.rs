@@ -9,7 +9,7 @@ use felix::replay::{
     Registers, SYSCALL, Stop, changes,
 };
 use unicorn_engine::{
-    Arch, HookType, MemType, Mode, Prot, RegisterX86 as R, Unicorn as Uc, uc_error,
+    Arch, HookType, MemType, Mode, Permission, RegisterX86 as R, Unicorn as Uc, uc_error,
 };
 
 const GPRS: [R; 16] = [
@@ -76,11 +76,11 @@ impl Unicorn {
     pub fn new() -> Result<Unicorn> {
         let mut uc =
             Uc::new_with_data(Arch::X86, Mode::MODE_64, Seen::default()).map_err(broken)?;
-        uc.mem_map(CODE, CODE_LEN as u64, Prot::ALL)
+        uc.mem_map(CODE, CODE_LEN, Permission::ALL)
             .map_err(broken)?;
-        uc.mem_map(DATA, DATA_LEN as u64, Prot::READ | Prot::WRITE)
+        uc.mem_map(DATA, DATA_LEN, Permission::READ | Permission::WRITE)
             .map_err(broken)?;
-        uc.mem_map(READ_ONLY, READ_ONLY_LEN as u64, Prot::READ)
+        uc.mem_map(READ_ONLY, READ_ONLY_LEN, Permission::READ)
             .map_err(broken)?;
         uc.add_intr_hook(|uc, vector| {
             uc.get_data_mut().vector = u16::try_from(vector).ok();
@@ -93,7 +93,7 @@ impl Unicorn {
             false
         })
         .map_err(broken)?;
-        uc.add_insn_sys_hook(unicorn_engine::X86Insn::SYSCALL, 1, 0, |uc| {
+        uc.add_insn_sys_hook(unicorn_engine::InsnSysX86::SYSCALL, 1, 0, |uc| {
             uc.get_data_mut().vector = Some(SYSCALL);
             let _ = uc.emu_stop();
         })
