@@ -516,7 +516,9 @@ impl AddressSpace {
     pub fn unwatch_range(&self, r: Range<u64>) -> bool {
         let pages: Vec<u64> = self.lock().watched.range(r).copied().collect();
         let before = pages.len();
-        pages.into_iter().for_each(|p| drop(self.unwatch(p)));
+        for p in pages {
+            self.unwatch(p);
+        }
         before != 0
     }
 
