@@ -17,6 +17,7 @@ pub mod loader;
 pub mod mem;
 pub mod opt;
 pub mod personality;
+pub mod replay;
 pub mod run;
 pub mod sys;
 pub mod x86;

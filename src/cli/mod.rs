@@ -51,7 +51,9 @@ pub struct DumpArgs {
 
 /// Shows what a sequence becomes.
 fn dump(_: &DumpArgs) -> Result<(), Error> {
-    Err(Error::Usage("felix dump: this build has no translator to show".into()))
+    Err(Error::Usage(
+        "felix dump: this build has no translator to show".into(),
+    ))
 }
 
 fn list() -> Result<(), Error> {
@@ -64,14 +66,24 @@ fn list() -> Result<(), Error> {
         Ok(())
     };
     match print(&mut out) {
-        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::Host { what: "standard output".into(), source: e }),
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::Host {
+            what: "standard output".into(),
+            source: e,
+        }),
         _ => Ok(()),
     }
 }
 
 fn start_log() {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("FELIX_LOG").unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time().with_target(false).with_ansi(false).init();
+    let filter = tracing_subscriber::EnvFilter::try_from_env("FELIX_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .without_time()
+        .with_target(false)
+        .with_ansi(false)
+        .init();
 }
 
 /// The whole program.

@@ -3,9 +3,9 @@
 use crate::error::Error;
 use crate::exec::Engine;
 use crate::exec::interp::InterpEngine;
+use crate::kernel::Options;
 use crate::kernel::exec::{inherited, take_environment};
 use crate::kernel::vfs::{Fs, Last};
-use crate::kernel::Options;
 use crate::run::{GuestMemory, Job};
 use std::convert::Infallible;
 use std::ffi::{OsStr, OsString};
@@ -53,13 +53,23 @@ pub(super) struct RunArgs {
     #[arg(long, hide = true)]
     exec_fd: Option<i32>,
     /// The program and its arguments.
-    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "PROGRAM")]
+    #[arg(
+        required = true,
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "PROGRAM"
+    )]
     program: Vec<OsString>,
 }
 
-fn engine(kind: Option<EngineKind>, _host_isa: Option<&str>) -> Result<Box<dyn Engine + Send>, Error> {
+fn engine(
+    kind: Option<EngineKind>,
+    _host_isa: Option<&str>,
+) -> Result<Box<dyn Engine + Send>, Error> {
     match kind {
-        Some(EngineKind::Jit) => Err(Error::Usage("--engine jit: this build has no JIT for this host; use --engine interp".into())),
+        Some(EngineKind::Jit) => Err(Error::Usage(
+            "--engine jit: this build has no JIT for this host; use --engine interp".into(),
+        )),
         _ => Ok(Box::new(InterpEngine::new(Arc::new(GuestMemory)))),
     }
 }
@@ -68,22 +78,36 @@ fn engine(kind: Option<EngineKind>, _host_isa: Option<&str>) -> Result<Box<dyn E
 fn bind(text: &OsStr) -> Result<(PathBuf, PathBuf, bool), Error> {
     let b = text.as_bytes();
     match b.iter().rposition(|c| *c == b':') {
-        Some(i) if i > 0 && b.get(i + 1) == Some(&b'/') => {
-            Ok((PathBuf::from(OsStr::from_bytes(&b[..i])), PathBuf::from(OsStr::from_bytes(&b[i + 1..])), false))
-        }
-        _ => Err(Error::Usage(format!("--bind {}: write HOST:GUEST with an absolute guest path", text.display()))),
+        Some(i) if i > 0 && b.get(i + 1) == Some(&b'/') => Ok((
+            PathBuf::from(OsStr::from_bytes(&b[..i])),
+            PathBuf::from(OsStr::from_bytes(&b[i + 1..])),
+            false,
+        )),
+        _ => Err(Error::Usage(format!(
+            "--bind {}: write HOST:GUEST with an absolute guest path",
+            text.display()
+        ))),
     }
 }
 
 fn file_system(args: &RunArgs) -> Result<Fs, Error> {
     let Some(dir) = &args.rootfs else {
-        return if args.bind.is_empty() { Ok(Fs::host()) } else { Err(Error::Usage("--bind needs --rootfs".into())) };
+        return if args.bind.is_empty() {
+            Ok(Fs::host())
+        } else {
+            Err(Error::Usage("--bind needs --rootfs".into()))
+        };
     };
-    let mut binds: Vec<(PathBuf, PathBuf, bool)> = ["/proc", "/dev", "/sys"].map(|p| (p.into(), p.into(), true)).into();
+    let mut binds: Vec<(PathBuf, PathBuf, bool)> = ["/proc", "/dev", "/sys"]
+        .map(|p| (p.into(), p.into(), true))
+        .into();
     for b in &args.bind {
         binds.push(bind(b)?);
     }
-    Fs::rooted(dir, &binds).map_err(|(path, e)| Error::CannotRun { path, why: format!("cannot be used for the rootfs: {e}") })
+    Fs::rooted(dir, &binds).map_err(|(path, e)| Error::CannotRun {
+        path,
+        why: format!("cannot be used for the rootfs: {e}"),
+    })
 }
 
 /// The options in force, as arguments for the next felix.
@@ -126,11 +150,22 @@ fn search(fs: &Fs, name: &OsStr, env: &[Vec<u8>]) -> OsString {
     if name.as_bytes().contains(&b'/') || name.is_empty() {
         return name.into();
     }
-    let path = env.iter().find_map(|e| e.strip_prefix(b"PATH=")).unwrap_or(b"/usr/local/bin:/usr/bin:/bin");
+    let path = env
+        .iter()
+        .find_map(|e| e.strip_prefix(b"PATH="))
+        .unwrap_or(b"/usr/local/bin:/usr/bin:/bin");
     for dir in path.split(|b| *b == b':') {
-        let full = [if dir.is_empty() { b"." } else { dir }, b"/", name.as_bytes()].concat();
-        let found = fs.resolve(libc::AT_FDCWD, &full, Last::Follow).and_then(|at| crate::sys::host::fstatat(at.fd(), &at.name, 0));
-        if found.is_ok_and(|s| s.st_mode & libc::S_IFMT == libc::S_IFREG && s.st_mode & 0o111 != 0) {
+        let full = [
+            if dir.is_empty() { b"." } else { dir },
+            b"/",
+            name.as_bytes(),
+        ]
+        .concat();
+        let found = fs
+            .resolve(libc::AT_FDCWD, &full, Last::Follow)
+            .and_then(|at| crate::sys::host::fstatat(at.fd(), &at.name, 0));
+        if found.is_ok_and(|s| s.st_mode & libc::S_IFMT == libc::S_IFREG && s.st_mode & 0o111 != 0)
+        {
             return OsString::from_vec(full);
         }
     }
@@ -149,20 +184,35 @@ pub(super) fn run(args: RunArgs) -> Result<Infallible, Error> {
     }
     let fs = file_system(&args)?;
     let again = again(&args);
-    let felix = std::env::current_exe().map_err(|e| Error::Host { what: "cannot find felix's own executable".into(), source: e })?;
-    let options = Options { felix: felix.into_os_string(), again, wrapper, strace: args.strace, stats: args.stats };
+    let felix = std::env::current_exe().map_err(|e| Error::Host {
+        what: "cannot find felix's own executable".into(),
+        source: e,
+    })?;
+    let options = Options {
+        felix: felix.into_os_string(),
+        again,
+        wrapper,
+        strace: args.strace,
+        stats: args.stats,
+    };
     let engine = engine(args.engine, args.host_isa.as_deref())?;
     let mut argv = args.program;
     let file = match args.exec_fd {
         None => None,
-        Some(n) => Some(inherited(n).map_err(|e| Error::Host { what: "--exec-fd".into(), source: e.io() })?),
+        Some(n) => Some(inherited(n).map_err(|e| Error::Host {
+            what: "--exec-fd".into(),
+            source: e.io(),
+        })?),
     };
     let path = match args.exec_path {
         Some(p) => p,
         None => {
             let found = search(&fs, &argv[0], &envp);
             if fs.is_rooted() {
-                fs.enter().map_err(|e| Error::Host { what: "cannot enter the rootfs".into(), source: e.io() })?;
+                fs.enter().map_err(|e| Error::Host {
+                    what: "cannot enter the rootfs".into(),
+                    source: e.io(),
+                })?;
             }
             found
         }
@@ -170,5 +220,15 @@ pub(super) fn run(args: RunArgs) -> Result<Infallible, Error> {
     if argv.is_empty() {
         argv.push(path.clone());
     }
-    crate::run::run(Job { fs, options, path, file, argv, envp }, engine)
+    crate::run::run(
+        Job {
+            fs,
+            options,
+            path,
+            file,
+            argv,
+            envp,
+        },
+        engine,
+    )
 }

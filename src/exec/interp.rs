@@ -47,7 +47,11 @@ impl InterpEngine {
     /// An engine for the first thread of a process.
     #[must_use]
     pub fn new(memory: Arc<dyn CodeMemory>) -> InterpEngine {
-        let shared = Shared { memory, pages: Mutex::default(), generation: AtomicU64::new(0) };
+        let shared = Shared {
+            memory,
+            pages: Mutex::default(),
+            generation: AtomicU64::new(0),
+        };
         InterpEngine::with(Arc::new(shared))
     }
 
@@ -88,7 +92,11 @@ impl InterpEngine {
         let program = self.program(at, Limits::default())?;
         let region = program.region();
         {
-            let mut pages = self.shared.pages.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut pages = self
+                .shared
+                .pages
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             for (start, len) in &region.source {
                 for page in start.0 / PAGE..=(start.0 + u64::from(*len).max(1) - 1) / PAGE {
                     if pages.insert(page) {
@@ -121,7 +129,11 @@ impl InterpEngine {
     /// Executes the one instruction at RIP without keeping or watching anything: what a store into the
     /// page it lies in needs to get ahead.
     fn step(&mut self, cpu: &mut CpuState) -> Outcome {
-        let limits = Limits { insns: 1, follow: false, ..Limits::default() };
+        let limits = Limits {
+            insns: 1,
+            follow: false,
+            ..Limits::default()
+        };
         match self.program(cpu.pc(), limits) {
             Ok(mut program) => program.run(cpu, BlockId(0)),
             Err(fault) => Outcome::Fault(fault),
@@ -130,7 +142,9 @@ impl InterpEngine {
 
     /// If `fault` is a store into watched code: lets it through and says true.
     fn wrote_code(&mut self, fault: Fault) -> bool {
-        let Fault::Page(page) = fault else { return false };
+        let Fault::Page(page) = fault else {
+            return false;
+        };
         if !page.write || !self.shared.memory.unwatch(page.addr) {
             return false;
         }
@@ -153,7 +167,10 @@ impl Shared {
     /// Drops what was made from these bytes, in all threads.
     fn forget(&self, start: GuestAddr, len: u64) {
         let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
-        let (first, last) = (start.0 / PAGE, start.0.saturating_add(len.max(1) - 1) / PAGE);
+        let (first, last) = (
+            start.0 / PAGE,
+            start.0.saturating_add(len.max(1) - 1) / PAGE,
+        );
         let before = pages.len();
         if last - first < 1024 {
             (first..=last).for_each(|p| {
@@ -207,7 +224,13 @@ impl Engine for InterpEngine {
     }
 
     fn stats(&self) -> String {
-        let Stats { regions, guest_insns, flushes } = self.stats;
-        format!("interp: {regions} regions, {guest_insns} guest instructions translated, {flushes} flushes")
+        let Stats {
+            regions,
+            guest_insns,
+            flushes,
+        } = self.stats;
+        format!(
+            "interp: {regions} regions, {guest_insns} guest instructions translated, {flushes} flushes"
+        )
     }
 }

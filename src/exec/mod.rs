@@ -81,8 +81,17 @@ pub fn fetch_readable(addr: GuestAddr, buf: &mut [u8; MAX_INSN]) -> Result<usize
     match guest::read_bytes(addr, buf) {
         Ok(()) => Ok(MAX_INSN),
         Err(fault) => {
-            let n = usize::try_from(fault.addr.0.wrapping_sub(addr.0)).unwrap_or(0).min(MAX_INSN);
-            if n == 0 { Err(MemFault { fetch: true, ..fault }) } else { Ok(n) }
+            let n = usize::try_from(fault.addr.0.wrapping_sub(addr.0))
+                .unwrap_or(0)
+                .min(MAX_INSN);
+            if n == 0 {
+                Err(MemFault {
+                    fetch: true,
+                    ..fault
+                })
+            } else {
+                Ok(n)
+            }
         }
     }
 }

@@ -14,7 +14,11 @@ pub(super) fn form(b: u64) -> Form {
 
 /// #GP unless `at` is a multiple of 16.
 fn aligned(at: GuestAddr) -> Result<(), Fault> {
-    if at.0.is_multiple_of(16) { Ok(()) } else { Err(Fault::GeneralProtection) }
+    if at.0.is_multiple_of(16) {
+        Ok(())
+    } else {
+        Err(Fault::GeneralProtection)
+    }
 }
 
 /// CMPXCHG16B; ZF. Always atomic: with LOCK or without.
@@ -42,13 +46,21 @@ pub(super) fn fxrstor(cpu: &mut CpuState, at: GuestAddr, form: Form) -> Result<(
     aligned(at)?;
     let mut image = [0; fxsave::SIZE];
     guest::read_bytes(at, &mut image).map_err(MemFault::classify)?;
-    if fxsave::load_form(cpu, &image, form) { Ok(()) } else { Err(Fault::GeneralProtection) }
+    if fxsave::load_form(cpu, &image, form) {
+        Ok(())
+    } else {
+        Err(Fault::GeneralProtection)
+    }
 }
 
 /// FNSTENV: stores, then masks all exceptions.
 pub(super) fn fnstenv(cpu: &mut CpuState, at: GuestAddr, wide: bool) -> Result<(), Fault> {
     let image = cpu.x87.environment(wide);
-    let size = if wide { x87env::SIZE_32 } else { x87env::SIZE_16 };
+    let size = if wide {
+        x87env::SIZE_32
+    } else {
+        x87env::SIZE_16
+    };
     guest::write_bytes(at, &image[..size]).map_err(MemFault::classify)?;
     cpu.x87.load_control(cpu.x87.fcw | 0x3f);
     Ok(())
@@ -57,7 +69,11 @@ pub(super) fn fnstenv(cpu: &mut CpuState, at: GuestAddr, wide: bool) -> Result<(
 /// FLDENV.
 pub(super) fn fldenv(cpu: &mut CpuState, at: GuestAddr, wide: bool) -> Result<(), Fault> {
     let mut image = [0; x87env::SIZE_32];
-    let size = if wide { x87env::SIZE_32 } else { x87env::SIZE_16 };
+    let size = if wide {
+        x87env::SIZE_32
+    } else {
+        x87env::SIZE_16
+    };
     guest::read_bytes(at, &mut image[..size]).map_err(MemFault::classify)?;
     cpu.x87.load_environment(wide, &image);
     Ok(())
@@ -65,7 +81,12 @@ pub(super) fn fldenv(cpu: &mut CpuState, at: GuestAddr, wide: bool) -> Result<()
 
 /// MASKMOVDQU. Bytes that are not selected are not accessed at all (the manual leaves open whether
 /// they may fault); if a selected one faults, none is stored.
-pub(super) fn maskmovdqu(cpu: &CpuState, at: GuestAddr, source: u64, mask: u64) -> Result<(), Fault> {
+pub(super) fn maskmovdqu(
+    cpu: &CpuState,
+    at: GuestAddr,
+    source: u64,
+    mask: u64,
+) -> Result<(), Fault> {
     let register = |n: u64| usize::try_from(n & 15).map_or([0; 16], |n| cpu.xmm(n).to_le_bytes());
     let (source, mask) = (register(source), register(mask));
     let selected = || (0u8..16).filter(|i| mask[usize::from(*i)] & 0x80 != 0);
@@ -114,8 +135,14 @@ mod tests {
         assert_eq!(buffer.0[1], 0);
         assert_eq!(buffer.0[2], 0xee);
         assert_eq!(buffer.0[16], 15);
-        assert_eq!(call(Helper::Maskmovdqu, &mut cpu, 0x10, 1, 0), Ok(0), "nothing selected");
-        let Err(Fault::Page(f)) = call(Helper::Maskmovdqu, &mut cpu, 0x10, 1, 2) else { panic!() };
+        assert_eq!(
+            call(Helper::Maskmovdqu, &mut cpu, 0x10, 1, 0),
+            Ok(0),
+            "nothing selected"
+        );
+        let Err(Fault::Page(f)) = call(Helper::Maskmovdqu, &mut cpu, 0x10, 1, 2) else {
+            panic!()
+        };
         assert!(f.write && f.kind == MemFaultKind::NotMapped);
         assert_eq!(
             call(Helper::Maskmovdqu, &mut cpu, 1 << 62, 1, 2),
@@ -132,13 +159,19 @@ mod tests {
         cpu.set_xmm(7, 42);
         cpu.mxcsr = 0x9fc0;
         let at = buffer.at();
-        assert_eq!(call(Helper::Fxsave, &mut cpu, at + 8, 1, 0), Err(Fault::GeneralProtection));
+        assert_eq!(
+            call(Helper::Fxsave, &mut cpu, at + 8, 1, 0),
+            Err(Fault::GeneralProtection)
+        );
         call(Helper::Fxsave, &mut cpu, at, 1, 0).unwrap();
         assert_eq!(buffer.0[416], 0xee, "the reserved part is not written");
         let mut back = CpuState::default();
         call(Helper::Fxrstor, &mut back, at, 1, 0).unwrap();
         assert_eq!((back.xmm(7), back.mxcsr), (42, 0x9fc0));
-        assert_eq!(call(Helper::Ldmxcsr, &mut back, 1 << 16, 0, 0), Err(Fault::GeneralProtection));
+        assert_eq!(
+            call(Helper::Ldmxcsr, &mut back, 1 << 16, 0, 0),
+            Err(Fault::GeneralProtection)
+        );
     }
 
     #[test]
@@ -153,7 +186,10 @@ mod tests {
         assert_eq!((buffer.0[0], buffer.0[8]), (5, 6));
         assert_eq!(call(Helper::Cmpxchg16b, &mut cpu, at, 1, 0), Ok(0));
         assert_eq!((cpu.reg(Gpr::RAX), cpu.reg(Gpr::RDX)), (5, 6));
-        assert_eq!(call(Helper::Cmpxchg16b, &mut cpu, at + 8, 1, 0), Err(Fault::GeneralProtection));
+        assert_eq!(
+            call(Helper::Cmpxchg16b, &mut cpu, at + 8, 1, 0),
+            Err(Fault::GeneralProtection)
+        );
     }
 
     #[test]

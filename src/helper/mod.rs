@@ -57,5 +57,9 @@ pub fn call(helper: Helper, cpu: &mut CpuState, a: u64, b: u64, c: u64) -> Resul
 
 /// What every waiting x87 instruction does first.
 fn wait(cpu: &CpuState) -> Result<(), Fault> {
-    if cpu.x87.pending() { Err(Fault::X87) } else { Ok(()) }
+    if cpu.x87.pending() {
+        Err(Fault::X87)
+    } else {
+        Ok(())
+    }
 }

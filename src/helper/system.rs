@@ -8,7 +8,10 @@ use std::time::Instant;
 #[allow(clippy::cast_possible_truncation)] // EAX and ECX are the low halves.
 pub(super) fn cpuid(cpu: &mut CpuState) {
     let answer = cpuid::leaf(cpu.reg(Gpr::RAX) as u32, cpu.reg(Gpr::RCX) as u32);
-    for (r, v) in [Gpr::RAX, Gpr::RBX, Gpr::RCX, Gpr::RDX].into_iter().zip(answer) {
+    for (r, v) in [Gpr::RAX, Gpr::RBX, Gpr::RCX, Gpr::RDX]
+        .into_iter()
+        .zip(answer)
+    {
         cpu.set_reg(r, v.into());
     }
 }

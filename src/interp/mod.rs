@@ -10,7 +10,8 @@ mod atomic;
 
 use crate::helper::float;
 use crate::ir::{
-    BlockId, FenceKind, Helper, IndirectKind, Inst, Op, Region, RmwOp, Target, Term, Ty, Value, Var, eval,
+    BlockId, FenceKind, Helper, IndirectKind, Inst, Op, Region, RmwOp, Target, Term, Ty, Value,
+    Var, eval,
 };
 use crate::sys::guest;
 use crate::x86::{Cond, CpuState, Fault, FlagRecord, GuestAddr, MemFault, Trap, Width};
@@ -102,7 +103,9 @@ impl Program {
                 };
                 if inst.op == Op::Set && inst.var() == Some(Var::Flags) {
                     let f = &block.insts[inst.args[0].index()];
-                    let Some(record) = eval::flags(f.op, f.w, 0, 0, 0) else { continue };
+                    let Some(record) = eval::flags(f.op, f.w, 0, 0, 0) else {
+                        continue;
+                    };
                     (m.a, m.b, m.c) = (slot32(f.args[0]), slot32(f.args[1]), slot32(f.args[2]));
                     // The width field is free: `set` of the flags is marked by `aux`.
                     m.aux = SET_FLAGS;
@@ -111,10 +114,19 @@ impl Program {
                 ops.push(m);
             }
             let value = block.term.value().map_or(0, slot);
-            code.push(Code { ops, term: block.term, value });
+            code.push(Code {
+                ops,
+                term: block.term,
+                value,
+            });
         }
         let vectors = vec![0; if has_vectors { ints.len() } else { 0 }];
-        Program { region, code, ints, vectors }
+        Program {
+            region,
+            code,
+            ints,
+            vectors,
+        }
     }
 
     /// The region it was made from.
@@ -128,7 +140,12 @@ impl Program {
     pub fn run(&mut self, cpu: &mut CpuState, block: BlockId) -> Outcome {
         let mut block = block.index();
         loop {
-            let Program { region, code, ints, vectors } = self;
+            let Program {
+                region,
+                code,
+                ints,
+                vectors,
+            } = self;
             let this = &code[block];
             let mut failed = None;
             for m in &this.ops {
@@ -173,17 +190,23 @@ impl Program {
                             cpu.gpr[(m.imm & 15) as usize] = a;
                         } else {
                             match Var::decode(m.imm) {
-                                Some(Var::Xmm(n)) => cpu.set_xmm(usize::from(n), vectors[m.a as usize]),
+                                Some(Var::Xmm(n)) => {
+                                    cpu.set_xmm(usize::from(n), vectors[m.a as usize])
+                                }
                                 Some(var) => set(cpu, var, a),
                                 None => {}
                             }
                         }
                         continue;
                     }
-                    Op::CondOf => Ok(Cond::ALL.get(usize::from(m.aux)).map_or(0, |c| u64::from(c.holds(a)))),
+                    Op::CondOf => Ok(Cond::ALL
+                        .get(usize::from(m.aux))
+                        .map_or(0, |c| u64::from(c.holds(a)))),
                     Op::FlBits => Ok(a & m.imm),
                     Op::Load => load(m.w, GuestAddr(a.wrapping_add(m.imm))).map_err(Stop::from),
-                    Op::Store => store(m.w, GuestAddr(a.wrapping_add(m.imm)), b).map(|()| 0).map_err(Stop::from),
+                    Op::Store => store(m.w, GuestAddr(a.wrapping_add(m.imm)), b)
+                        .map(|()| 0)
+                        .map_err(Stop::from),
                     Op::VLoad => {
                         let addr = GuestAddr(a.wrapping_add(m.imm));
                         match vload(addr, m.aux != 0) {
@@ -194,15 +217,23 @@ impl Program {
                             Err(f) => Err(Stop::Fault(f)),
                         }
                     }
-                    Op::VStore => vstore(GuestAddr(a.wrapping_add(m.imm)), vectors[m.b as usize], m.aux != 0)
-                        .map(|()| 0)
-                        .map_err(Stop::Fault),
+                    Op::VStore => vstore(
+                        GuestAddr(a.wrapping_add(m.imm)),
+                        vectors[m.b as usize],
+                        m.aux != 0,
+                    )
+                    .map(|()| 0)
+                    .map_err(Stop::Fault),
                     Op::Rmw => match RmwOp::from_aux(m.aux) {
                         Some(op) => atomic::rmw(op, m.w, GuestAddr(a), b).map_err(Stop::from),
                         None => Ok(0),
                     },
-                    Op::Cas => atomic::cas(m.w, GuestAddr(a), b, ints[m.c as usize]).map_err(Stop::from),
-                    Op::ProbeWrite => probe(m.w, GuestAddr(a.wrapping_add(m.imm))).map_err(Stop::from),
+                    Op::Cas => {
+                        atomic::cas(m.w, GuestAddr(a), b, ints[m.c as usize]).map_err(Stop::from)
+                    }
+                    Op::ProbeWrite => {
+                        probe(m.w, GuestAddr(a.wrapping_add(m.imm))).map_err(Stop::from)
+                    }
                     Op::Fence => {
                         if FenceKind::from_aux(m.aux) == Some(FenceKind::Full) {
                             fence(Ordering::SeqCst);
@@ -218,7 +249,8 @@ impl Program {
                         Err(Stop::Poll(m.imm))
                     }
                     Op::Call => match Helper::from_aux(m.aux) {
-                        Some(h) => crate::helper::call(h, cpu, a, b, ints[m.c as usize]).map_err(Stop::Fault),
+                        Some(h) => crate::helper::call(h, cpu, a, b, ints[m.c as usize])
+                            .map_err(Stop::Fault),
                         None => Ok(0),
                     },
                     op => match eval::int(op, m.w, m.imm, a, b, ints[m.c as usize]) {
@@ -240,7 +272,11 @@ impl Program {
             let target = match this.term {
                 Term::Jump(t) | Term::Call { target: t, .. } => t,
                 Term::Branch { taken, other, .. } => {
-                    if ints[this.value] != 0 { taken } else { other }
+                    if ints[this.value] != 0 {
+                        taken
+                    } else {
+                        other
+                    }
                 }
                 Term::Indirect { kind, .. } => {
                     debug_assert!(matches!(
@@ -274,13 +310,20 @@ impl Program {
     fn stopped(&mut self, cpu: &mut CpuState, block: usize, at: usize, stop: Stop) -> Outcome {
         let insts = &self.region.blocks[block].insts;
         let base = self.base(block);
-        if let Some(set) = insts[..at].iter().rev().find(|i| i.op == Op::Set && i.var() == Some(Var::Flags))
+        if let Some(set) = insts[..at]
+            .iter()
+            .rev()
+            .find(|i| i.op == Op::Set && i.var() == Some(Var::Flags))
             && set.lazy
         {
             let record = self.delayed_flags(cpu, base, insts, set);
             cpu.set_flag_record(record);
         }
-        let rip = insts[..at].iter().rev().find(|i| i.op == Op::Insn).map(|i| i.imm);
+        let rip = insts[..at]
+            .iter()
+            .rev()
+            .find(|i| i.op == Op::Insn)
+            .map(|i| i.imm);
         cpu.rip = rip.unwrap_or(self.region.blocks[block].addr.0);
         match stop {
             Stop::Fault(f) => Outcome::Fault(f),
@@ -292,14 +335,21 @@ impl Program {
     }
 
     fn base(&self, block: usize) -> usize {
-        self.region.blocks[..block].iter().map(|b| b.insts.len()).sum()
+        self.region.blocks[..block]
+            .iter()
+            .map(|b| b.insts.len())
+            .sum()
     }
 
     fn delayed_flags(&self, cpu: &CpuState, base: usize, insts: &[Inst], set: &Inst) -> FlagRecord {
         let f = &insts[set.args[0].index()];
         let arg = |i: usize| {
             let v = f.args[i];
-            if v.is_some() { self.delayed(cpu, base, insts, v) } else { 0 }
+            if v.is_some() {
+                self.delayed(cpu, base, insts, v)
+            } else {
+                0
+            }
         };
         match f.op {
             Op::Get => cpu.flag_record(),
@@ -315,11 +365,17 @@ impl Program {
         }
         let arg = |i: usize| {
             let v = inst.args[i];
-            if v.is_some() { self.delayed(cpu, base, insts, v) } else { 0 }
+            if v.is_some() {
+                self.delayed(cpu, base, insts, v)
+            } else {
+                0
+            }
         };
         match inst.op {
             Op::Get => cpu.flag_record().status(),
-            Op::CondOf => Cond::ALL.get(usize::from(inst.aux)).map_or(0, |c| u64::from(c.holds(arg(0)))),
+            Op::CondOf => Cond::ALL
+                .get(usize::from(inst.aux))
+                .map_or(0, |c| u64::from(c.holds(arg(0)))),
             Op::FlBits => arg(0) & inst.imm,
             op => eval::int(op, inst.w, inst.imm, arg(0), arg(1), arg(2)).unwrap_or(0),
         }
@@ -399,7 +455,11 @@ fn probe(w: Width, addr: GuestAddr) -> Result<u64, MemFault> {
 }
 
 fn check_alignment(addr: GuestAddr, aligned: bool) -> Result<(), Fault> {
-    if aligned && addr.0 & 15 != 0 { Err(Fault::GeneralProtection) } else { Ok(()) }
+    if aligned && addr.0 & 15 != 0 {
+        Err(Fault::GeneralProtection)
+    } else {
+        Ok(())
+    }
 }
 
 fn vload(addr: GuestAddr, aligned: bool) -> Result<u128, Fault> {
@@ -443,7 +503,9 @@ fn simd(
     let i = if m.vector_first { b } else { a };
     let r = match eval::vector::vector(m.op, m.w, m.imm, pool, va, vb, i) {
         Some(v) => v,
-        None => float::vector(m.op, m.w, m.aux, va, vb, mxcsr).unwrap_or(Ok(0)).map_err(simd_fault)?,
+        None => float::vector(m.op, m.w, m.aux, va, vb, mxcsr)
+            .unwrap_or(Ok(0))
+            .map_err(simd_fault)?,
     };
     if m.vector_result {
         vectors[m.dst as usize] = r;

@@ -63,7 +63,11 @@ impl elf::ReadAt for Source<'_> {
 }
 
 fn error(errno: Errno, path: &[u8], why: impl Into<String>) -> ExecError {
-    ExecError { errno, path: path.to_vec(), why: why.into() }
+    ExecError {
+        errno,
+        path: path.to_vec(),
+        why: why.into(),
+    }
 }
 
 fn plain(errno: Errno, path: &[u8]) -> ExecError {
@@ -72,11 +76,19 @@ fn plain(errno: Errno, path: &[u8]) -> ExecError {
 
 /// Opens a regular executable file.
 fn open(fs: &Fs, dirfd: RawFd, path: &[u8]) -> Result<(OwnedFd, u64), ExecError> {
-    let at = fs.resolve(dirfd, path, Last::Follow).map_err(|e| plain(e, path))?;
-    let fd = at.open(libc::O_RDONLY | libc::O_NONBLOCK).map_err(|e| plain(e, path))?;
+    let at = fs
+        .resolve(dirfd, path, Last::Follow)
+        .map_err(|e| plain(e, path))?;
+    let fd = at
+        .open(libc::O_RDONLY | libc::O_NONBLOCK)
+        .map_err(|e| plain(e, path))?;
     let len = check(&fd, path)?;
     if host::faccessat(at.fd(), &at.name, libc::X_OK).is_err() {
-        return Err(error(Errno::EACCES, path, "not executable; make it so with chmod +x"));
+        return Err(error(
+            Errno::EACCES,
+            path,
+            "not executable; make it so with chmod +x",
+        ));
     }
     Ok((fd, len))
 }
@@ -85,20 +97,41 @@ fn check(fd: &OwnedFd, path: &[u8]) -> Result<u64, ExecError> {
     let st = host::fstat(fd.as_raw_fd()).map_err(|e| plain(e, path))?;
     match st.st_mode & libc::S_IFMT {
         libc::S_IFREG => Ok(u64::try_from(st.st_size).unwrap_or(0)),
-        libc::S_IFDIR => Err(error(Errno::EACCES, path, "is a directory; name a program in it")),
-        _ => Err(error(Errno::EACCES, path, "not a regular file; name a program")),
+        libc::S_IFDIR => Err(error(
+            Errno::EACCES,
+            path,
+            "is a directory; name a program in it",
+        )),
+        _ => Err(error(
+            Errno::EACCES,
+            path,
+            "not a regular file; name a program",
+        )),
     }
 }
 
 /// The path by which the guest finds an open file again.
 fn shown(fs: &Fs, fd: &OwnedFd, named: &[u8]) -> Vec<u8> {
-    host::fd_path(fd.as_raw_fd()).ok().and_then(|p| fs.guest_path(&p)).unwrap_or_else(|| named.to_vec())
+    host::fd_path(fd.as_raw_fd())
+        .ok()
+        .and_then(|p| fs.guest_path(&p))
+        .unwrap_or_else(|| named.to_vec())
 }
 
 /// Finds out what the file is and what running it takes. `file` is an already open program (fexecve(3)).
-pub fn plan(fs: &Fs, dirfd: RawFd, path: &[u8], file: Option<OwnedFd>, argv: Vec<Vec<u8>>) -> Result<Program, ExecError> {
+pub fn plan(
+    fs: &Fs,
+    dirfd: RawFd,
+    path: &[u8],
+    file: Option<OwnedFd>,
+    argv: Vec<Vec<u8>>,
+) -> Result<Program, ExecError> {
     let execfn = path.to_vec();
-    let mut argv = if argv.is_empty() { vec![Vec::new()] } else { argv };
+    let mut argv = if argv.is_empty() {
+        vec![Vec::new()]
+    } else {
+        argv
+    };
     let mut path = path.to_vec();
     let mut dirfd = dirfd;
     let (mut fd, mut len) = match file {
@@ -112,7 +145,11 @@ pub fn plan(fs: &Fs, dirfd: RawFd, path: &[u8], file: Option<OwnedFd>, argv: Vec
             return image(fs, fd, len, &path, argv, execfn);
         };
         let Some(s) = parsed else {
-            return Err(error(Errno::ENOEXEC, &path, "its #! line names no interpreter; correct the first line"));
+            return Err(error(
+                Errno::ENOEXEC,
+                &path,
+                "its #! line names no interpreter; correct the first line",
+            ));
         };
         let rest = argv.split_off(1);
         argv = vec![s.interpreter.clone()];
@@ -122,22 +159,45 @@ pub fn plan(fs: &Fs, dirfd: RawFd, path: &[u8], file: Option<OwnedFd>, argv: Vec
         let missing = |e: ExecError| match e.errno {
             Errno::ENOENT => {
                 let name = String::from_utf8_lossy(&s.interpreter).into_owned();
-                error(Errno::ENOENT, &path, format!("its interpreter {name} does not exist{}", inside(fs)))
+                error(
+                    Errno::ENOENT,
+                    &path,
+                    format!("its interpreter {name} does not exist{}", inside(fs)),
+                )
             }
             _ => e,
         };
-        dirfd = if s.interpreter.starts_with(b"/") { libc::AT_FDCWD } else { dirfd };
+        dirfd = if s.interpreter.starts_with(b"/") {
+            libc::AT_FDCWD
+        } else {
+            dirfd
+        };
         (fd, len) = open(fs, dirfd, &s.interpreter).map_err(missing)?;
         path = s.interpreter;
     }
-    Err(error(Errno::ELOOP, &path, "too many interpreters of interpreters; correct the #! lines"))
+    Err(error(
+        Errno::ELOOP,
+        &path,
+        "too many interpreters of interpreters; correct the #! lines",
+    ))
 }
 
 fn inside(fs: &Fs) -> &'static str {
-    if fs.is_rooted() { " in the rootfs; install it there" } else { "; install it, or give a --rootfs that has it" }
+    if fs.is_rooted() {
+        " in the rootfs; install it there"
+    } else {
+        "; install it, or give a --rootfs that has it"
+    }
 }
 
-fn image(fs: &Fs, fd: OwnedFd, len: u64, path: &[u8], argv: Vec<Vec<u8>>, execfn: Vec<u8>) -> Result<Program, ExecError> {
+fn image(
+    fs: &Fs,
+    fd: OwnedFd,
+    len: u64,
+    path: &[u8],
+    argv: Vec<Vec<u8>>,
+    execfn: Vec<u8>,
+) -> Result<Program, ExecError> {
     let bad = |path: &[u8], e: elf::BadElf| error(Errno::ENOEXEC, path, e.to_string());
     let elf = elf::parse(&Source { fd: &fd, len }).map_err(|e| bad(path, e))?;
     let interp = match &elf.interp {
@@ -146,18 +206,40 @@ fn image(fs: &Fs, fd: OwnedFd, len: u64, path: &[u8], argv: Vec<Vec<u8>>, execfn
             let missing = |e: ExecError| {
                 let shown = String::from_utf8_lossy(name).into_owned();
                 match e.errno {
-                    Errno::ENOENT => error(Errno::ENOENT, path, format!("its interpreter {shown} does not exist{}", inside(fs))),
-                    errno => error(errno, path, format!("its interpreter {shown} cannot be used: {}", e.why)),
+                    Errno::ENOENT => error(
+                        Errno::ENOENT,
+                        path,
+                        format!("its interpreter {shown} does not exist{}", inside(fs)),
+                    ),
+                    errno => error(
+                        errno,
+                        path,
+                        format!("its interpreter {shown} cannot be used: {}", e.why),
+                    ),
                 }
             };
             let (f, l) = open(fs, libc::AT_FDCWD, name).map_err(missing)?;
-            let parsed = elf::parse(&Source { fd: &f, len: l }).map_err(|e| error(Errno::ELIBBAD, name, e.to_string()))?;
+            let parsed = elf::parse(&Source { fd: &f, len: l })
+                .map_err(|e| error(Errno::ELIBBAD, name, e.to_string()))?;
             let path = shown(fs, &f, name);
-            Some(Image { file: f, elf: parsed, path })
+            Some(Image {
+                file: f,
+                elf: parsed,
+                path,
+            })
         }
     };
     let path = shown(fs, &fd, path);
-    Ok(Program { main: Image { file: fd, elf, path }, interp, argv, execfn })
+    Ok(Program {
+        main: Image {
+            file: fd,
+            elf,
+            path,
+        },
+        interp,
+        argv,
+        execfn,
+    })
 }
 
 /// What a guest ABI adds to the auxiliary vector.
@@ -187,25 +269,50 @@ pub struct Start {
 const PIE_BASE: u64 = 0x10_0000_0000;
 
 fn request(addr: u64, len: u64, prot: u32, flags: u32) -> Request {
-    Request { addr, len, prot, flags: flags | flag::PRIVATE | flag::ANONYMOUS, fd: -1, offset: 0, backing: Backing::Anonymous }
+    Request {
+        addr,
+        len,
+        prot,
+        flags: flags | flag::PRIVATE | flag::ANONYMOUS,
+        fd: -1,
+        offset: 0,
+        backing: Backing::Anonymous,
+    }
 }
 
 fn backing(image: &Image) -> Backing {
-    let (dev, ino) = host::fstat(image.file.as_raw_fd()).map_or(((0, 0), 0), |s| ((libc::major(s.st_dev), libc::minor(s.st_dev)), s.st_ino));
-    Backing::File { path: Arc::from(image.path.as_slice()), dev, ino }
+    let (dev, ino) = host::fstat(image.file.as_raw_fd()).map_or(((0, 0), 0), |s| {
+        ((libc::major(s.st_dev), libc::minor(s.st_dev)), s.st_ino)
+    });
+    Backing::File {
+        path: Arc::from(image.path.as_slice()),
+        dev,
+        ino,
+    }
 }
 
 /// Maps one image; gives what to add to its addresses.
 fn map(image: &Image, changes: &mut Changes) -> Result<u64, ExecError> {
-    let fail = |e: Errno| error(e, &image.path, format!("cannot be mapped: {}", e.to_string().to_lowercase()));
+    let fail = |e: Errno| {
+        error(
+            e,
+            &image.path,
+            format!("cannot be mapped: {}", e.to_string().to_lowercase()),
+        )
+    };
     let elf = &image.elf;
     let span = elf.span();
     let len = span.end - span.start;
     let at = if elf.pie {
         // The main program gets the fixed place, what comes after it goes where the host likes.
         let room = len + elf.align;
-        let place = space().map(&request(PIE_BASE, room, 0, flag::NORESERVE | flag::FIXED_NOREPLACE), changes);
-        let got = place.or_else(|_| space().map(&request(0, room, 0, flag::NORESERVE), changes)).map_err(fail)?;
+        let place = space().map(
+            &request(PIE_BASE, room, 0, flag::NORESERVE | flag::FIXED_NOREPLACE),
+            changes,
+        );
+        let got = place
+            .or_else(|_| space().map(&request(0, room, 0, flag::NORESERVE), changes))
+            .map_err(fail)?;
         let start = got.next_multiple_of(elf.align);
         for (a, l) in [(got, start - got), (start + len, got + room - start - len)] {
             if l != 0 {
@@ -237,23 +344,44 @@ fn map(image: &Image, changes: &mut Changes) -> Result<u64, ExecError> {
             };
             space().map(&req, changes).map_err(fail)?;
         }
-        let zero_from = if s.filesz != 0 { file_end.next_multiple_of(PAGE) } else { page };
+        let zero_from = if s.filesz != 0 {
+            file_end.next_multiple_of(PAGE)
+        } else {
+            page
+        };
         if s.memsz > s.filesz && zero_from > file_end && s.filesz != 0 {
             let tail = vec![0; size(zero_from.min(end.next_multiple_of(PAGE)) - file_end)];
             // As Linux: a tail that is not writable keeps the file's bytes.
             let _ = guest::write_bytes(GuestAddr(file_end), &tail);
         }
         if end > zero_from {
-            space().map(&request(zero_from, end - zero_from, s.prot, flag::FIXED), changes).map_err(fail)?;
+            space()
+                .map(
+                    &request(zero_from, end - zero_from, s.prot, flag::FIXED),
+                    changes,
+                )
+                .map_err(fail)?;
         }
     }
     Ok(bias)
 }
 
 /// Maps the program and its interpreter, vDSO and stack. The address space is empty before.
-pub fn load(process: &Process, program: &Program, envp: &[Vec<u8>], abi: &AbiInfo, changes: &mut Changes) -> Result<Start, ExecError> {
+pub fn load(
+    process: &Process,
+    program: &Program,
+    envp: &[Vec<u8>],
+    abi: &AbiInfo,
+    changes: &mut Changes,
+) -> Result<Start, ExecError> {
     let path = &program.main.path;
-    let fail = |e: Errno| error(e, path, format!("cannot be started: {}", e.to_string().to_lowercase()));
+    let fail = |e: Errno| {
+        error(
+            e,
+            path,
+            format!("cannot be started: {}", e.to_string().to_lowercase()),
+        )
+    };
     let bias = map(&program.main, changes)?;
     let elf = &program.main.elf;
     space().set_brk_start(elf.span().end.wrapping_add(bias));
@@ -265,9 +393,19 @@ pub fn load(process: &Process, program: &Program, envp: &[Vec<u8>], abi: &AbiInf
         }
     };
 
-    let vdso = space().map(&Request { backing: Backing::Named("[vdso]"), ..request(0, PAGE, READ | WRITE, 0) }, changes).map_err(fail)?;
+    let vdso = space()
+        .map(
+            &Request {
+                backing: Backing::Named("[vdso]"),
+                ..request(0, PAGE, READ | WRITE, 0)
+            },
+            changes,
+        )
+        .map_err(fail)?;
     guest::write_bytes(GuestAddr(vdso), &vdso::image()).map_err(|_| fail(Errno::EFAULT))?;
-    space().protect(vdso, PAGE, READ | EXEC, changes).map_err(fail)?;
+    space()
+        .protect(vdso, PAGE, READ | EXEC, changes)
+        .map_err(fail)?;
 
     let limit = match host::soft_limit(3) {
         u64::MAX => 8 << 20,
@@ -275,7 +413,15 @@ pub fn load(process: &Process, program: &Program, envp: &[Vec<u8>], abi: &AbiInf
     };
     let guard = 16 * PAGE;
     let exec = if elf.exec_stack { EXEC } else { 0 };
-    let low = space().map(&Request { backing: Backing::Named("[stack]"), ..request(0, limit + guard, READ | WRITE | exec, flag::NORESERVE) }, changes).map_err(fail)?;
+    let low = space()
+        .map(
+            &Request {
+                backing: Backing::Named("[stack]"),
+                ..request(0, limit + guard, READ | WRITE | exec, flag::NORESERVE)
+            },
+            changes,
+        )
+        .map_err(fail)?;
     space().protect(low, guard, 0, changes).map_err(fail)?;
     let top = low + guard + limit;
 
@@ -320,9 +466,16 @@ pub fn load(process: &Process, program: &Program, envp: &[Vec<u8>], abi: &AbiInf
         cmdline.extend_from_slice(a);
         cmdline.push(0);
     }
-    process.set_exe(Exe { path: path.clone(), cmdline, auxv: image.auxv });
+    process.set_exe(Exe {
+        path: path.clone(),
+        cmdline,
+        auxv: image.auxv,
+    });
     host::set_name(program.execfn.rsplit(|b| *b == b'/').next().unwrap_or(b""));
-    Ok(Start { entry, sp: image.sp })
+    Ok(Start {
+        entry,
+        sp: image.sp,
+    })
 }
 
 /// Environment variables that would change how felix itself is started; they travel under another name.
@@ -394,7 +547,13 @@ pub fn again(process: &Process, exec: &Exec) -> Errno {
     let mut envp: Vec<CString> = exec
         .envp
         .iter()
-        .filter_map(|e| if DANGEROUS.iter().any(|d| e.starts_with(d)) { text(&[CARRIED, e].concat()) } else { text(e) })
+        .filter_map(|e| {
+            if DANGEROUS.iter().any(|d| e.starts_with(d)) {
+                text(&[CARRIED, e].concat())
+            } else {
+                text(e)
+            }
+        })
         .collect();
     if let Some(w) = &o.wrapper {
         envp.extend(text(&[WRAPPER, w.as_bytes()].concat()));
@@ -412,8 +571,13 @@ pub fn again(process: &Process, exec: &Exec) -> Errno {
 
 /// Closes the descriptors that exec closes (for an exec in place).
 pub fn close_on_exec() {
-    let Ok(entries) = std::fs::read_dir("/proc/self/fd") else { return };
-    let numbers: Vec<RawFd> = entries.flatten().filter_map(|e| e.file_name().to_str()?.parse().ok()).collect();
+    let Ok(entries) = std::fs::read_dir("/proc/self/fd") else {
+        return;
+    };
+    let numbers: Vec<RawFd> = entries
+        .flatten()
+        .filter_map(|e| e.file_name().to_str()?.parse().ok())
+        .collect();
     for n in numbers {
         if !fd::is_hidden(n) && host::fcntl(n, libc::F_GETFD, 0).is_ok_and(|f| f & 1 != 0) {
             let _ = host::close(n);

@@ -34,5 +34,8 @@ pub fn is_hidden(fd: RawFd) -> bool {
 #[must_use]
 pub fn visible(first: u32, last: u32) -> Vec<(u32, u32)> {
     let (low, high) = (base().unsigned_abs(), (base() + COUNT).unsigned_abs());
-    [(first, last.min(low - 1)), (first.max(high), last)].into_iter().filter(|(a, b)| a <= b).collect()
+    [(first, last.min(low - 1)), (first.max(high), last)]
+        .into_iter()
+        .filter(|(a, b)| a <= b)
+        .collect()
 }

@@ -101,7 +101,10 @@ impl Process {
     /// What runs in the process.
     #[must_use]
     pub fn exe(&self) -> Exe {
-        self.exe.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.exe
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Changes what runs in the process.

@@ -20,17 +20,30 @@ fn directory(at: &At) -> Option<(Vec<u8>, Vec<u8>)> {
     let path = at.name.as_bytes();
     let slash = path.iter().rposition(|b| *b == b'/');
     let name = slash.map_or(path, |s| &path[s + 1..]).to_vec();
-    if !matches!(&name[..], b"exe" | b"maps" | b"cmdline" | b"auxv" | b"mountinfo" | b"mounts") {
+    if !matches!(
+        &name[..],
+        b"exe" | b"maps" | b"cmdline" | b"auxv" | b"mountinfo" | b"mounts"
+    ) {
         return None;
     }
     let dir = match slash {
         None => host::fd_path(at.fd()).ok()?,
         Some(s) => {
-            let text = if s == 0 { b"/".to_vec() } else { path[..s].to_vec() };
+            let text = if s == 0 {
+                b"/".to_vec()
+            } else {
+                path[..s].to_vec()
+            };
             if is_own(&text) {
                 return Some((text, name));
             }
-            let dir = host::openat(at.fd(), &host::cstring(&text).ok()?, libc::O_PATH | libc::O_DIRECTORY, 0).ok()?;
+            let dir = host::openat(
+                at.fd(),
+                &host::cstring(&text).ok()?,
+                libc::O_PATH | libc::O_DIRECTORY,
+                0,
+            )
+            .ok()?;
             host::fd_path(dir.as_raw_fd()).ok()?
         }
     };
@@ -57,7 +70,11 @@ pub fn special(process: &Process, at: &At) -> Option<Special> {
 
 fn mounts(process: &Process, info: bool) -> Vec<u8> {
     let mut out = Vec::new();
-    for (i, point) in [&b"/"[..]].into_iter().chain(process.fs.binds()).enumerate() {
+    for (i, point) in [&b"/"[..]]
+        .into_iter()
+        .chain(process.fs.binds())
+        .enumerate()
+    {
         let (kind, source) = match point {
             b"/" => ("ext4", "/dev/root"),
             b"/proc" => ("proc", "proc"),
@@ -67,7 +84,12 @@ fn mounts(process: &Process, info: bool) -> Vec<u8> {
         };
         let point = String::from_utf8_lossy(point).replace(' ', "\\040");
         let line = if info {
-            format!("{} {} 0:{} / {point} rw,relatime - {kind} {source} rw\n", i + 21, if i == 0 { 1 } else { 21 }, i + 20)
+            format!(
+                "{} {} 0:{} / {point} rw,relatime - {kind} {source} rw\n",
+                i + 21,
+                if i == 0 { 1 } else { 21 },
+                i + 20
+            )
         } else {
             format!("{source} {point} {kind} rw,relatime 0 0\n")
         };

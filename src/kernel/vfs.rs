@@ -100,7 +100,10 @@ impl At {
     /// Moves felix's own descriptor out of the way, so that a call that makes a new one gets the lowest number.
     pub fn raise(self) -> Result<At, Errno> {
         match self.dir {
-            Dir::Owned(o) => Ok(At { dir: Dir::Owned(fd::hide(o)?), ..self }),
+            Dir::Owned(o) => Ok(At {
+                dir: Dir::Owned(fd::hide(o)?),
+                ..self
+            }),
             Dir::Borrowed(_) => Ok(self),
         }
     }
@@ -129,7 +132,9 @@ fn c(bytes: &[u8]) -> Result<CString, Errno> {
 }
 
 fn components(path: &[u8]) -> impl DoubleEndedIterator<Item = Vec<u8>> {
-    path.split(|b| *b == b'/').filter(|c| !c.is_empty() && *c != b".").map(<[u8]>::to_vec)
+    path.split(|b| *b == b'/')
+        .filter(|c| !c.is_empty() && *c != b".")
+        .map(<[u8]>::to_vec)
 }
 
 const PATH_DIR: i32 = libc::O_PATH | libc::O_DIRECTORY;
@@ -147,11 +152,21 @@ impl Fs {
         let at = |p: &Path| p.to_path_buf();
         let real = dir.canonicalize().map_err(|e| (at(dir), Errno::of(&e)))?;
         let open = |p: &Path| {
-            c(p.as_os_str().as_bytes()).and_then(|p| host::openat(libc::AT_FDCWD, &p, PATH_DIR, 0)).and_then(fd::hide).map_err(|e| (at(p), e))
+            c(p.as_os_str().as_bytes())
+                .and_then(|p| host::openat(libc::AT_FDCWD, &p, PATH_DIR, 0))
+                .and_then(fd::hide)
+                .map_err(|e| (at(p), e))
         };
         let fd = open(&real)?;
         let root_id = id(fd.as_raw_fd()).map_err(|e| (at(dir), e))?;
-        let mut fs = Fs { root: Some(Root { host: real.as_os_str().as_bytes().to_vec(), fd, id: root_id, binds: Vec::new() }) };
+        let mut fs = Fs {
+            root: Some(Root {
+                host: real.as_os_str().as_bytes().to_vec(),
+                fd,
+                id: root_id,
+                binds: Vec::new(),
+            }),
+        };
         for (outside, inside, optional) in binds {
             match fs.bind(outside, inside) {
                 Ok(b) => {
@@ -171,13 +186,17 @@ impl Fs {
             let p = p.to_path_buf();
             move |e| (p, e)
         };
-        let real = outside.canonicalize().map_err(|e| (outside.to_path_buf(), Errno::of(&e)))?;
+        let real = outside
+            .canonicalize()
+            .map_err(|e| (outside.to_path_buf(), Errno::of(&e)))?;
         let fd = c(real.as_os_str().as_bytes())
             .and_then(|p| host::openat(libc::AT_FDCWD, &p, PATH_DIR, 0))
             .and_then(fd::hide)
             .map_err(fail(outside))?;
         let parts: Vec<Vec<u8>> = components(inside.as_os_str().as_bytes()).collect();
-        let (name, above) = parts.split_last().ok_or((inside.to_path_buf(), Errno::EINVAL))?;
+        let (name, above) = parts
+            .split_last()
+            .ok_or((inside.to_path_buf(), Errno::EINVAL))?;
         let above = [&b"/"[..], &above.join(&b'/')].concat();
         let parent = self
             .resolve(libc::AT_FDCWD, &above, Last::Follow)
@@ -190,7 +209,14 @@ impl Fs {
             guest.extend_from_slice(p);
         }
         let own = id(fd.as_raw_fd()).map_err(fail(outside))?;
-        Ok(Bind { guest, host: real.as_os_str().as_bytes().to_vec(), name: name.clone(), parent, fd, id: own })
+        Ok(Bind {
+            guest,
+            host: real.as_os_str().as_bytes().to_vec(),
+            name: name.clone(),
+            parent,
+            fd,
+            id: own,
+        })
     }
 
     /// True if there is a rootfs.
@@ -201,13 +227,17 @@ impl Fs {
 
     /// The host directories shown inside, as guest paths.
     pub fn binds(&self) -> impl Iterator<Item = &[u8]> {
-        self.root.iter().flat_map(|r| r.binds.iter().map(|b| b.guest.as_slice()))
+        self.root
+            .iter()
+            .flat_map(|r| r.binds.iter().map(|b| b.guest.as_slice()))
     }
 
     /// The guest's name for a host path, if the guest can see it.
     #[must_use]
     pub fn guest_path(&self, host: &[u8]) -> Option<Vec<u8>> {
-        let Some(root) = &self.root else { return Some(host.to_vec()) };
+        let Some(root) = &self.root else {
+            return Some(host.to_vec());
+        };
         let below = |base: &[u8]| match host.strip_prefix(base) {
             Some(rest) if rest.is_empty() || rest[0] == b'/' || base == b"/" => Some(rest.to_vec()),
             _ => None,
@@ -215,10 +245,21 @@ impl Fs {
         let bound = root
             .binds
             .iter()
-            .filter_map(|b| below(&b.host).map(|rest| (b.host.len(), [b.guest.as_slice(), &rest].concat())))
+            .filter_map(|b| {
+                below(&b.host).map(|rest| (b.host.len(), [b.guest.as_slice(), &rest].concat()))
+            })
             .max_by_key(|(len, _)| *len);
-        let rooted = below(&root.host).map(|rest| (root.host.len(), if rest.is_empty() { b"/".to_vec() } else { rest }));
-        bound.into_iter().chain(rooted).max_by_key(|(len, _)| *len).map(|(_, p)| p)
+        let rooted = below(&root.host).map(|rest| {
+            (
+                root.host.len(),
+                if rest.is_empty() { b"/".to_vec() } else { rest },
+            )
+        });
+        bound
+            .into_iter()
+            .chain(rooted)
+            .max_by_key(|(len, _)| *len)
+            .map(|(_, p)| p)
     }
 
     /// The guest's current directory (getcwd(2)).
@@ -233,7 +274,9 @@ impl Fs {
 
     /// Puts the current directory inside the root, if it is not: at the same place if it is visible, else at `/`.
     pub fn enter(&self) -> Result<(), Errno> {
-        let Some(root) = &self.root else { return Ok(()) };
+        let Some(root) = &self.root else {
+            return Ok(());
+        };
         match host::getcwd() {
             Ok(cwd) if self.guest_path(&cwd).is_some() => Ok(()),
             _ => host::fchdir(root.fd.as_raw_fd()),
@@ -243,7 +286,11 @@ impl Fs {
     /// Resolves a path (path_resolution(7)).
     pub fn resolve(&self, dirfd: RawFd, path: &[u8], last: Last) -> Result<At, Errno> {
         let Some(root) = &self.root else {
-            return Ok(At { dir: Dir::Borrowed(dirfd), name: c(path)?, exact: false });
+            return Ok(At {
+                dir: Dir::Borrowed(dirfd),
+                name: c(path)?,
+                exact: false,
+            });
         };
         if path.is_empty() {
             return Err(Errno::ENOENT);
@@ -285,7 +332,11 @@ impl<'a> Walk<'a> {
     }
 
     fn finish(self, name: &[u8], exact: bool) -> Result<At, Errno> {
-        Ok(At { dir: self.at, name: c(name)?, exact })
+        Ok(At {
+            dir: self.at,
+            name: c(name)?,
+            exact,
+        })
     }
 
     fn go(&mut self, dir: Dir) {
@@ -295,7 +346,9 @@ impl<'a> Walk<'a> {
 
     fn run(mut self, last: Last) -> Result<At, Errno> {
         loop {
-            let Some(name) = self.todo.pop() else { return self.finish(b".", true) };
+            let Some(name) = self.todo.pop() else {
+                return self.finish(b".", true);
+            };
             if name == b".." {
                 self.up()?;
                 continue;
@@ -308,14 +361,16 @@ impl<'a> Walk<'a> {
             if !self.todo.is_empty() {
                 match host::openat(self.at.fd(), &cname, PATH_DIR | libc::O_NOFOLLOW, 0) {
                     Ok(d) => self.go(Dir::Owned(d)),
-                    Err(Errno::ENOTDIR | Errno::ELOOP) => match host::readlinkat(self.at.fd(), &cname) {
-                        Ok(target) => {
-                            if let Some(done) = self.link(&cname, target, false)? {
-                                return done.finish(&name, false);
+                    Err(Errno::ENOTDIR | Errno::ELOOP) => {
+                        match host::readlinkat(self.at.fd(), &cname) {
+                            Ok(target) => {
+                                if let Some(done) = self.link(&cname, target, false)? {
+                                    return done.finish(&name, false);
+                                }
                             }
+                            Err(_) => return Err(Errno::ENOTDIR),
                         }
-                        Err(_) => return Err(Errno::ENOTDIR),
-                    },
+                    }
                     Err(e) => return Err(e),
                 }
                 continue;
@@ -347,8 +402,14 @@ impl<'a> Walk<'a> {
     fn up(&mut self) -> Result<(), Errno> {
         if self.given {
             let visible = match self.at {
-                Dir::Borrowed(libc::AT_FDCWD) => host::getcwd().ok().and_then(|p| self.fs.guest_path(&p)).is_some(),
-                ref d => host::fd_path(d.fd()).ok().and_then(|p| self.fs.guest_path(&p)).is_some(),
+                Dir::Borrowed(libc::AT_FDCWD) => host::getcwd()
+                    .ok()
+                    .and_then(|p| self.fs.guest_path(&p))
+                    .is_some(),
+                ref d => host::fd_path(d.fd())
+                    .ok()
+                    .and_then(|p| self.fs.guest_path(&p))
+                    .is_some(),
             };
             if !visible {
                 // A directory from outside: there is no way further out.
@@ -386,17 +447,28 @@ impl<'a> Walk<'a> {
             }
             ref d => id(d.fd())?,
         };
-        Ok(self.root.binds.iter().find(|b| b.name == name && b.parent == here))
+        Ok(self
+            .root
+            .binds
+            .iter()
+            .find(|b| b.name == name && b.parent == here))
     }
 
     /// Goes through the link `name`. Gives the walk back if the link is one the host may follow as the last step.
-    fn link(&mut self, name: &CStr, target: Vec<u8>, last: bool) -> Result<Option<Walk<'a>>, Errno> {
+    fn link(
+        &mut self,
+        name: &CStr,
+        target: Vec<u8>,
+        last: bool,
+    ) -> Result<Option<Walk<'a>>, Errno> {
         self.links += 1;
         if self.links > MAX_LINKS {
             return Err(Errno::ELOOP);
         }
         let mut target = target;
-        if matches!(self.at, Dir::Owned(_) | Dir::Borrowed(0..)) && host::fs_type(self.at.fd()) == Ok(PROC_SUPER_MAGIC) {
+        if matches!(self.at, Dir::Owned(_) | Dir::Borrowed(0..))
+            && host::fs_type(self.at.fd()) == Ok(PROC_SUPER_MAGIC)
+        {
             match self.magic(name, &target, last)? {
                 Magic::Text => {}
                 Magic::Path(p) => target = p,
@@ -408,7 +480,18 @@ impl<'a> Walk<'a> {
                 Magic::Host => {
                     let fs = self.fs;
                     let root = self.root;
-                    let walk = std::mem::replace(self, Walk { fs, root, at: Dir::Borrowed(-1), todo: Vec::new(), slash: false, given: false, links: 0 });
+                    let walk = std::mem::replace(
+                        self,
+                        Walk {
+                            fs,
+                            root,
+                            at: Dir::Borrowed(-1),
+                            todo: Vec::new(),
+                            slash: false,
+                            given: false,
+                            links: 0,
+                        },
+                    );
                     return Ok(Some(walk));
                 }
             }
@@ -429,12 +512,20 @@ impl<'a> Walk<'a> {
     fn magic(&self, name: &CStr, target: &[u8], last: bool) -> Result<Magic, Errno> {
         let dir = host::fd_path(self.at.fd())?;
         let name = name.to_bytes();
-        let visible = || self.fs.guest_path(target).map(Magic::Path).ok_or(Errno::EACCES);
+        let visible = || {
+            self.fs
+                .guest_path(target)
+                .map(Magic::Path)
+                .ok_or(Errno::EACCES)
+        };
         if dir.ends_with(b"/fd") {
             if !is_own(&dir[..dir.len() - 3]) {
                 return visible();
             }
-            let number = std::str::from_utf8(name).ok().and_then(|n| n.parse().ok()).unwrap_or(-1);
+            let number = std::str::from_utf8(name)
+                .ok()
+                .and_then(|n| n.parse().ok())
+                .unwrap_or(-1);
             if fd::is_hidden(number) {
                 return Err(Errno::ENOENT);
             }
@@ -467,7 +558,9 @@ fn ends_in_directory(path: &[u8]) -> bool {
 /// True if this is the directory of this process, or of one of its threads, in procfs.
 #[must_use]
 pub fn is_own(dir: &[u8]) -> bool {
-    let Some(rest) = dir.strip_prefix(b"/proc/") else { return false };
+    let Some(rest) = dir.strip_prefix(b"/proc/") else {
+        return false;
+    };
     let mut parts = rest.split(|b| *b == b'/');
     let pid = host::getpid().to_string();
     let first = parts.next().unwrap_or(b"");
@@ -492,14 +585,23 @@ mod tests {
     }
 
     fn rooted(dir: &Path) -> Fs {
-        Fs::rooted(dir, &[("/proc".into(), "/proc".into(), true), ("/dev".into(), "/dev".into(), true)]).unwrap()
+        Fs::rooted(
+            dir,
+            &[
+                ("/proc".into(), "/proc".into(), true),
+                ("/dev".into(), "/dev".into(), true),
+            ],
+        )
+        .unwrap()
     }
 
     fn read(fs: &Fs, path: &str) -> Result<Vec<u8>, Errno> {
         use std::io::Read;
         let at = fs.resolve(libc::AT_FDCWD, path.as_bytes(), Last::Follow)?;
         let mut out = Vec::new();
-        std::fs::File::from(at.open(libc::O_RDONLY)?).read_to_end(&mut out).map_err(|e| Errno::of(&e))?;
+        std::fs::File::from(at.open(libc::O_RDONLY)?)
+            .read_to_end(&mut out)
+            .map_err(|e| Errno::of(&e))?;
         Ok(out)
     }
 
@@ -520,22 +622,51 @@ mod tests {
         assert_eq!(read(&fs, "/a/file").unwrap(), b"inside");
         assert_eq!(read(&fs, "/toa/b/../file").unwrap(), b"inside");
         assert_eq!(read(&fs, "/../../../a/./file").unwrap(), b"inside");
-        for p in ["/a/up", "/a/absolute", "/../secret", "/proc/self/root/secret", "/proc/../../secret", "/dev/../../secret"] {
+        for p in [
+            "/a/up",
+            "/a/absolute",
+            "/../secret",
+            "/proc/self/root/secret",
+            "/proc/../../secret",
+            "/dev/../../secret",
+        ] {
             assert_eq!(read(&fs, p), Err(Errno::ENOENT), "{p}");
         }
-        for p in ["/proc/self/cwd/Cargo.toml", "/proc/1/root/etc/passwd", "/proc/self/exe"] {
+        for p in [
+            "/proc/self/cwd/Cargo.toml",
+            "/proc/1/root/etc/passwd",
+            "/proc/self/exe",
+        ] {
             assert!(read(&fs, p).is_err(), "{p}");
         }
         assert_eq!(read(&fs, "/loop"), Err(Errno::ELOOP));
         assert_eq!(read(&fs, "/a/file/"), Err(Errno::ENOTDIR));
         assert_eq!(read(&fs, "/a/file/x"), Err(Errno::ENOTDIR));
-        assert!(read(&fs, "/proc/self/status").unwrap().starts_with(b"Name:"));
+        assert!(
+            read(&fs, "/proc/self/status")
+                .unwrap()
+                .starts_with(b"Name:")
+        );
         assert_eq!(read(&fs, "/dev/null").unwrap(), b"");
-        let outside = host::openat(libc::AT_FDCWD, &c(top.as_os_str().as_bytes()).unwrap(), PATH_DIR, 0).unwrap();
-        let at = fs.resolve(outside.as_raw_fd(), b"../..", Last::Follow).unwrap();
-        assert_eq!(id(at.open(PATH_DIR).unwrap().as_raw_fd()), id(outside.as_raw_fd()));
+        let outside = host::openat(
+            libc::AT_FDCWD,
+            &c(top.as_os_str().as_bytes()).unwrap(),
+            PATH_DIR,
+            0,
+        )
+        .unwrap();
+        let at = fs
+            .resolve(outside.as_raw_fd(), b"../..", Last::Follow)
+            .unwrap();
+        assert_eq!(
+            id(at.open(PATH_DIR).unwrap().as_raw_fd()),
+            id(outside.as_raw_fd())
+        );
         let own = &fs.root.as_ref().unwrap().fd;
-        assert_eq!(read(&fs, &format!("/proc/self/fd/{}/../secret", own.as_raw_fd())), Err(Errno::ENOENT));
+        assert_eq!(
+            read(&fs, &format!("/proc/self/fd/{}/../secret", own.as_raw_fd())),
+            Err(Errno::ENOENT)
+        );
         std::fs::remove_dir_all(top).unwrap();
     }
 
@@ -544,7 +675,13 @@ mod tests {
         let r = scratch("names");
         std::fs::create_dir_all(r.join("dev")).unwrap();
         let fs = rooted(&r);
-        let host = |p: &str| [r.canonicalize().unwrap().as_os_str().as_bytes(), p.as_bytes()].concat();
+        let host = |p: &str| {
+            [
+                r.canonicalize().unwrap().as_os_str().as_bytes(),
+                p.as_bytes(),
+            ]
+            .concat()
+        };
         assert_eq!(fs.guest_path(&host("/usr/bin")).unwrap(), b"/usr/bin");
         assert_eq!(fs.guest_path(&host("")).unwrap(), b"/");
         assert_eq!(fs.guest_path(b"/dev/pts/0").unwrap(), b"/dev/pts/0");

@@ -166,10 +166,31 @@ pub fn mul(cx: &mut Cx<'_>) -> Lifted {
         cx.is_nonzero(w, high)
     };
     if w == Width::W8 {
-        cx.write_place(Place::Reg { reg: Gpr::RAX, lsb: 0, w: Width::W16 }, low);
+        cx.write_place(
+            Place::Reg {
+                reg: Gpr::RAX,
+                lsb: 0,
+                w: Width::W16,
+            },
+            low,
+        );
     } else {
-        cx.write_place(Place::Reg { reg: Gpr::RAX, lsb: 0, w }, low);
-        cx.write_place(Place::Reg { reg: Gpr::RDX, lsb: 0, w }, high);
+        cx.write_place(
+            Place::Reg {
+                reg: Gpr::RAX,
+                lsb: 0,
+                w,
+            },
+            low,
+        );
+        cx.write_place(
+            Place::Reg {
+                reg: Gpr::RDX,
+                lsb: 0,
+                w,
+            },
+            high,
+        );
     }
     mul_flags(cx, w, low, overflow);
     Ok(())
@@ -221,7 +242,11 @@ fn divide(cx: &mut Cx<'_>, signed: bool) -> Lifted {
             cx.op(Op::LeU, w, &[d, rdx])
         };
         cx.trap_if(overflow, Trap::DivideError);
-        let (div, rem) = if signed { (Op::Div128S, Op::Rem128S) } else { (Op::Div128U, Op::Rem128U) };
+        let (div, rem) = if signed {
+            (Op::Div128S, Op::Rem128S)
+        } else {
+            (Op::Div128U, Op::Rem128U)
+        };
         (cx.op(div, w, &[rdx, rax, d]), cx.op(rem, w, &[rdx, rax, d]))
     } else {
         // Twice the width fits 64 bits: AX, DX:AX or EDX:EAX.
@@ -242,7 +267,11 @@ fn divide(cx: &mut Cx<'_>, signed: bool) -> Lifted {
         let d = if signed { cx.op(Op::Sext, w, &[d]) } else { d };
         let zero = cx.is_zero(Width::W64, d);
         cx.trap_if(zero, Trap::DivideError);
-        let (div, rem) = if signed { (Op::DivS, Op::RemS) } else { (Op::DivU, Op::RemU) };
+        let (div, rem) = if signed {
+            (Op::DivS, Op::RemS)
+        } else {
+            (Op::DivU, Op::RemU)
+        };
         let q = cx.op(div, Width::W64, &[wide, d]);
         let back = cx.op(if signed { Op::Sext } else { Op::Zext }, w, &[q]);
         let overflow = cx.op(Op::Ne, Width::W64, &[q, back]);
@@ -252,10 +281,31 @@ fn divide(cx: &mut Cx<'_>, signed: bool) -> Lifted {
     if w == Width::W8 {
         let q = cx.op(Op::Zext, w, &[q]);
         let ax = cx.op_imm(Op::Deposit, w, &[q, r], 8, 0);
-        cx.write_place(Place::Reg { reg: Gpr::RAX, lsb: 0, w: Width::W16 }, ax);
+        cx.write_place(
+            Place::Reg {
+                reg: Gpr::RAX,
+                lsb: 0,
+                w: Width::W16,
+            },
+            ax,
+        );
     } else {
-        cx.write_place(Place::Reg { reg: Gpr::RAX, lsb: 0, w }, q);
-        cx.write_place(Place::Reg { reg: Gpr::RDX, lsb: 0, w }, r);
+        cx.write_place(
+            Place::Reg {
+                reg: Gpr::RAX,
+                lsb: 0,
+                w,
+            },
+            q,
+        );
+        cx.write_place(
+            Place::Reg {
+                reg: Gpr::RDX,
+                lsb: 0,
+                w,
+            },
+            r,
+        );
     }
     Ok(())
 }

@@ -34,7 +34,9 @@ pub fn bit_test(cx: &mut Cx<'_>) -> Lifted {
     };
     let only_test = cx.insn.mnemonic() == Mnemonic::Bt;
     let old = match p {
-        Place::Mem { addr, disp, .. } if cx.insn.has_lock_prefix() => rmw(cx, atomic, w, addr, disp, arg),
+        Place::Mem { addr, disp, .. } if cx.insn.has_lock_prefix() => {
+            rmw(cx, atomic, w, addr, disp, arg)
+        }
         _ => {
             let old = cx.read_place(p);
             if !only_test {
@@ -63,7 +65,9 @@ pub fn bit_scan(cx: &mut Cx<'_>) -> Lifted {
         let top = cx.konst(u64::from(w.bits()) - 1);
         cx.sub(Width::W64, top, n)
     };
-    let Place::Reg { reg, .. } = p else { return Err(super::cx::Unsupported) };
+    let Place::Reg { reg, .. } = p else {
+        return Err(super::cx::Unsupported);
+    };
     let old = cx.gpr(reg);
     let new = match w {
         Width::W16 => cx.op_imm(Op::Deposit, w, &[old, found], 0, 0),

@@ -3,7 +3,7 @@
 use super::cx::{Cx, Lifted, Unsupported};
 use super::stack::{push_value, rflags};
 use crate::ir::{IndirectKind, Op, Term, Value};
-use crate::x86::{Cond, GuestAddr, Gpr, Trap, Width};
+use crate::x86::{Cond, Gpr, GuestAddr, Trap, Width};
 use iced_x86::{Code, Mnemonic, OpKind};
 
 /// Jcc
@@ -45,7 +45,11 @@ pub fn condition(cx: &Cx<'_>) -> Cond {
 /// RCX, or ECX with a 67 prefix.
 fn counter(cx: &mut Cx<'_>, short: bool) -> Value {
     let rcx = cx.gpr(Gpr::RCX);
-    if short { cx.op(Op::Zext, Width::W32, &[rcx]) } else { rcx }
+    if short {
+        cx.op(Op::Zext, Width::W32, &[rcx])
+    } else {
+        rcx
+    }
 }
 
 /// JRCXZ, JECXZ
@@ -92,7 +96,10 @@ pub fn jmp(cx: &mut Cx<'_>) -> Lifted {
         OpKind::Register | OpKind::Memory if !is_far(cx) => {
             cx.poll_here();
             let addr = cx.read(0)?;
-            cx.end(Term::Indirect { addr, kind: IndirectKind::Jump });
+            cx.end(Term::Indirect {
+                addr,
+                kind: IndirectKind::Jump,
+            });
         }
         _ => return Err(Unsupported),
     }
@@ -116,7 +123,10 @@ pub fn call(cx: &mut Cx<'_>) -> Lifted {
             let target = cx.target(GuestAddr(cx.insn.near_branch_target()));
             cx.end(Term::Call { target, ret });
         }
-        Some(addr) => cx.end(Term::Indirect { addr, kind: IndirectKind::Call { ret } }),
+        Some(addr) => cx.end(Term::Indirect {
+            addr,
+            kind: IndirectKind::Call { ret },
+        }),
     }
     Ok(())
 }
@@ -130,12 +140,19 @@ pub fn ret(cx: &mut Cx<'_>) -> Lifted {
     if !matches!(cx.insn.code(), Code::Retnq | Code::Retnq_imm16) {
         return Err(Unsupported);
     }
-    let extra = if cx.insn.op_count() == 0 { 0 } else { cx.imm(0).cast_signed() };
+    let extra = if cx.insn.op_count() == 0 {
+        0
+    } else {
+        cx.imm(0).cast_signed()
+    };
     let rsp = cx.gpr(Gpr::RSP);
     let addr = cx.load(Width::W64, rsp, 0);
     let rsp = cx.add_imm(Width::W64, rsp, 8 + extra);
     cx.set_gpr(Gpr::RSP, rsp);
-    cx.end(Term::Indirect { addr, kind: IndirectKind::Ret });
+    cx.end(Term::Indirect {
+        addr,
+        kind: IndirectKind::Ret,
+    });
     Ok(())
 }
 
@@ -152,7 +169,11 @@ pub fn syscall(cx: &mut Cx<'_>) -> Lifted {
 
 /// INT3 and INT1: traps, delivered with the next RIP.
 pub fn breakpoint(cx: &mut Cx<'_>) -> Lifted {
-    let trap = if cx.insn.mnemonic() == Mnemonic::Int3 { Trap::Breakpoint } else { Trap::Debug };
+    let trap = if cx.insn.mnemonic() == Mnemonic::Int3 {
+        Trap::Breakpoint
+    } else {
+        Trap::Debug
+    };
     let rip = cx.next_ip();
     cx.end(Term::Trap { trap, rip });
     Ok(())

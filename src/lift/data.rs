@@ -12,7 +12,13 @@ const USER_SS: u64 = 0x2b;
 
 /// MOV, also from and to segment registers.
 pub fn mov(cx: &mut Cx<'_>) -> Lifted {
-    let reg = |n| if cx.insn.op_kind(n) == OpKind::Register { cx.insn.op_register(n) } else { Register::None };
+    let reg = |n| {
+        if cx.insn.op_kind(n) == OpKind::Register {
+            cx.insn.op_register(n)
+        } else {
+            Register::None
+        }
+    };
     let (dst, src) = (reg(0), reg(1));
     if dst.is_segment_register() {
         let selector = cx.read(1)?;
@@ -29,7 +35,10 @@ pub fn mov(cx: &mut Cx<'_>) -> Lifted {
             cx.write(0, v)
         };
     }
-    if [dst, src].iter().any(|r| r.is_cr() || r.is_dr() || r.is_tr()) {
+    if [dst, src]
+        .iter()
+        .any(|r| r.is_cr() || r.is_dr() || r.is_tr())
+    {
         return super::system::privileged(cx);
     }
     let v = cx.read(1)?;
@@ -79,7 +88,11 @@ pub fn movzx(cx: &mut Cx<'_>) -> Lifted {
 pub fn movsx(cx: &mut Cx<'_>) -> Lifted {
     let (to, from) = (cx.width(0)?, cx.width(1)?);
     let v = cx.read(1)?;
-    let v = if to == from { v } else { cx.op(Op::Sext, from, &[v]) };
+    let v = if to == from {
+        v
+    } else {
+        cx.op(Op::Sext, from, &[v])
+    };
     cx.write(0, v)
 }
 
@@ -92,7 +105,11 @@ pub fn lea(cx: &mut Cx<'_>) -> Lifted {
 /// XCHG; with memory always atomic.
 pub fn xchg(cx: &mut Cx<'_>) -> Lifted {
     let (p, q) = (cx.place(0)?, cx.place(1)?);
-    let (mem, reg) = if matches!(p, Place::Mem { .. }) { (p, q) } else { (q, p) };
+    let (mem, reg) = if matches!(p, Place::Mem { .. }) {
+        (p, q)
+    } else {
+        (q, p)
+    };
     let r = cx.read_place(reg);
     match mem {
         Place::Mem { addr, disp, w } => {
@@ -110,7 +127,11 @@ pub fn xchg(cx: &mut Cx<'_>) -> Lifted {
 
 /// Emits an atomic read-modify-write of `addr + disp`; gives the old value.
 pub fn rmw(cx: &mut Cx<'_>, op: RmwOp, w: Width, addr: Value, disp: i64, v: Value) -> Value {
-    let addr = if disp == 0 { addr } else { cx.add_imm(Width::W64, addr, disp) };
+    let addr = if disp == 0 {
+        addr
+    } else {
+        cx.add_imm(Width::W64, addr, disp)
+    };
     cx.op_imm(Op::Rmw, w, &[addr, v], 0, op as u16)
 }
 
@@ -149,10 +170,18 @@ pub fn cmpxchg(cx: &mut Cx<'_>) -> Lifted {
     let p = cx.place(0)?;
     let new = cx.read(1)?;
     let rax = cx.gpr(Gpr::RAX);
-    let expected = if w == Width::W64 { rax } else { cx.op(Op::Zext, w, &[rax]) };
+    let expected = if w == Width::W64 {
+        rax
+    } else {
+        cx.op(Op::Zext, w, &[rax])
+    };
     let old = match p {
         Place::Mem { addr, disp, .. } if cx.insn.has_lock_prefix() => {
-            let addr = if disp == 0 { addr } else { cx.add_imm(Width::W64, addr, disp) };
+            let addr = if disp == 0 {
+                addr
+            } else {
+                cx.add_imm(Width::W64, addr, disp)
+            };
             cx.op(Op::Cas, w, &[addr, expected, new])
         }
         _ => cx.read_place(p),
@@ -190,7 +219,11 @@ pub fn cmpxchg(cx: &mut Cx<'_>) -> Lifted {
 /// CMPXCHG8B, atomic with or without LOCK.
 pub fn cmpxchg8b(cx: &mut Cx<'_>) -> Lifted {
     let (addr, disp) = cx.address()?;
-    let addr = if disp == 0 { addr } else { cx.add_imm(Width::W64, addr, disp) };
+    let addr = if disp == 0 {
+        addr
+    } else {
+        cx.add_imm(Width::W64, addr, disp)
+    };
     let pair = |cx: &mut Cx<'_>, high: Gpr, low: Gpr| {
         let (h, l) = (cx.gpr(high), cx.gpr(low));
         let h = cx.shl_imm(Width::W64, h, 32);
@@ -216,9 +249,19 @@ pub fn cmpxchg8b(cx: &mut Cx<'_>) -> Lifted {
 /// CMPXCHG16B
 pub fn cmpxchg16b(cx: &mut Cx<'_>) -> Lifted {
     let (addr, disp) = cx.address()?;
-    let addr = if disp == 0 { addr } else { cx.add_imm(Width::W64, addr, disp) };
+    let addr = if disp == 0 {
+        addr
+    } else {
+        cx.add_imm(Width::W64, addr, disp)
+    };
     let lock = cx.konst(cx.insn.has_lock_prefix().into());
-    let zf = cx.op_imm(Op::Call, Width::W64, &[addr, lock], 0, Helper::Cmpxchg16b as u16);
+    let zf = cx.op_imm(
+        Op::Call,
+        Width::W64,
+        &[addr, lock],
+        0,
+        Helper::Cmpxchg16b as u16,
+    );
     set_zf(cx, zf);
     Ok(())
 }
@@ -233,7 +276,11 @@ fn set_zf(cx: &mut Cx<'_>, zf: Value) {
 pub fn bswap(cx: &mut Cx<'_>) -> Lifted {
     let w = cx.width(0)?;
     let v = cx.read(0)?;
-    let r = if w == Width::W16 { cx.konst(0) } else { cx.op(Op::Bswap, w, &[v]) };
+    let r = if w == Width::W16 {
+        cx.konst(0)
+    } else {
+        cx.op(Op::Bswap, w, &[v])
+    };
     cx.write(0, r)
 }
 
@@ -267,7 +314,14 @@ pub fn xlatb(cx: &mut Cx<'_>) -> Lifted {
     }
     let addr = segment_offset(cx, addr);
     let v = cx.load(Width::W8, addr, 0);
-    cx.write_place(Place::Reg { reg: Gpr::RAX, lsb: 0, w: Width::W8 }, v);
+    cx.write_place(
+        Place::Reg {
+            reg: Gpr::RAX,
+            lsb: 0,
+            w: Width::W8,
+        },
+        v,
+    );
     Ok(())
 }
 
@@ -291,7 +345,14 @@ pub fn cbw(cx: &mut Cx<'_>) -> Lifted {
     };
     let a = cx.gpr(Gpr::RAX);
     let v = cx.op(Op::Sext, from, &[a]);
-    cx.write_place(Place::Reg { reg: Gpr::RAX, lsb: 0, w: to }, v);
+    cx.write_place(
+        Place::Reg {
+            reg: Gpr::RAX,
+            lsb: 0,
+            w: to,
+        },
+        v,
+    );
     Ok(())
 }
 
@@ -304,7 +365,14 @@ pub fn cwd(cx: &mut Cx<'_>) -> Lifted {
     };
     let a = cx.gpr(Gpr::RAX);
     let v = cx.sar_imm(w, a, w.bits() - 1);
-    cx.write_place(Place::Reg { reg: Gpr::RDX, lsb: 0, w }, v);
+    cx.write_place(
+        Place::Reg {
+            reg: Gpr::RDX,
+            lsb: 0,
+            w,
+        },
+        v,
+    );
     Ok(())
 }
 
@@ -316,6 +384,9 @@ pub fn nop(_cx: &mut Cx<'_>) -> Lifted {
 /// UD0, UD1, UD2
 pub fn ud(cx: &mut Cx<'_>) -> Lifted {
     let rip = cx.ip();
-    cx.end(Term::Trap { trap: Trap::InvalidOpcode, rip });
+    cx.end(Term::Trap {
+        trap: Trap::InvalidOpcode,
+        rip,
+    });
     Ok(())
 }

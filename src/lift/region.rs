@@ -3,7 +3,9 @@
 use super::cx::{Cx, RegionBuilder};
 use super::table;
 use crate::ir::{Inst, Op, Region, Target, Term};
+use crate::x86::cpuid;
 use crate::x86::{Fault, GuestAddr, MemFault, Trap, Width};
+use iced_x86::CpuidFeature;
 use iced_x86::{Code, Decoder, DecoderError, DecoderOptions, FlowControl, Instruction, Mnemonic};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -34,8 +36,25 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { insns: 192, span: 1 << 16, follow: true }
+        Limits {
+            insns: 192,
+            span: 1 << 16,
+            follow: true,
+        }
     }
+}
+
+/// What encodings mean on this CPU: without BMI1 and LZCNT, the REP prefix of TZCNT and LZCNT is ignored
+/// and they are BSF and BSR (SDM vol. 2, TZCNT). Compilers rely on it.
+fn decoder_options() -> u32 {
+    let mut options = DecoderOptions::NONE;
+    if !cpuid::implements(CpuidFeature::BMI1) {
+        options |= DecoderOptions::NO_MPFX_0FBC;
+    }
+    if !cpuid::implements(CpuidFeature::LZCNT) {
+        options |= DecoderOptions::NO_MPFX_0FBD;
+    }
+    options
 }
 
 /// Decodes one instruction.
@@ -46,7 +65,7 @@ impl Default for Limits {
 pub fn decode(fetch: &dyn Fetch, addr: GuestAddr) -> Result<Instruction, Fault> {
     let mut buf = [0; MAX_INSN];
     let n = fetch.fetch(addr, &mut buf).map_err(Fault::Page)?;
-    let mut decoder = Decoder::with_ip(64, &buf[..n], addr.0, DecoderOptions::NONE);
+    let mut decoder = Decoder::with_ip(64, &buf[..n], addr.0, decoder_options());
     let insn = decoder.decode();
     match decoder.last_error() {
         DecoderError::None => Ok(insn),
@@ -79,8 +98,9 @@ pub fn translate(fetch: &dyn Fetch, entry: GuestAddr, limits: Limits) -> Result<
     let flow = discover(fetch, entry, limits)?;
     let mut out = RegionBuilder::default();
     // The entry first, then by address.
-    let starts: Vec<GuestAddr> =
-        std::iter::once(entry).chain(flow.leaders.iter().copied().filter(|a| *a != entry)).collect();
+    let starts: Vec<GuestAddr> = std::iter::once(entry)
+        .chain(flow.leaders.iter().copied().filter(|a| *a != entry))
+        .collect();
     for addr in &starts {
         let id = out.add_block(*addr);
         out.by_addr.insert(*addr, id);
@@ -154,7 +174,11 @@ fn discover(fetch: &dyn Fetch, entry: GuestAddr, limits: Limits) -> Result<Flow,
                 Err(Fault::Page(_)) => break,
                 Err(fault) => {
                     let gp = fault == Fault::GeneralProtection;
-                    let trap = if gp { Trap::GeneralProtection } else { Trap::InvalidOpcode };
+                    let trap = if gp {
+                        Trap::GeneralProtection
+                    } else {
+                        Trap::InvalidOpcode
+                    };
                     flow.code.insert(addr, Decoded::Trap(trap));
                     break;
                 }
@@ -183,7 +207,9 @@ fn discover(fetch: &dyn Fetch, entry: GuestAddr, limits: Limits) -> Result<Flow,
                     follow(&mut flow, GuestAddr(insn.near_branch_target()));
                     break;
                 }
-                FlowControl::Call | FlowControl::IndirectCall if insn.mnemonic() == Mnemonic::Call => {
+                FlowControl::Call | FlowControl::IndirectCall
+                    if insn.mnemonic() == Mnemonic::Call =>
+                {
                     if limits.follow {
                         flow.leaders.insert(next);
                         flow.entries.insert(next);
@@ -208,7 +234,10 @@ fn discover(fetch: &dyn Fetch, entry: GuestAddr, limits: Limits) -> Result<Flow,
 
 /// Instructions after which the engine must look again: they change what translation depends on.
 fn ends_region(insn: &Instruction) -> bool {
-    matches!(insn.mnemonic(), Mnemonic::Ldmxcsr | Mnemonic::Fxrstor | Mnemonic::Fxrstor64)
+    matches!(
+        insn.mnemonic(),
+        Mnemonic::Ldmxcsr | Mnemonic::Fxrstor | Mnemonic::Fxrstor64
+    )
 }
 
 fn lift_block(out: &mut RegionBuilder, flow: &Flow, start: GuestAddr) {
@@ -231,7 +260,10 @@ fn lift_block(out: &mut RegionBuilder, flow: &Flow, start: GuestAddr) {
             }
             Some(Decoded::Insn(insn)) => insn,
             Some(Decoded::Trap(trap)) => {
-                out.blocks[block.index()].term = Term::Trap { trap: *trap, rip: addr };
+                out.blocks[block.index()].term = Term::Trap {
+                    trap: *trap,
+                    rip: addr,
+                };
                 return;
             }
             None => {
@@ -240,10 +272,16 @@ fn lift_block(out: &mut RegionBuilder, flow: &Flow, start: GuestAddr) {
             }
         };
         let checkpoint = (out.blocks.len(), out.blocks[block.index()].insts.len());
-        let mut cx = Cx { insn, out, block, ended: false };
+        let mut cx = Cx {
+            insn,
+            out,
+            block,
+            ended: false,
+        };
         cx.mark();
         let lifted = if table::supported(insn.code()) {
-            table::row_for(insn.mnemonic()).map_or(Err(super::cx::Unsupported), |row| (row.lift)(&mut cx))
+            table::row_for(insn.mnemonic())
+                .map_or(Err(super::cx::Unsupported), |row| (row.lift)(&mut cx))
         } else {
             Err(super::cx::Unsupported)
         };
@@ -253,7 +291,10 @@ fn lift_block(out: &mut RegionBuilder, flow: &Flow, start: GuestAddr) {
             out.blocks.truncate(checkpoint.0);
             let b = &mut out.blocks[block.index()];
             b.insts.truncate(checkpoint.1);
-            b.term = Term::Trap { trap: Trap::InvalidOpcode, rip: addr };
+            b.term = Term::Trap {
+                trap: Trap::InvalidOpcode,
+                rip: addr,
+            };
             return;
         }
         if ended {

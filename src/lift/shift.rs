@@ -19,10 +19,16 @@ fn count(cx: &mut Cx<'_>, n: u32, w: Width) -> Result<Count, super::cx::Unsuppor
     let mask = if w == Width::W64 { 63 } else { 31 };
     if cx.insn.op_kind(n) == OpKind::Register {
         let cl = cx.read(n)?;
-        Ok(Count { v: cx.and_imm(Width::W64, cl, mask), constant: None })
+        Ok(Count {
+            v: cx.and_imm(Width::W64, cl, mask),
+            constant: None,
+        })
     } else {
         let c = cx.imm(n) & mask;
-        Ok(Count { v: cx.konst(c), constant: Some(c) })
+        Ok(Count {
+            v: cx.konst(c),
+            constant: Some(c),
+        })
     }
 }
 
@@ -135,7 +141,11 @@ pub fn rotate_carry(cx: &mut Cx<'_>) -> Lifted {
     let w64 = Width::W64;
     let (r, out) = if w == Width::W64 {
         // (op of a, cf in its place, the rest of a), the last shifted in two steps as 65 - c may be 64.
-        let (main, rest, one_step) = if left { (Op::Shl, Op::Shr, Op::Shr) } else { (Op::Shr, Op::Shl, Op::Shl) };
+        let (main, rest, one_step) = if left {
+            (Op::Shl, Op::Shr, Op::Shr)
+        } else {
+            (Op::Shr, Op::Shl, Op::Shl)
+        };
         let one = cx.konst(1);
         let back = from(cx, 64, c.v);
         let hi = cx.op(main, w64, &[a, c.v]);
@@ -161,7 +171,11 @@ pub fn rotate_carry(cx: &mut Cx<'_>) -> Lifted {
         let high = cx.shl_imm(w64, cf, w.bits());
         let x = cx.or(w64, a, high);
         let back = from(cx, bits + 1, n);
-        let (one_way, other_way) = if left { (Op::Shl, Op::Shr) } else { (Op::Shr, Op::Shl) };
+        let (one_way, other_way) = if left {
+            (Op::Shl, Op::Shr)
+        } else {
+            (Op::Shr, Op::Shl)
+        };
         let l = cx.op(one_way, w64, &[x, n]);
         let r = cx.op(other_way, w64, &[x, back]);
         let r = cx.or(w64, l, r);
@@ -188,11 +202,19 @@ pub fn double(cx: &mut Cx<'_>) -> Lifted {
     let (r, cf) = match w {
         Width::W64 => {
             let back = from(cx, 63, c.v);
-            let (main, rest) = if left { (Op::Shl, Op::Shr) } else { (Op::Shr, Op::Shl) };
+            let (main, rest) = if left {
+                (Op::Shl, Op::Shr)
+            } else {
+                (Op::Shr, Op::Shl)
+            };
             let x = cx.op(main, w64, &[a, c.v]);
             let y = cx.op(rest, w64, &[b, one]);
             let y = cx.op(rest, w64, &[y, back]);
-            let at = if left { from(cx, 64, c.v) } else { cx.sub(w64, c.v, one) };
+            let at = if left {
+                from(cx, 64, c.v)
+            } else {
+                cx.sub(w64, c.v, one)
+            };
             let cf = cx.op(Op::Shr, w64, &[a, at]);
             (cx.or(w64, x, y), cf)
         }
@@ -225,7 +247,10 @@ pub fn double(cx: &mut Cx<'_>) -> Lifted {
                 (r, cf)
             } else {
                 let at = cx.sub(w64, c.v, one);
-                (cx.op(Op::Shr, w64, &[x, c.v]), cx.op(Op::Shr, w64, &[x, at]))
+                (
+                    cx.op(Op::Shr, w64, &[x, c.v]),
+                    cx.op(Op::Shr, w64, &[x, at]),
+                )
             }
         }
     };

@@ -22,13 +22,14 @@ fn operand_width(cx: &Cx<'_>) -> Width {
 /// PUSH
 pub fn push(cx: &mut Cx<'_>) -> Lifted {
     let w = operand_width(cx);
-    let v = if cx.insn.op_kind(0) == OpKind::Register && cx.insn.op_register(0).is_segment_register() {
-        cx.konst(selector(cx.insn.op_register(0)))
-    } else if cx.insn.op_kind(0) == OpKind::Register || cx.insn.op_kind(0) == OpKind::Memory {
-        cx.read(0)?
-    } else {
-        cx.konst(cx.imm(0))
-    };
+    let v =
+        if cx.insn.op_kind(0) == OpKind::Register && cx.insn.op_register(0).is_segment_register() {
+            cx.konst(selector(cx.insn.op_register(0)))
+        } else if cx.insn.op_kind(0) == OpKind::Register || cx.insn.op_kind(0) == OpKind::Memory {
+            cx.read(0)?
+        } else {
+            cx.konst(cx.imm(0))
+        };
     let rsp = push_value(cx, w, v);
     cx.set_gpr(Gpr::RSP, rsp);
     Ok(())
@@ -93,7 +94,11 @@ pub fn popf(cx: &mut Cx<'_>) -> Lifted {
     let v = cx.load(w, rsp, 0);
     let next = cx.add_imm(Width::W64, rsp, w.bytes().cast_signed());
     cx.set_gpr(Gpr::RSP, next);
-    let mask = if w == Width::W16 { Rflags::TF | Rflags::NT } else { Rflags::POPF_OTHER };
+    let mask = if w == Width::W16 {
+        Rflags::TF | Rflags::NT
+    } else {
+        Rflags::POPF_OTHER
+    };
     let new = cx.and_imm(Width::W64, v, mask);
     let old = cx.get(Var::RflagsOther);
     let kept = cx.and_imm(Width::W64, old, !mask);
@@ -128,7 +133,14 @@ pub fn enter(cx: &mut Cx<'_>) -> Lifted {
     }
     let pushed = if level > 0 { level + 1 } else { 1 };
     let new_rsp = cx.add_imm(Width::W64, rsp, -size * pushed - alloc);
-    cx.write_place(Place::Reg { reg: Gpr::RBP, lsb: 0, w }, frame);
+    cx.write_place(
+        Place::Reg {
+            reg: Gpr::RBP,
+            lsb: 0,
+            w,
+        },
+        frame,
+    );
     cx.set_gpr(Gpr::RSP, new_rsp);
     Ok(())
 }
@@ -140,11 +152,22 @@ pub fn leave(cx: &mut Cx<'_>) -> Lifted {
     let v = cx.load(w, rbp, 0);
     let rsp = cx.add_imm(Width::W64, rbp, w.bytes().cast_signed());
     cx.set_gpr(Gpr::RSP, rsp);
-    cx.write_place(Place::Reg { reg: Gpr::RBP, lsb: 0, w }, v);
+    cx.write_place(
+        Place::Reg {
+            reg: Gpr::RBP,
+            lsb: 0,
+            w,
+        },
+        v,
+    );
     Ok(())
 }
 
 fn operand_width_of_leave(cx: &Cx<'_>) -> Width {
     debug_assert_eq!(cx.insn.mnemonic(), Mnemonic::Leave);
-    if cx.insn.code() == Code::Leavew { Width::W16 } else { Width::W64 }
+    if cx.insn.code() == Code::Leavew {
+        Width::W16
+    } else {
+        Width::W64
+    }
 }

@@ -46,7 +46,10 @@ pub fn string(cx: &mut Cx<'_>) -> Lifted {
         _ => return Err(Unsupported),
     };
     let short = (0..cx.insn.op_count()).any(|n| {
-        matches!(cx.insn.op_kind(n), OpKind::MemorySegESI | OpKind::MemoryESEDI | OpKind::MemorySegEDI)
+        matches!(
+            cx.insn.op_kind(n),
+            OpKind::MemorySegESI | OpKind::MemoryESEDI | OpKind::MemorySegEDI
+        )
     });
     let compares = matches!(element, Element::Scas | Element::Cmps);
     if !(cx.insn.has_rep_prefix() || cx.insn.has_repne_prefix()) {
@@ -61,7 +64,11 @@ pub fn string(cx: &mut Cx<'_>) -> Lifted {
     let rcx = cx.gpr(Gpr::RCX);
     let zero = cx.is_zero(if short { Width::W32 } else { Width::W64 }, rcx);
     cx.end_and_continue(
-        Term::Branch { cond: zero, taken: done, other: Target::Block(body) },
+        Term::Branch {
+            cond: zero,
+            taken: done,
+            other: Target::Block(body),
+        },
         body,
     );
     let equal = one(cx, element, w, short);
@@ -75,7 +82,11 @@ pub fn string(cx: &mut Cx<'_>) -> Lifted {
             } else {
                 (Target::Block(header), done)
             };
-            cx.end(Term::Branch { cond: equal, taken, other });
+            cx.end(Term::Branch {
+                cond: equal,
+                taken,
+                other,
+            });
         }
         _ => cx.end(Term::Jump(Target::Block(header))),
     }
@@ -90,7 +101,11 @@ fn one(cx: &mut Cx<'_>, element: Element, w: Width, short: bool) -> Option<Value
     let step = cx.select(df, back, size);
     let index = |cx: &mut Cx<'_>, r: Gpr| {
         let v = cx.gpr(r);
-        if short { cx.op(Op::Zext, Width::W32, &[v]) } else { v }
+        if short {
+            cx.op(Op::Zext, Width::W32, &[v])
+        } else {
+            v
+        }
     };
     let advance = |cx: &mut Cx<'_>, r: Gpr| {
         let v = cx.gpr(r);
@@ -120,7 +135,14 @@ fn one(cx: &mut Cx<'_>, element: Element, w: Width, short: bool) -> Option<Value
         }
         Element::Lods => {
             let v = source(cx);
-            cx.write_place(super::cx::Place::Reg { reg: Gpr::RAX, lsb: 0, w }, v);
+            cx.write_place(
+                super::cx::Place::Reg {
+                    reg: Gpr::RAX,
+                    lsb: 0,
+                    w,
+                },
+                v,
+            );
             advance(cx, Gpr::RSI);
             None
         }

@@ -29,7 +29,11 @@ pub fn direction(cx: &mut Cx<'_>) -> Lifted {
     Ok(())
 }
 
-const AH: Place = Place::Reg { reg: Gpr::RAX, lsb: 8, w: Width::W8 };
+const AH: Place = Place::Reg {
+    reg: Gpr::RAX,
+    lsb: 8,
+    w: Width::W8,
+};
 const LOW_STATUS: u64 = Rflags::STATUS & 0xff;
 
 /// LAHF: bit 1 reads as 1, bits 3 and 5 as 0.
@@ -79,6 +83,9 @@ pub fn rdtsc(cx: &mut Cx<'_>) -> Lifted {
 /// Privileged instructions, port I/O and INT n without a gate: #GP at privilege level 3.
 pub fn privileged(cx: &mut Cx<'_>) -> Lifted {
     let rip = cx.ip();
-    cx.end(Term::Trap { trap: Trap::GeneralProtection, rip });
+    cx.end(Term::Trap {
+        trap: Trap::GeneralProtection,
+        rip,
+    });
     Ok(())
 }

@@ -101,8 +101,18 @@ impl Elf {
     /// The pages from the first segment to the last.
     #[must_use]
     pub fn span(&self) -> std::ops::Range<u64> {
-        let start = self.segments.iter().map(|s| s.vaddr & !(PAGE - 1)).min().unwrap_or(0);
-        let end = self.segments.iter().map(|s| (s.vaddr + s.memsz).next_multiple_of(PAGE)).max().unwrap_or(0);
+        let start = self
+            .segments
+            .iter()
+            .map(|s| s.vaddr & !(PAGE - 1))
+            .min()
+            .unwrap_or(0);
+        let end = self
+            .segments
+            .iter()
+            .map(|s| (s.vaddr + s.memsz).next_multiple_of(PAGE))
+            .max()
+            .unwrap_or(0);
         start..end
     }
 }
@@ -134,7 +144,9 @@ fn read_exactly(file: &(impl ReadAt + ?Sized), offset: u64, len: usize) -> Resul
 /// Parses and checks the headers.
 pub fn parse(file: &(impl ReadAt + ?Sized)) -> Result<Elf, BadElf> {
     let mut ident = [0u8; 20];
-    let n = file.read_at(0, &mut ident).map_err(|e| BadElf::Io(e.raw_os_error().unwrap_or(5)))?;
+    let n = file
+        .read_at(0, &mut ident)
+        .map_err(|e| BadElf::Io(e.raw_os_error().unwrap_or(5)))?;
     if n < 4 || ident[..4] != *b"\x7fELF" {
         return Err(BadElf::NotElf);
     }
@@ -157,15 +169,21 @@ pub fn parse(file: &(impl ReadAt + ?Sized)) -> Result<Elf, BadElf> {
     let bytes = read_exactly(file, 0, 64)?;
     let header = goblin::elf::Elf::parse_header(&bytes).map_err(|_| BadElf::Malformed("header"))?;
     if header.e_type != ET_EXEC && header.e_type != ET_DYN {
-        return Err(BadElf::Malformed("not an executable: an object file or a core dump"));
+        return Err(BadElf::Malformed(
+            "not an executable: an object file or a core dump",
+        ));
     }
     if header.e_phentsize != 56 || header.e_phnum == 0 || header.e_phnum > 1170 {
         return Err(BadElf::Malformed("program header table"));
     }
     let phnum = usize::from(header.e_phnum);
     let table = read_exactly(file, header.e_phoff, phnum * 56)?;
-    let ctx = goblin::container::Ctx::new(goblin::container::Container::Big, goblin::container::Endian::Little);
-    let headers = ProgramHeader::parse(&table, 0, phnum, ctx).map_err(|_| BadElf::Malformed("program headers"))?;
+    let ctx = goblin::container::Ctx::new(
+        goblin::container::Container::Big,
+        goblin::container::Endian::Little,
+    );
+    let headers = ProgramHeader::parse(&table, 0, phnum, ctx)
+        .map_err(|_| BadElf::Malformed("program headers"))?;
 
     let mut elf = Elf {
         pie: header.e_type == ET_DYN,
@@ -189,17 +207,31 @@ pub fn parse(file: &(impl ReadAt + ?Sized)) -> Result<Elf, BadElf> {
     if elf.segments.is_empty() {
         return Err(BadElf::Malformed("nothing to load"));
     }
-    if elf.segments.windows(2).any(|w| w[1].vaddr < w[0].vaddr + w[0].memsz) {
-        return Err(BadElf::Malformed("segments overlap or are not in ascending order"));
+    if elf
+        .segments
+        .windows(2)
+        .any(|w| w[1].vaddr < w[0].vaddr + w[0].memsz)
+    {
+        return Err(BadElf::Malformed(
+            "segments overlap or are not in ascending order",
+        ));
     }
     // As Linux: the table is where the first segment that holds it puts it.
-    if let Some(s) = elf.segments.iter().find(|s| s.offset <= header.e_phoff && header.e_phoff < s.offset + s.filesz) {
+    if let Some(s) = elf
+        .segments
+        .iter()
+        .find(|s| s.offset <= header.e_phoff && header.e_phoff < s.offset + s.filesz)
+    {
         elf.phdr = header.e_phoff - s.offset + s.vaddr;
     }
     Ok(elf)
 }
 
-fn load_segment(file: &(impl ReadAt + ?Sized), ph: &ProgramHeader, elf: &mut Elf) -> Result<(), BadElf> {
+fn load_segment(
+    file: &(impl ReadAt + ?Sized),
+    ph: &ProgramHeader,
+    elf: &mut Elf,
+) -> Result<(), BadElf> {
     if ph.p_memsz == 0 {
         return Ok(());
     }
@@ -210,14 +242,25 @@ fn load_segment(file: &(impl ReadAt + ?Sized), ph: &ProgramHeader, elf: &mut Elf
     if ph.p_vaddr % PAGE != ph.p_offset % PAGE {
         return Err(BadElf::Malformed("segment alignment"));
     }
-    if ph.p_filesz != 0 && ph.p_offset.checked_add(ph.p_filesz).is_none_or(|e| e > file.len()) {
+    if ph.p_filesz != 0
+        && ph
+            .p_offset
+            .checked_add(ph.p_filesz)
+            .is_none_or(|e| e > file.len())
+    {
         return Err(BadElf::Truncated);
     }
     if ph.p_align.is_power_of_two() && ph.p_align > elf.align && ph.p_align <= 1 << 30 {
         elf.align = ph.p_align;
     }
     let prot = ph.p_flags >> 2 & 1 | ph.p_flags & 2 | (ph.p_flags & 1) << 2;
-    elf.segments.push(Segment { vaddr: ph.p_vaddr, memsz: ph.p_memsz, filesz: ph.p_filesz, offset: ph.p_offset, prot });
+    elf.segments.push(Segment {
+        vaddr: ph.p_vaddr,
+        memsz: ph.p_memsz,
+        filesz: ph.p_filesz,
+        offset: ph.p_offset,
+        prot,
+    });
     Ok(())
 }
 
@@ -250,10 +293,13 @@ mod tests {
         put(52, &64u16.to_le_bytes());
         put(54, &56u16.to_le_bytes());
         put(56, &3u16.to_le_bytes());
-        for (i, (ty, flags, off, va, fsz, msz)) in
-            [(1u32, 4u32, 0u64, 0x40_0000u64, 0x1000u64, 0x1000u64), (1, 5, 0x1000, 0x40_1000, 0x800, 0x3000), (3, 4, 0x1800, 0, 10, 10)]
-                .into_iter()
-                .enumerate()
+        for (i, (ty, flags, off, va, fsz, msz)) in [
+            (1u32, 4u32, 0u64, 0x40_0000u64, 0x1000u64, 0x1000u64),
+            (1, 5, 0x1000, 0x40_1000, 0x800, 0x3000),
+            (3, 4, 0x1800, 0, 10, 10),
+        ]
+        .into_iter()
+        .enumerate()
         {
             let at = 64 + 56 * i;
             put(at, &ty.to_le_bytes());
@@ -269,7 +315,10 @@ mod tests {
     #[test]
     fn a_good_file_parses() {
         let e = parse(sample().as_slice()).unwrap();
-        assert_eq!((e.pie, e.entry, e.phdr, e.phnum), (false, 0x40_1000, 0x40_0040, 3));
+        assert_eq!(
+            (e.pie, e.entry, e.phdr, e.phnum),
+            (false, 0x40_1000, 0x40_0040, 3)
+        );
         assert_eq!(e.span(), 0x40_0000..0x40_4000);
         assert_eq!(e.interp.as_deref(), Some(&b"/lib/ld.x"[..]));
         assert_eq!(e.segments[1].prot, 5);
@@ -281,7 +330,10 @@ mod tests {
         assert_eq!(parse(&b""[..]), Err(BadElf::NotElf));
         let mut f = sample();
         f[18] = 183;
-        assert_eq!(parse(f.as_slice()).unwrap_err().to_string(), "an ELF file for AArch64; felix runs x86-64 Linux programs");
+        assert_eq!(
+            parse(f.as_slice()).unwrap_err().to_string(),
+            "an ELF file for AArch64; felix runs x86-64 Linux programs"
+        );
         assert_eq!(parse(&sample()[..0x1200]), Err(BadElf::Truncated));
         assert_eq!(parse(&sample()[..30]), Err(BadElf::Truncated));
     }

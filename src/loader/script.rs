@@ -30,7 +30,10 @@ pub fn parse(head: &[u8]) -> Option<Option<Script>> {
     }
     let (interpreter, argument) = line.split_at(end.unwrap_or(line.len()));
     let argument = argument.trim_ascii();
-    Some(Some(Script { interpreter: interpreter.to_vec(), argument: (!argument.is_empty()).then(|| argument.to_vec()) }))
+    Some(Some(Script {
+        interpreter: interpreter.to_vec(),
+        argument: (!argument.is_empty()).then(|| argument.to_vec()),
+    }))
 }
 
 #[cfg(test)]
@@ -41,7 +44,10 @@ mod tests {
     fn lines_split_as_linux_splits_them() {
         let ok = |h: &[u8]| parse(h).unwrap().map(|s| (s.interpreter, s.argument));
         assert_eq!(ok(b"#!/bin/sh\n"), Some((b"/bin/sh".to_vec(), None)));
-        assert_eq!(ok(b"#! /usr/bin/env  perl -w \nx"), Some((b"/usr/bin/env".to_vec(), Some(b"perl -w".to_vec()))));
+        assert_eq!(
+            ok(b"#! /usr/bin/env  perl -w \nx"),
+            Some((b"/usr/bin/env".to_vec(), Some(b"perl -w".to_vec())))
+        );
         assert_eq!(ok(b"#!/bin/sh"), Some((b"/bin/sh".to_vec(), None)));
         assert_eq!(ok(b"#!\n"), None);
         assert_eq!(ok(&[&b"#!"[..], &[b'a'; 254]].concat()), None);

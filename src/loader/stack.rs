@@ -60,7 +60,12 @@ pub fn build(top: u64, c: &Contents<'_>) -> Image {
     // Strings from the top down, as Linux lays them: execfn, environment, arguments; below them platform and random.
     let mut strings: Vec<u8> = Vec::new();
     let mut offsets = Vec::new();
-    for s in [c.platform].into_iter().chain(c.argv.iter().map(Vec::as_slice)).chain(c.envp.iter().map(Vec::as_slice)).chain([c.execfn]) {
+    for s in [c.platform]
+        .into_iter()
+        .chain(c.argv.iter().map(Vec::as_slice))
+        .chain(c.envp.iter().map(Vec::as_slice))
+        .chain([c.execfn])
+    {
         offsets.push(strings.len() as u64);
         strings.extend_from_slice(s);
         strings.push(0);
@@ -72,7 +77,12 @@ pub fn build(top: u64, c: &Contents<'_>) -> Image {
     let execfn = address(offsets.len() - 1);
 
     let mut auxv = Vec::new();
-    let own = [(at::RANDOM, random_at), (at::EXECFN, execfn), (at::PLATFORM, address(0)), (at::NULL, 0)];
+    let own = [
+        (at::RANDOM, random_at),
+        (at::EXECFN, execfn),
+        (at::PLATFORM, address(0)),
+        (at::NULL, 0),
+    ];
     for (k, v) in c.auxv.iter().chain(&own) {
         auxv.extend_from_slice(&k.to_le_bytes());
         auxv.extend_from_slice(&v.to_le_bytes());
@@ -105,7 +115,14 @@ mod tests {
         let top = 0x7fff_0000_0000;
         let argv = [b"prog".to_vec(), b"-x".to_vec()];
         let envp = [b"A=1".to_vec()];
-        let c = Contents { argv: &argv, envp: &envp, execfn: b"/bin/prog", platform: b"x86_64", random: [9; 16], auxv: &[(6, 4096)] };
+        let c = Contents {
+            argv: &argv,
+            envp: &envp,
+            execfn: b"/bin/prog",
+            platform: b"x86_64",
+            random: [9; 16],
+            auxv: &[(6, 4096)],
+        };
         let i = build(top, &c);
         assert_eq!(i.sp % 16, 0);
         assert_eq!(i.sp + i.bytes.len() as u64, top);
@@ -121,7 +138,10 @@ mod tests {
         assert_eq!(text(word(4)), b"A=1");
         assert_eq!((word(6), word(7)), (at::PAGESZ, 4096));
         assert_eq!(word(8), at::RANDOM);
-        assert_eq!(i.bytes[usize::try_from(word(9) - i.sp).unwrap()..][..16], [9; 16]);
+        assert_eq!(
+            i.bytes[usize::try_from(word(9) - i.sp).unwrap()..][..16],
+            [9; 16]
+        );
         assert_eq!(text(word(11)), b"/bin/prog");
         assert_eq!(text(word(13)), b"x86_64");
     }

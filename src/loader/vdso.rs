@@ -56,8 +56,15 @@ pub fn image() -> Vec<u8> {
     let hash_len = 4 * (2 + nbucket + symbols.len() + 1);
     let dynstr_at = hash_at + hash_len;
     let dynamic_at = (dynstr_at + dynstr.len()).next_multiple_of(16);
-    let dynamic: [(u64, usize); 7] =
-        [(14, soname), (4, hash_at), (5, dynstr_at), (6, dynsym_at), (10, dynstr.len()), (11, 24), (0, 0)];
+    let dynamic: [(u64, usize); 7] = [
+        (14, soname),
+        (4, hash_at),
+        (5, dynstr_at),
+        (6, dynsym_at),
+        (10, dynstr.len()),
+        (11, 24),
+        (0, 0),
+    ];
     let text_at = (dynamic_at + dynamic.len() * 16).next_multiple_of(16);
 
     let mut out = vec![0u8; 4096];
@@ -77,7 +84,9 @@ pub fn image() -> Vec<u8> {
     put(58, &half(64)); // e_shentsize
     let dynamic_len = dynamic.len() * 16;
     for (i, (ty, flags, at, len, align)) in
-        [(1, 5, 0, 4096, 4096), (2, 4, dynamic_at, dynamic_len, 8)].into_iter().enumerate()
+        [(1, 5, 0, 4096, 4096), (2, 4, dynamic_at, dynamic_len, 8)]
+            .into_iter()
+            .enumerate()
     {
         let p = EHDR + i * PHDR;
         put(p, &word(ty));
@@ -100,7 +109,12 @@ pub fn image() -> Vec<u8> {
         let b = &mut buckets[hash(name.as_bytes()) as usize % nbucket];
         chains[i + 1] = std::mem::replace(b, i + 1);
     }
-    for (k, v) in [nbucket, chains.len()].into_iter().chain(buckets).chain(chains).enumerate() {
+    for (k, v) in [nbucket, chains.len()]
+        .into_iter()
+        .chain(buckets)
+        .chain(chains)
+        .enumerate()
+    {
         put(hash_at + 4 * k, &word(v));
     }
     put(dynstr_at, &dynstr);
@@ -128,7 +142,11 @@ mod tests {
         assert_eq!(elf.soname, Some("linux-vdso.so.1"));
         for (name, nr) in FUNCTIONS {
             let full = format!("__vdso_{name}");
-            let sym = elf.dynsyms.iter().find(|s| elf.dynstrtab.get_at(s.st_name) == Some(&full)).unwrap();
+            let sym = elf
+                .dynsyms
+                .iter()
+                .find(|s| elf.dynstrtab.get_at(s.st_name) == Some(&full))
+                .unwrap();
             let at = usize::try_from(sym.st_value).unwrap();
             assert_eq!(image[at], 0xb8);
             assert_eq!(image[at + 1..at + 5], nr.to_le_bytes());

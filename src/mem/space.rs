@@ -115,8 +115,14 @@ pub struct AddressSpace {
     inner: Mutex<Inner>,
 }
 
-static SPACE: AddressSpace =
-    AddressSpace { inner: Mutex::new(Inner { regions: BTreeMap::new(), watched: BTreeSet::new(), brk_start: 0, brk: 0 }) };
+static SPACE: AddressSpace = AddressSpace {
+    inner: Mutex::new(Inner {
+        regions: BTreeMap::new(),
+        watched: BTreeSet::new(),
+        brk_start: 0,
+        brk: 0,
+    }),
+};
 
 /// The one address space of this process: guest addresses are host addresses, so there can be only one.
 #[must_use]
@@ -131,7 +137,11 @@ pub struct ForkGuard<'a> {
 
 fn host_prot(prot: u32) -> i32 {
     // On x86 whatever can be written or executed can be read; felix fetches with loads.
-    let read = if prot & (READ | WRITE | EXEC) != 0 { READ } else { 0 };
+    let read = if prot & (READ | WRITE | EXEC) != 0 {
+        READ
+    } else {
+        0
+    };
     (prot & WRITE | read).cast_signed()
 }
 
@@ -142,7 +152,12 @@ fn round_up(v: u64) -> Option<u64> {
 impl Inner {
     /// Regions that overlap `r`.
     fn overlapping(&self, r: &Range<u64>) -> impl Iterator<Item = (&u64, &Region)> {
-        let first = self.regions.range(..=r.start).next_back().filter(|(_, x)| x.end > r.start).map_or(r.start, |(s, _)| *s);
+        let first = self
+            .regions
+            .range(..=r.start)
+            .next_back()
+            .filter(|(_, x)| x.end > r.start)
+            .map_or(r.start, |(s, _)| *s);
         self.regions.range(first..r.end)
     }
 
@@ -163,7 +178,9 @@ impl Inner {
     }
 
     fn split(&mut self, at: u64) {
-        let Some((&start, region)) = self.regions.range(..at).next_back() else { return };
+        let Some((&start, region)) = self.regions.range(..at).next_back() else {
+            return;
+        };
         if region.end <= at {
             return;
         }
@@ -180,8 +197,14 @@ impl Inner {
         self.forget_watched(r);
         self.split(r.start);
         self.split(r.end);
-        let keys: Vec<u64> = self.regions.range(r.start..r.end).map(|(k, _)| *k).collect();
-        keys.into_iter().filter_map(|k| self.regions.remove(&k).map(|v| (k, v))).collect()
+        let keys: Vec<u64> = self
+            .regions
+            .range(r.start..r.end)
+            .map(|(k, _)| *k)
+            .collect();
+        keys.into_iter()
+            .filter_map(|k| self.regions.remove(&k).map(|v| (k, v)))
+            .collect()
     }
 
     fn forget_watched(&mut self, r: &Range<u64>) {
@@ -191,7 +214,11 @@ impl Inner {
     }
 
     fn rights(&self, addr: u64) -> Option<(Range<u64>, u32)> {
-        self.regions.range(..=addr).next_back().filter(|(_, r)| r.end > addr).map(|(s, r)| (*s..r.end, r.prot))
+        self.regions
+            .range(..=addr)
+            .next_back()
+            .filter(|(_, r)| r.end > addr)
+            .map(|(s, r)| (*s..r.end, r.prot))
     }
 
     fn executable(&self, r: &Range<u64>) -> bool {
@@ -205,7 +232,8 @@ impl Inner {
                 && a.1.prot == b.1.prot
                 && a.1.shared == b.1.shared
                 && a.1.backing == b.1.backing
-                && (!matches!(a.1.backing, Backing::File { .. }) || a.1.offset + (a.1.end - a.0) == b.1.offset)
+                && (!matches!(a.1.backing, Backing::File { .. })
+                    || a.1.offset + (a.1.end - a.0) == b.1.offset)
         };
         if let Some((&s, left)) = self.regions.range(..start).next_back()
             && continues((s, left), (start, &region))
@@ -243,7 +271,11 @@ impl Inner {
             };
             release(&claimed);
             if err == Errno::EEXIST {
-                tracing::warn!("the guest asks for {:#x}-{:#x}, where felix or the host has memory of its own", r.start, r.end);
+                tracing::warn!(
+                    "the guest asks for {:#x}-{:#x}, where felix or the host has memory of its own",
+                    r.start,
+                    r.end
+                );
                 return Err(Errno::ENOMEM);
             }
             return Err(err);
@@ -264,7 +296,10 @@ fn range(addr: u64, len: u64) -> Result<Range<u64>, Errno> {
         return Err(Errno::EINVAL);
     }
     let len = round_up(len).ok_or(Errno::ENOMEM)?;
-    let end = addr.checked_add(len).filter(|e| *e <= LIMIT + PAGE).ok_or(Errno::ENOMEM)?;
+    let end = addr
+        .checked_add(len)
+        .filter(|e| *e <= LIMIT + PAGE)
+        .ok_or(Errno::ENOMEM)?;
     Ok(addr..end)
 }
 
@@ -284,12 +319,22 @@ impl AddressSpace {
         if req.len == 0 {
             return Err(Errno::EINVAL);
         }
-        let len = round_up(req.len).filter(|l| *l <= LIMIT).ok_or(Errno::ENOMEM)?;
+        let len = round_up(req.len)
+            .filter(|l| *l <= LIMIT)
+            .ok_or(Errno::ENOMEM)?;
         let mut inner = self.lock();
-        let own = flag::X32BIT | flag::ABOVE4G | flag::GROWSDOWN | flag::FIXED | flag::FIXED_NOREPLACE;
+        let own =
+            flag::X32BIT | flag::ABOVE4G | flag::GROWSDOWN | flag::FIXED | flag::FIXED_NOREPLACE;
         let host_flags = req.flags & !own;
         let host_map = |addr: u64, more: u32| {
-            host::mem_map(addr, len, host_prot(req.prot), (host_flags | more).cast_signed(), req.fd, req.offset)
+            host::mem_map(
+                addr,
+                len,
+                host_prot(req.prot),
+                (host_flags | more).cast_signed(),
+                req.fd,
+                req.offset,
+            )
         };
         let fresh = |addr: u64| match host_map(addr, flag::FIXED_NOREPLACE) {
             Ok(at) if at == addr => Ok(at),
@@ -315,9 +360,15 @@ impl AddressSpace {
             at
         } else if req.flags & flag::X32BIT != 0 {
             // mmap(2): the first 2 GiB; Linux searches from 1 GiB up.
-            let free: Vec<u64> =
-                inner.gaps(&(0x4000_0000..0x8000_0000)).into_iter().filter(|g| g.end - g.start >= len).map(|g| g.start).collect();
-            free.into_iter().find_map(|a| fresh(a).ok()).ok_or(Errno::ENOMEM)?
+            let free: Vec<u64> = inner
+                .gaps(&(0x4000_0000..0x8000_0000))
+                .into_iter()
+                .filter(|g| g.end - g.start >= len)
+                .map(|g| g.start)
+                .collect();
+            free.into_iter()
+                .find_map(|a| fresh(a).ok())
+                .ok_or(Errno::ENOMEM)?
         } else {
             // A hint is a hint for the host's kernel, too; it never takes what is in use.
             host_map(req.addr & !(PAGE - 1), 0)?
@@ -353,7 +404,13 @@ impl AddressSpace {
     }
 
     /// mprotect(2).
-    pub fn protect(&self, addr: u64, len: u64, prot: u32, changes: &mut Changes) -> Result<(), Errno> {
+    pub fn protect(
+        &self,
+        addr: u64,
+        len: u64,
+        prot: u32,
+        changes: &mut Changes,
+    ) -> Result<(), Errno> {
         let r = range(addr, len)?;
         if r.is_empty() {
             return Ok(());
@@ -375,7 +432,15 @@ impl AddressSpace {
     }
 
     /// mremap(2); flags 1 MAYMOVE, 2 FIXED, 4 DONTUNMAP.
-    pub fn remap(&self, addr: u64, old: u64, new: u64, flags: u32, to: u64, changes: &mut Changes) -> Result<u64, Errno> {
+    pub fn remap(
+        &self,
+        addr: u64,
+        old: u64,
+        new: u64,
+        flags: u32,
+        to: u64,
+        changes: &mut Changes,
+    ) -> Result<u64, Errno> {
         let from = range(addr, old)?;
         if new == 0 || flags & !7 != 0 || (flags & 6 != 0 && flags & 1 == 0) {
             return Err(Errno::EINVAL);
@@ -384,7 +449,11 @@ impl AddressSpace {
         // The protections move with the pages.
         self.unwatch_range(from.clone());
         let mut inner = self.lock();
-        let first = inner.overlapping(&(addr..addr + 1)).next().map(|(s, r)| (*s, r.clone())).ok_or(Errno::EFAULT)?;
+        let first = inner
+            .overlapping(&(addr..addr + 1))
+            .next()
+            .map(|(s, r)| (*s, r.clone()))
+            .ok_or(Errno::EFAULT)?;
         if !inner.gaps(&from).is_empty() {
             return Err(Errno::EFAULT);
         }
@@ -402,8 +471,13 @@ impl AddressSpace {
                 changes.push(target.clone());
             }
         }
-        let at = host::mem_remap(addr, from.end - from.start, new, flags.cast_signed(), to).inspect_err(|_| release(&claimed))?;
-        let mut pieces = if flags & 4 != 0 || from.is_empty() { Vec::new() } else { inner.cut(&from) };
+        let at = host::mem_remap(addr, from.end - from.start, new, flags.cast_signed(), to)
+            .inspect_err(|_| release(&claimed))?;
+        let mut pieces = if flags & 4 != 0 || from.is_empty() {
+            Vec::new()
+        } else {
+            inner.cut(&from)
+        };
         inner.cut(&(at..at + new));
         if pieces.is_empty() {
             let mut r = first.1;
@@ -417,7 +491,11 @@ impl AddressSpace {
             if offset >= new {
                 break;
             }
-            let end = if i == last { new } else { (region.end - addr).min(new) };
+            let end = if i == last {
+                new
+            } else {
+                (region.end - addr).min(new)
+            };
             region.end = at + end;
             inner.put(at + offset, region);
         }
@@ -443,7 +521,9 @@ impl AddressSpace {
         if to < start || to > LIMIT {
             return old;
         }
-        let (Some(from_page), Some(to_page)) = (round_up(old), round_up(to)) else { return old };
+        let (Some(from_page), Some(to_page)) = (round_up(old), round_up(to)) else {
+            return old;
+        };
         let done = if to_page > from_page {
             let req = Request {
                 addr: from_page,
@@ -507,7 +587,9 @@ impl AddressSpace {
             return false;
         }
         match inner.rights(page) {
-            Some((_, prot)) if prot & WRITE != 0 => host::mem_protect(page, PAGE, host_prot(prot)).is_ok(),
+            Some((_, prot)) if prot & WRITE != 0 => {
+                host::mem_protect(page, PAGE, host_prot(prot)).is_ok()
+            }
             _ => false,
         }
     }
@@ -516,9 +598,9 @@ impl AddressSpace {
     pub fn unwatch_range(&self, r: Range<u64>) -> bool {
         let pages: Vec<u64> = self.lock().watched.range(r).copied().collect();
         let before = pages.len();
-        for p in pages {
+        pages.into_iter().for_each(|p| {
             self.unwatch(p);
-        }
+        });
         before != 0
     }
 
@@ -614,7 +696,15 @@ mod tests {
     use super::*;
 
     fn anon(addr: u64, len: u64, prot: u32, flags: u32) -> Request {
-        Request { addr, len, prot, flags: flags | flag::PRIVATE | flag::ANONYMOUS, fd: -1, offset: 0, backing: Backing::Anonymous }
+        Request {
+            addr,
+            len,
+            prot,
+            flags: flags | flag::PRIVATE | flag::ANONYMOUS,
+            fd: -1,
+            offset: 0,
+            backing: Backing::Anonymous,
+        }
     }
 
     #[test]
@@ -625,9 +715,16 @@ mod tests {
         assert!(c.is_empty());
         s.protect(a + PAGE, PAGE, READ | EXEC, &mut c).unwrap();
         assert_eq!(c, [a + PAGE..a + 2 * PAGE]);
-        assert_eq!(s.rights(a + PAGE), Some((a + PAGE..a + 2 * PAGE, READ | EXEC)));
+        assert_eq!(
+            s.rights(a + PAGE),
+            Some((a + PAGE..a + 2 * PAGE, READ | EXEC))
+        );
         s.protect(a + PAGE, PAGE, READ | WRITE, &mut c).unwrap();
-        assert_eq!(s.rights(a), Some((a..a + 8 * PAGE, READ | WRITE)), "equal neighbours join again");
+        assert_eq!(
+            s.rights(a),
+            Some((a..a + 8 * PAGE, READ | WRITE)),
+            "equal neighbours join again"
+        );
         s.unmap(a + 2 * PAGE, PAGE, &mut c).unwrap();
         assert!(!s.covers(a, 8 * PAGE) && s.covers(a, 2 * PAGE));
         assert_eq!(s.protect(a, 4 * PAGE, READ, &mut c), Err(Errno::ENOMEM));
@@ -641,7 +738,10 @@ mod tests {
         let mut c = Changes::new();
         let own = vec![7u8; 1 << 20];
         let page = (host::address_of(own.as_slice()) + PAGE) & !(PAGE - 1);
-        assert_eq!(s.map(&anon(page, PAGE, READ, flag::FIXED), &mut c), Err(Errno::ENOMEM));
+        assert_eq!(
+            s.map(&anon(page, PAGE, READ, flag::FIXED), &mut c),
+            Err(Errno::ENOMEM)
+        );
         s.unmap(page, PAGE, &mut c).unwrap();
         assert!(own.iter().all(|b| *b == 7));
     }
@@ -652,7 +752,10 @@ mod tests {
         let mut c = Changes::new();
         let a = s.map(&anon(0, PAGE, READ, flag::X32BIT), &mut c).unwrap();
         assert!(a < 1 << 31);
-        assert_eq!(s.map(&anon(a, PAGE, READ, flag::FIXED_NOREPLACE), &mut c), Err(Errno::EEXIST));
+        assert_eq!(
+            s.map(&anon(a, PAGE, READ, flag::FIXED_NOREPLACE), &mut c),
+            Err(Errno::EEXIST)
+        );
         s.clear(&mut c);
     }
 

@@ -85,7 +85,11 @@ fn sweep(block: &mut Block, end: Seen) {
         uses[v.index()] = Use::Real;
     }
     // Flags that outlive the block must be in the register file at its end.
-    let mut flags = if end == Seen::Nobody { Seen::Nobody } else { Seen::Reader };
+    let mut flags = if end == Seen::Nobody {
+        Seen::Nobody
+    } else {
+        Seen::Reader
+    };
     let mut overwritten = [false; 69];
     for i in (0..n).rev() {
         let inst = &mut block.insts[i];
@@ -104,7 +108,11 @@ fn sweep(block: &mut Block, end: Seen) {
                     wanted
                 } else {
                     let slot = usize::try_from(var.encode()).expect("small");
-                    if std::mem::replace(&mut overwritten[slot], true) { Use::None } else { Use::Real }
+                    if std::mem::replace(&mut overwritten[slot], true) {
+                        Use::None
+                    } else {
+                        Use::Real
+                    }
                 }
             }
             Effect::Pure => uses[i],
@@ -129,7 +137,9 @@ fn sweep(block: &mut Block, end: Seen) {
             (Op::Get, Some(Var::Flags)) if wanted == Use::None => flags,
             _ => before(inst, flags),
         };
-        if let Some(h) = (inst.op == Op::Call).then(|| Helper::from_aux(inst.aux)).flatten()
+        if let Some(h) = (inst.op == Op::Call)
+            .then(|| Helper::from_aux(inst.aux))
+            .flatten()
             && (h.info().gprs || h.info().vectors)
         {
             overwritten = [false; 69];

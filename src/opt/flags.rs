@@ -67,7 +67,11 @@ pub fn cond(r: &mut Rewriter, f: Value, c: Cond) -> Value {
             r.op(Op::Or, W64, &[x, y])
         }
     };
-    if c as u8 & 1 == 0 { base } else { r.op_imm(Op::Xor, W64, base, 1) }
+    if c as u8 & 1 == 0 {
+        base
+    } else {
+        r.op_imm(Op::Xor, W64, base, 1)
+    }
 }
 
 fn less(r: &mut Rewriter, f: Value) -> Value {
@@ -87,7 +91,11 @@ pub fn flag(r: &mut Rewriter, f: Value, bit: u64) -> Value {
             let result = |r: &mut Rewriter| {
                 let op = if adds { Op::Add } else { Op::Sub };
                 let s = r.op(op, w, &[a, b]);
-                if matches!(d.op, Op::FlAdc | Op::FlSbb) { r.op(op, w, &[s, c]) } else { s }
+                if matches!(d.op, Op::FlAdc | Op::FlSbb) {
+                    r.op(op, w, &[s, c])
+                } else {
+                    s
+                }
             };
             match (bit, d.op) {
                 (Rflags::CF, Op::FlAdd) => {
@@ -98,8 +106,16 @@ pub fn flag(r: &mut Rewriter, f: Value, bit: u64) -> Value {
                 (Rflags::CF, _) => {
                     // Carry out of the top bit: of a & b, or of a | b where the sum's bit is 0.
                     let s = result(r);
-                    let x = if adds { a } else { r.op_imm(Op::Xor, w, a, u64::MAX) };
-                    let s = if adds { r.op_imm(Op::Xor, w, s, u64::MAX) } else { s };
+                    let x = if adds {
+                        a
+                    } else {
+                        r.op_imm(Op::Xor, w, a, u64::MAX)
+                    };
+                    let s = if adds {
+                        r.op_imm(Op::Xor, w, s, u64::MAX)
+                    } else {
+                        s
+                    };
                     let both = r.op(Op::And, w, &[x, b]);
                     let any = r.op(Op::Or, w, &[x, b]);
                     let any = r.op(Op::And, w, &[any, s]);
@@ -205,7 +221,14 @@ pub fn bits(r: &mut Rewriter, f: Value, mask: u64) -> Value {
         _ => {}
     }
     let mut all = r.konst(0);
-    for bit in [Rflags::CF, Rflags::PF, Rflags::AF, Rflags::ZF, Rflags::SF, Rflags::OF] {
+    for bit in [
+        Rflags::CF,
+        Rflags::PF,
+        Rflags::AF,
+        Rflags::ZF,
+        Rflags::SF,
+        Rflags::OF,
+    ] {
         if mask & bit != 0 {
             let v = flag(r, f, bit);
             let v = r.op_imm(Op::Shl, W64, v, bit.trailing_zeros().into());

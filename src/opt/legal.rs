@@ -10,7 +10,9 @@ pub fn run(region: &mut Region) -> bool {
     let mut changed = false;
     for block in &mut region.blocks {
         let needs = block.insts.iter().any(|i| {
-            i.var() == Some(Var::Flags) && i.op == Op::Set && !eval::is_record(block.insts[i.args[0].index()].op)
+            i.var() == Some(Var::Flags)
+                && i.op == Op::Set
+                && !eval::is_record(block.insts[i.args[0].index()].op)
         });
         if !needs {
             continue;

@@ -27,7 +27,11 @@ fn seen_slot(i: &Inst) -> usize {
 impl Rewriter {
     /// For a block of `n` instructions.
     pub fn new(n: usize) -> Rewriter {
-        Rewriter { out: Vec::with_capacity(n + n / 2), map: Vec::with_capacity(n), seen: [Value::NONE; SEEN] }
+        Rewriter {
+            out: Vec::with_capacity(n + n / 2),
+            map: Vec::with_capacity(n),
+            seen: [Value::NONE; SEEN],
+        }
     }
 
     /// The new value of old value `v`.
@@ -114,9 +118,7 @@ impl Rewriter {
                 d.op == Op::VMovMask && w >= Width::W16
             }
             Op::Select => self.fits(d.args[1], w) && self.fits(d.args[2], w),
-            Op::And => {
-                d.w <= w || self.fits(d.args[0], w) || self.fits(d.args[1], w)
-            }
+            Op::And => d.w <= w || self.fits(d.args[0], w) || self.fits(d.args[1], w),
             Op::Or | Op::Xor => d.w <= w || (self.fits(d.args[0], w) && self.fits(d.args[1], w)),
             Op::Shr => d.w <= w || self.fits(d.args[0], w),
             Op::FCvtToI => d.aux & 3 <= w as u16,
@@ -144,11 +146,37 @@ impl Rewriter {
     pub fn emit(&mut self, mut inst: Inst) -> Value {
         // How many arguments are read only in their low `w` bits.
         let narrow = match inst.op {
-            Op::Add | Op::Sub | Op::Mul | Op::And | Op::Or | Op::Xor | Op::Eq | Op::Ne | Op::LtU
-            | Op::LeU | Op::LtS | Op::LeS | Op::FlAdd | Op::FlSub | Op::FlAdc | Op::FlSbb
-            | Op::FlAddKeepCarry | Op::FlSubKeepCarry => 2,
-            Op::Shl | Op::Shr | Op::Sar | Op::Rotl | Op::Rotr | Op::Clz | Op::Ctz | Op::Popcnt
-            | Op::Bswap | Op::FlLogic | Op::FlRes | Op::Zext | Op::Sext => 1,
+            Op::Add
+            | Op::Sub
+            | Op::Mul
+            | Op::And
+            | Op::Or
+            | Op::Xor
+            | Op::Eq
+            | Op::Ne
+            | Op::LtU
+            | Op::LeU
+            | Op::LtS
+            | Op::LeS
+            | Op::FlAdd
+            | Op::FlSub
+            | Op::FlAdc
+            | Op::FlSbb
+            | Op::FlAddKeepCarry
+            | Op::FlSubKeepCarry => 2,
+            Op::Shl
+            | Op::Shr
+            | Op::Sar
+            | Op::Rotl
+            | Op::Rotr
+            | Op::Clz
+            | Op::Ctz
+            | Op::Popcnt
+            | Op::Bswap
+            | Op::FlLogic
+            | Op::FlRes
+            | Op::Zext
+            | Op::Sext => 1,
             _ => 0,
         };
         for i in 0..narrow {
@@ -168,7 +196,8 @@ impl Rewriter {
         {
             return self.konst(r);
         }
-        self.simplified(&inst, ka, kb).unwrap_or_else(|| self.push(inst))
+        self.simplified(&inst, ka, kb)
+            .unwrap_or_else(|| self.push(inst))
     }
 
     /// Identities. Results of narrow operations are zero-extended, so `a + 0` at 32 bits is `zext.32 a`.
@@ -176,7 +205,11 @@ impl Rewriter {
         let [a, b, c, _] = inst.args;
         let w = inst.w;
         let zext = |r: &mut Self, v: Value| {
-            Some(if w == Width::W64 { v } else { r.op(Op::Zext, w, &[v]) })
+            Some(if w == Width::W64 {
+                v
+            } else {
+                r.op(Op::Zext, w, &[v])
+            })
         };
         match inst.op {
             Op::Zext => {
@@ -189,11 +222,14 @@ impl Rewriter {
                 let d = *self.def(a);
                 (w == Width::W64 || d.op == Op::Sext && d.w <= w).then_some(a)
             }
-            Op::Add | Op::Or | Op::Xor | Op::Sub if kb.map(|k| w.zext(k)) == Some(0) => zext(self, a),
+            Op::Add | Op::Or | Op::Xor | Op::Sub if kb.map(|k| w.zext(k)) == Some(0) => {
+                zext(self, a)
+            }
             Op::Add if kb.is_some() => {
                 // (x + m) + n
                 let d = *self.def(a);
-                if d.op == Op::Add && d.w == w
+                if d.op == Op::Add
+                    && d.w == w
                     && let (Some(m), Some(n)) = (self.constant(d.args[1]), kb)
                 {
                     return Some(self.op_imm(Op::Add, w, d.args[0], m.wrapping_add(n)));

@@ -36,7 +36,11 @@ fn simplify(block: &mut Block) {
         } else if taken == other {
             block.term = Term::Jump(taken);
         } else if let Some(x) = inverted(&r, cond) {
-            block.term = Term::Branch { cond: x, taken: other, other: taken };
+            block.term = Term::Branch {
+                cond: x,
+                taken: other,
+                other: taken,
+            };
         }
     }
     block.insts = r.out;
@@ -58,7 +62,9 @@ fn inverted(r: &Rewriter, v: Value) -> Option<Value> {
 fn step(r: &mut Rewriter, known: &mut Known, inst: Inst) -> Value {
     match inst.op {
         Op::Get => {
-            let Some(var) = inst.var() else { return r.push(inst) };
+            let Some(var) = inst.var() else {
+                return r.push(inst);
+            };
             let place = &mut known.0[slot(var)];
             if !place.is_some() {
                 *place = r.push(inst);
@@ -66,7 +72,9 @@ fn step(r: &mut Rewriter, known: &mut Known, inst: Inst) -> Value {
             *place
         }
         Op::Set => {
-            let Some(var) = inst.var() else { return r.push(inst) };
+            let Some(var) = inst.var() else {
+                return r.push(inst);
+            };
             // Setting a variable to what it holds is nothing, unless an earlier `set` of the flags is
             // lazy: that decision has been made for that very instruction.
             if known.0[slot(var)] == inst.args[0] && var != Var::Flags {

@@ -14,8 +14,17 @@ impl Fetch for GuestMemory {
     fn fetch(&self, addr: GuestAddr, buf: &mut [u8; MAX_INSN]) -> Result<usize, MemFault> {
         let allowed = space().executable_bytes(addr.0, MAX_INSN as u64);
         if allowed == 0 {
-            let kind = if space().rights(addr.0).is_some() { MemFaultKind::Protection } else { MemFaultKind::NotMapped };
-            return Err(MemFault { addr, write: false, fetch: true, kind });
+            let kind = if space().rights(addr.0).is_some() {
+                MemFaultKind::Protection
+            } else {
+                MemFaultKind::NotMapped
+            };
+            return Err(MemFault {
+                addr,
+                write: false,
+                fetch: true,
+                kind,
+            });
         }
         Ok(fetch_readable(addr, buf)?.min(usize::try_from(allowed).unwrap_or(MAX_INSN)))
     }

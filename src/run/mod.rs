@@ -71,22 +71,38 @@ enum End {
 /// If the program cannot be started; afterwards the process ends with the guest's status.
 pub fn run(job: Job, engine: Box<dyn Engine + Send>) -> Result<std::convert::Infallible, Error> {
     if host::page_size() != crate::mem::space::PAGE {
-        return Err(Error::Usage(format!("this host's pages are {} bytes; felix needs 4096: boot a kernel with 4 KiB pages", host::page_size())));
+        return Err(Error::Usage(format!(
+            "this host's pages are {} bytes; felix needs 4096: boot a kernel with 4 KiB pages",
+            host::page_size()
+        )));
     }
     let fail = |what: &str| {
         let what = what.to_string();
         move |source| Error::Host { what, source }
     };
-    job.fs.enter().map_err(|e| fail("cannot enter the rootfs")(e.io()))?;
+    job.fs
+        .enter()
+        .map_err(|e| fail("cannot enter the rootfs")(e.io()))?;
     let process = Arc::new(Process::new(Arc::new(job.fs), Arc::new(job.options)));
     let argv: Vec<Vec<u8>> = job.argv.into_iter().map(OsString::into_vec).collect();
-    let program = exec::plan(&process.fs, libc::AT_FDCWD, job.path.as_bytes(), job.file, argv)?;
+    let program = exec::plan(
+        &process.fs,
+        libc::AT_FDCWD,
+        job.path.as_bytes(),
+        job.file,
+        argv,
+    )?;
 
     crate::sys::start::restore_sigpipe();
     signal::inherit(&process);
     crate::sys::fault::install().map_err(fail("cannot install the fault handler"))?;
     let task = Task::new(host::gettid(), crate::sys::signal::mask());
-    let mut runner = Runner { process, task, cpu: Box::default(), engine };
+    let mut runner = Runner {
+        process,
+        task,
+        cpu: Box::default(),
+        engine,
+    };
     runner.start(&program, &job.envp)?;
     drop(program);
     match runner.attached() {
@@ -99,7 +115,13 @@ impl Runner {
     /// Loads a program and points the registers at its start (System V ABI AMD64 supplement, 3.4.1).
     fn start(&mut self, program: &Program, envp: &[Vec<u8>]) -> Result<(), ExecError> {
         let mut changes = Changes::new();
-        let start = exec::load(&self.process, program, envp, &linux::abi_info(), &mut changes);
+        let start = exec::load(
+            &self.process,
+            program,
+            envp,
+            &linux::abi_info(),
+            &mut changes,
+        );
         self.invalidate(changes);
         let start = start?;
         *self.cpu = CpuState::default();

@@ -69,7 +69,11 @@ impl Runner {
     fn new_thread(&mut self, cpu: &CpuState, args: &CloneArgs) -> Result<u64> {
         let args = *args;
         let child = Self::child_cpu(cpu, &args);
-        let (process, engine, mask) = (self.process.clone(), self.engine.for_thread(), self.task.mask);
+        let (process, engine, mask) = (
+            self.process.clone(),
+            self.engine.for_thread(),
+            self.task.mask,
+        );
         let (send, receive) = mpsc::sync_channel(1);
         self.process.threads.fetch_add(1, Ordering::AcqRel);
         let body = move || {
@@ -78,12 +82,18 @@ impl Runner {
             Self::parent_settid(&args, tid);
             Self::introduce(&mut task, &args);
             let _ = send.send(tid);
-            let runner = Runner { process, task, cpu: child, engine };
+            let runner = Runner {
+                process,
+                task,
+                cpu: child,
+                engine,
+            };
             if let End::Process(status) = runner.attached() {
                 host::exit_group(status);
             }
         };
-        let made = thread::spawn(STACK, body).and_then(|()| receive.recv().map_err(|_| Errno::EAGAIN));
+        let made =
+            thread::spawn(STACK, body).and_then(|()| receive.recv().map_err(|_| Errno::EAGAIN));
         if made.is_err() {
             self.process.threads.fetch_sub(1, Ordering::AcqRel);
         }
@@ -92,11 +102,19 @@ impl Runner {
 
     fn fork(&mut self, cpu: &mut CpuState, args: &CloneArgs) -> Result<u64> {
         // What the host has to do beside copying: namespaces, CLONE_FILES, CLONE_FS, CLONE_PARENT.
-        let own = flag::SETTLS | flag::PARENT_SETTID | flag::CHILD_CLEARTID | flag::CHILD_SETTID | flag::VFORK;
+        let own = flag::SETTLS
+            | flag::PARENT_SETTID
+            | flag::CHILD_CLEARTID
+            | flag::CHILD_SETTID
+            | flag::VFORK;
         let host_flags = args.flags & !own | args.exit_signal;
         let pid = signal::blocked(|| {
             let guard = space::space().for_fork();
-            let pid = if host_flags == id(libc::SIGCHLD) { thread::fork() } else { thread::fork_with(host_flags) };
+            let pid = if host_flags == id(libc::SIGCHLD) {
+                thread::fork()
+            } else {
+                thread::fork_with(host_flags)
+            };
             drop(guard);
             if pid == Ok(0) {
                 // What is pending is the parent's.
@@ -121,7 +139,12 @@ impl Runner {
     }
 
     /// The body of a child process that shares this process's memory.
-    fn sharing_child(&self, cpu: &CpuState, args: &CloneArgs, told: impl FnOnce(u64) + Send + 'static) -> impl FnOnce() + Send + 'static {
+    fn sharing_child(
+        &self,
+        cpu: &CpuState,
+        args: &CloneArgs,
+        told: impl FnOnce(u64) + Send + 'static,
+    ) -> impl FnOnce() + Send + 'static {
         let args = *args;
         let child = Self::child_cpu(cpu, &args);
         let process = self.process.for_child(true);
@@ -132,7 +155,12 @@ impl Runner {
             task.tid = host::gettid();
             Self::introduce(&mut task, &args);
             told(id(task.tid));
-            let runner = Runner { process: Arc::new(process), task, cpu: child, engine };
+            let runner = Runner {
+                process: Arc::new(process),
+                task,
+                cpu: child,
+                engine,
+            };
             match runner.attached() {
                 End::Process(status) | End::Thread(status) => host::exit_group(status),
             }
@@ -213,7 +241,11 @@ impl Runner {
                 }
             }
         };
-        if let (Some(mut entry), Some(offset), Some(pending)) = (read(head), read(head.wrapping_add(8)), read(head.wrapping_add(16))) {
+        if let (Some(mut entry), Some(offset), Some(pending)) = (
+            read(head),
+            read(head.wrapping_add(8)),
+            read(head.wrapping_add(16)),
+        ) {
             for _ in 0..2048 {
                 if entry & !1 == head {
                     break;

@@ -17,12 +17,20 @@ fn owned(fd: u64) -> OwnedFd {
 /// openat(2); O_CLOEXEC is added.
 pub fn openat(dir: RawFd, path: &CStr, flags: i32, mode: u32) -> Result<OwnedFd, Errno> {
     let flags = flags | libc::O_CLOEXEC;
-    raw::syscall(libc::SYS_openat, [reg(dir), ptr(path.as_ptr()), reg(flags), mode.into(), 0, 0]).map(owned)
+    raw::syscall(
+        libc::SYS_openat,
+        [reg(dir), ptr(path.as_ptr()), reg(flags), mode.into(), 0, 0],
+    )
+    .map(owned)
 }
 
 /// dup of `fd` with a number not below `min`, close-on-exec (fcntl(2), F_DUPFD_CLOEXEC).
 pub fn dup_high(fd: RawFd, min: i32) -> Result<OwnedFd, Errno> {
-    raw::syscall(libc::SYS_fcntl, [reg(fd), reg(libc::F_DUPFD_CLOEXEC), reg(min), 0, 0, 0]).map(owned)
+    raw::syscall(
+        libc::SYS_fcntl,
+        [reg(fd), reg(libc::F_DUPFD_CLOEXEC), reg(min), 0, 0, 0],
+    )
+    .map(owned)
 }
 
 /// fcntl(2) with an integer argument.
@@ -42,7 +50,17 @@ pub type Stat = libc::stat;
 pub fn fstatat(dir: RawFd, path: &CStr, flags: i32) -> Result<Stat, Errno> {
     // SAFETY: all-zero bytes are a valid `struct stat`.
     let mut st: Stat = unsafe { std::mem::zeroed() };
-    raw::syscall(libc::SYS_newfstatat, [reg(dir), ptr(path.as_ptr()), ptr(&raw mut st), reg(flags), 0, 0])?;
+    raw::syscall(
+        libc::SYS_newfstatat,
+        [
+            reg(dir),
+            ptr(path.as_ptr()),
+            ptr(&raw mut st),
+            reg(flags),
+            0,
+            0,
+        ],
+    )?;
     Ok(st)
 }
 
@@ -66,19 +84,36 @@ pub fn fs_type(fd: RawFd) -> Result<i64, Errno> {
 /// readlinkat(2).
 pub fn readlinkat(dir: RawFd, path: &CStr) -> Result<Vec<u8>, Errno> {
     let mut buf = vec![0u8; 4096];
-    let n = raw::syscall(libc::SYS_readlinkat, [reg(dir), ptr(path.as_ptr()), ptr(buf.as_mut_ptr()), buf.len() as u64, 0, 0])?;
+    let n = raw::syscall(
+        libc::SYS_readlinkat,
+        [
+            reg(dir),
+            ptr(path.as_ptr()),
+            ptr(buf.as_mut_ptr()),
+            buf.len() as u64,
+            0,
+            0,
+        ],
+    )?;
     buf.truncate(size(n));
     Ok(buf)
 }
 
 /// The path the host knows an open descriptor by (proc(5), /proc/self/fd).
 pub fn fd_path(fd: RawFd) -> Result<Vec<u8>, Errno> {
-    readlinkat(libc::AT_FDCWD, &cstring(format!("/proc/self/fd/{fd}").as_bytes())?)
+    readlinkat(
+        libc::AT_FDCWD,
+        &cstring(format!("/proc/self/fd/{fd}").as_bytes())?,
+    )
 }
 
 /// faccessat(2) with no flags: real user and group.
 pub fn faccessat(dir: RawFd, path: &CStr, mode: i32) -> Result<(), Errno> {
-    raw::syscall(libc::SYS_faccessat, [reg(dir), ptr(path.as_ptr()), reg(mode), 0, 0, 0]).map(drop)
+    raw::syscall(
+        libc::SYS_faccessat,
+        [reg(dir), ptr(path.as_ptr()), reg(mode), 0, 0, 0],
+    )
+    .map(drop)
 }
 
 /// fchdir(2).
@@ -89,7 +124,10 @@ pub fn fchdir(fd: RawFd) -> Result<(), Errno> {
 /// The host's current directory (getcwd(2)), or an unreachable one as the kernel marks it.
 pub fn getcwd() -> Result<Vec<u8>, Errno> {
     let mut buf = vec![0u8; 4096];
-    let n = raw::syscall(libc::SYS_getcwd, [ptr(buf.as_mut_ptr()), buf.len() as u64, 0, 0, 0, 0])?;
+    let n = raw::syscall(
+        libc::SYS_getcwd,
+        [ptr(buf.as_mut_ptr()), buf.len() as u64, 0, 0, 0, 0],
+    )?;
     buf.truncate(size(n).saturating_sub(1));
     Ok(buf)
 }
@@ -99,7 +137,17 @@ pub fn pread_full(fd: RawFd, buf: &mut [u8], mut offset: u64) -> Result<usize, E
     let mut done = 0;
     while done < buf.len() {
         let rest = &mut buf[done..];
-        let n = raw::syscall(libc::SYS_pread64, [reg(fd), ptr(rest.as_mut_ptr()), rest.len() as u64, offset, 0, 0])?;
+        let n = raw::syscall(
+            libc::SYS_pread64,
+            [
+                reg(fd),
+                ptr(rest.as_mut_ptr()),
+                rest.len() as u64,
+                offset,
+                0,
+                0,
+            ],
+        )?;
         if n == 0 {
             break;
         }
@@ -111,16 +159,26 @@ pub fn pread_full(fd: RawFd, buf: &mut [u8], mut offset: u64) -> Result<usize, E
 
 /// getdents64(2) into a buffer; the number of bytes, 0 at the end.
 pub fn getdents64(fd: RawFd, buf: &mut [u8]) -> Result<usize, Errno> {
-    raw::syscall(libc::SYS_getdents64, [reg(fd), ptr(buf.as_mut_ptr()), buf.len() as u64, 0, 0, 0]).map(size)
+    raw::syscall(
+        libc::SYS_getdents64,
+        [reg(fd), ptr(buf.as_mut_ptr()), buf.len() as u64, 0, 0, 0],
+    )
+    .map(size)
 }
 
 /// A sealed anonymous file with this content, positioned at its start (memfd_create(2)).
 pub fn memory_file(name: &str, content: &[u8]) -> Result<OwnedFd, Errno> {
     use std::io::{Seek, Write};
     let name = cstring(name.as_bytes())?;
-    let fd = raw::syscall(libc::SYS_memfd_create, [ptr(name.as_ptr()), libc::MFD_CLOEXEC.into(), 0, 0, 0, 0]).map(owned)?;
+    let fd = raw::syscall(
+        libc::SYS_memfd_create,
+        [ptr(name.as_ptr()), libc::MFD_CLOEXEC.into(), 0, 0, 0, 0],
+    )
+    .map(owned)?;
     let mut file = std::fs::File::from(fd);
-    file.write_all(content).and_then(|()| file.rewind()).map_err(|e| Errno::of(&e))?;
+    file.write_all(content)
+        .and_then(|()| file.rewind())
+        .map_err(|e| Errno::of(&e))?;
     Ok(file.into())
 }
 
@@ -130,8 +188,18 @@ pub fn cstring(bytes: &[u8]) -> Result<CString, Errno> {
 }
 
 /// mmap(2). The caller answers for MAP_FIXED.
-pub(crate) fn mem_map(addr: u64, len: u64, prot: i32, flags: i32, fd: RawFd, offset: u64) -> Result<u64, Errno> {
-    raw::syscall(libc::SYS_mmap, [addr, len, reg(prot), reg(flags), reg(fd), offset])
+pub(crate) fn mem_map(
+    addr: u64,
+    len: u64,
+    prot: i32,
+    flags: i32,
+    fd: RawFd,
+    offset: u64,
+) -> Result<u64, Errno> {
+    raw::syscall(
+        libc::SYS_mmap,
+        [addr, len, reg(prot), reg(flags), reg(fd), offset],
+    )
 }
 
 /// munmap(2) of a range the caller owns.
@@ -167,14 +235,24 @@ pub fn secure() -> bool {
 #[must_use]
 pub fn ids() -> [u64; 4] {
     // SAFETY: none of these has preconditions or can fail.
-    unsafe { [libc::getuid().into(), libc::geteuid().into(), libc::getgid().into(), libc::getegid().into()] }
+    unsafe {
+        [
+            libc::getuid().into(),
+            libc::geteuid().into(),
+            libc::getgid().into(),
+            libc::getegid().into(),
+        ]
+    }
 }
 
 /// The soft limit of a resource (getrlimit(2)); `u64::MAX` is no limit.
 #[must_use]
 pub fn soft_limit(resource: u32) -> u64 {
     let mut lim = [u64::MAX; 2];
-    let _ = raw::syscall(libc::SYS_prlimit64, [0, resource.into(), 0, ptr(lim.as_mut_ptr()), 0, 0]);
+    let _ = raw::syscall(
+        libc::SYS_prlimit64,
+        [0, resource.into(), 0, ptr(lim.as_mut_ptr()), 0, 0],
+    );
     lim[0]
 }
 
@@ -239,9 +317,24 @@ pub fn environment() -> Vec<Vec<u8>> {
 
 /// execve(2) of felix (or its wrapper) itself. Returns only an error.
 pub fn execve(path: &CStr, argv: &[CString], envp: &[CString]) -> Errno {
-    let list = |v: &[CString]| v.iter().map(|s| ptr(s.as_ptr())).chain([0]).collect::<Vec<u64>>();
+    let list = |v: &[CString]| {
+        v.iter()
+            .map(|s| ptr(s.as_ptr()))
+            .chain([0])
+            .collect::<Vec<u64>>()
+    };
     let (a, e) = (list(argv), list(envp));
-    match raw::syscall(libc::SYS_execve, [ptr(path.as_ptr()), ptr(a.as_ptr()), ptr(e.as_ptr()), 0, 0, 0]) {
+    match raw::syscall(
+        libc::SYS_execve,
+        [
+            ptr(path.as_ptr()),
+            ptr(a.as_ptr()),
+            ptr(e.as_ptr()),
+            0,
+            0,
+            0,
+        ],
+    ) {
         Err(e) => e,
         Ok(_) => Errno::ENOEXEC,
     }
@@ -261,7 +354,10 @@ pub fn exit_thread(status: i32) -> ! {
 
 /// Writes bytes to standard error in one call, as `--strace` does.
 pub fn write_stderr(bytes: &[u8]) {
-    let _ = raw::syscall(libc::SYS_write, [2, ptr(bytes.as_ptr()), bytes.len() as u64, 0, 0, 0]);
+    let _ = raw::syscall(
+        libc::SYS_write,
+        [2, ptr(bytes.as_ptr()), bytes.len() as u64, 0, 0, 0],
+    );
 }
 
 /// The address of felix's value, for a host call made on the guest's behalf with felix's copy of an argument.

@@ -11,10 +11,11 @@ pub mod cast;
 pub mod errno;
 pub mod fault;
 pub mod guest;
+
 pub mod host;
 pub mod raw;
 pub mod signal;
 pub mod start;
 pub mod thread;
-
+pub mod window;
 pub use errno::Errno;

@@ -79,11 +79,16 @@ unsafe extern "C" {
 /// kernel has (but for one instruction's time) begun the call and rewound it.
 pub(super) fn abort_target(pc: u64) -> Option<u64> {
     let at = |p: *const u8| p.addr() as u64;
-    let (start, end) = (at(&raw const felix_isys_start), at(&raw const felix_isys_end));
+    let (start, end) = (
+        at(&raw const felix_isys_start),
+        at(&raw const felix_isys_end),
+    );
     if pc == at(&raw const felix_isys_call) {
         return Some(at(&raw const felix_isys_again));
     }
-    (start..end).contains(&pc).then(|| at(&raw const felix_isys_abort))
+    (start..end)
+        .contains(&pc)
+        .then(|| at(&raw const felix_isys_abort))
 }
 
 fn result(r: i64) -> Result<u64, Errno> {
@@ -123,7 +128,13 @@ mod tests {
 
     #[test]
     fn errors_and_values_are_told_apart() {
-        assert_eq!(syscall(libc::SYS_close, [u64::MAX, 0, 0, 0, 0, 0]), Err(Errno::EBADF));
-        assert_eq!(syscall(libc::SYS_getpid, [0; 6]), Ok(u64::from(std::process::id())));
+        assert_eq!(
+            syscall(libc::SYS_close, [u64::MAX, 0, 0, 0, 0, 0]),
+            Err(Errno::EBADF)
+        );
+        assert_eq!(
+            syscall(libc::SYS_getpid, [0; 6]),
+            Ok(u64::from(std::process::id()))
+        );
     }
 }

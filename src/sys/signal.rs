@@ -23,12 +23,19 @@ pub type SigSet = u64;
 /// The set that holds one signal.
 #[must_use]
 pub const fn bit(sig: i32) -> SigSet {
-    if sig < 1 || sig > 64 { 0 } else { 1 << (sig - 1) }
+    if sig < 1 || sig > 64 {
+        0
+    } else {
+        1 << (sig - 1)
+    }
 }
 
 /// The signals the CPU raises; felix needs them unblocked whatever the guest wants.
-pub const SYNC: SigSet =
-    bit(libc::SIGSEGV) | bit(libc::SIGBUS) | bit(libc::SIGILL) | bit(libc::SIGFPE) | bit(libc::SIGTRAP);
+pub const SYNC: SigSet = bit(libc::SIGSEGV)
+    | bit(libc::SIGBUS)
+    | bit(libc::SIGILL)
+    | bit(libc::SIGFPE)
+    | bit(libc::SIGTRAP);
 
 /// Where the host handler leaves a signal for one guest thread.
 #[derive(Debug)]
@@ -47,7 +54,11 @@ unsafe impl Send for Mailbox {}
 
 impl Default for Mailbox {
     fn default() -> Self {
-        Mailbox { full: AtomicU32::new(0), info: UnsafeCell::new([0; 128]), extra: AtomicU64::new(0) }
+        Mailbox {
+            full: AtomicU32::new(0),
+            info: UnsafeCell::new([0; 128]),
+            extra: AtomicU64::new(0),
+        }
     }
 }
 
@@ -103,8 +114,16 @@ pub(super) fn lending<R>(f: impl FnOnce() -> R) -> R {
 }
 
 /// Runs `f` with this host thread being the guest thread that owns `mailbox` and the `poll` word of `cpu`.
-pub fn attached<C, R>(mailbox: &Mailbox, cpu: &mut C, poll: fn(&C) -> &AtomicU32, f: impl FnOnce(&mut C) -> R) -> R {
-    let before = CURRENT.replace(Current { mailbox, poll: poll(cpu) });
+pub fn attached<C, R>(
+    mailbox: &Mailbox,
+    cpu: &mut C,
+    poll: fn(&C) -> &AtomicU32,
+    f: impl FnOnce(&mut C) -> R,
+) -> R {
+    let before = CURRENT.replace(Current {
+        mailbox,
+        poll: poll(cpu),
+    });
     let r = f(cpu);
     CURRENT.set(before);
     r
@@ -145,7 +164,11 @@ pub unsafe fn record(sig: i32, info: *const libc::siginfo_t, context: *mut c_voi
 #[cfg(target_arch = "x86_64")]
 unsafe fn pc_of(context: *mut libc::ucontext_t) -> *mut u64 {
     // SAFETY: the caller's context is valid; REG_RIP is 16.
-    unsafe { (&raw mut (*context).uc_mcontext.gregs).cast::<u64>().add(16) }
+    unsafe {
+        (&raw mut (*context).uc_mcontext.gregs)
+            .cast::<u64>()
+            .add(16)
+    }
 }
 
 #[cfg(target_arch = "riscv64")]
@@ -190,7 +213,12 @@ struct KernelAction {
 }
 
 #[cfg(target_arch = "x86_64")]
-std::arch::global_asm!(".globl felix_restorer", "felix_restorer:", "mov eax, 15", "syscall");
+std::arch::global_asm!(
+    ".globl felix_restorer",
+    "felix_restorer:",
+    "mov eax, 15",
+    "syscall"
+);
 
 #[cfg(target_arch = "x86_64")]
 unsafe extern "C" {
@@ -205,15 +233,31 @@ pub fn set_action(sig: i32, action: HostAction) -> Result<(), Errno> {
         HostAction::Ignore => (libc::SIG_IGN, 0),
         HostAction::Catch(flags) => {
             let own = libc::SA_SIGINFO | libc::SA_RESTART | libc::SA_ONSTACK;
-            (on_signal as *const () as usize, u64::from(own.cast_unsigned()) | flags)
+            (
+                on_signal as *const () as usize,
+                u64::from(own.cast_unsigned()) | flags,
+            )
         }
     };
     #[cfg(target_arch = "x86_64")]
-    let act = KernelAction { handler, flags: flags | 0x0400_0000, restorer: felix_restorer as *const () as usize, mask: !SYNC };
+    let act = KernelAction {
+        handler,
+        flags: flags | 0x0400_0000,
+        restorer: felix_restorer as *const () as usize,
+        mask: !SYNC,
+    };
     #[cfg(not(target_arch = "x86_64"))]
-    let act = KernelAction { handler, flags, mask: !SYNC };
+    let act = KernelAction {
+        handler,
+        flags,
+        mask: !SYNC,
+    };
     let arg = (&raw const act).expose_provenance() as u64;
-    raw::syscall(libc::SYS_rt_sigaction, [super::cast::reg(sig), arg, 0, 8, 0, 0]).map(drop)
+    raw::syscall(
+        libc::SYS_rt_sigaction,
+        [super::cast::reg(sig), arg, 0, 8, 0, 0],
+    )
+    .map(drop)
 }
 
 /// The host's disposition of a signal: true if it is ignored.
@@ -227,15 +271,26 @@ pub fn is_ignored(sig: i32) -> bool {
         mask: 0,
     };
     let arg = (&raw mut act).expose_provenance() as u64;
-    raw::syscall(libc::SYS_rt_sigaction, [super::cast::reg(sig), 0, arg, 8, 0, 0]).is_ok() && act.handler == libc::SIG_IGN
+    raw::syscall(
+        libc::SYS_rt_sigaction,
+        [super::cast::reg(sig), 0, arg, 8, 0, 0],
+    )
+    .is_ok()
+        && act.handler == libc::SIG_IGN
 }
 
 fn procmask(mask: SigSet) -> SigSet {
     let mut old = 0u64;
     let new = mask & !SYNC;
-    let (n, o) = ((&raw const new).expose_provenance() as u64, (&raw mut old).expose_provenance() as u64);
+    let (n, o) = (
+        (&raw const new).expose_provenance() as u64,
+        (&raw mut old).expose_provenance() as u64,
+    );
     // It cannot fail with valid arguments.
-    let _ = raw::syscall(libc::SYS_rt_sigprocmask, [libc::SIG_SETMASK.cast_unsigned().into(), n, o, 8, 0, 0]);
+    let _ = raw::syscall(
+        libc::SYS_rt_sigprocmask,
+        [libc::SIG_SETMASK.cast_unsigned().into(), n, o, 8, 0, 0],
+    );
     old
 }
 

@@ -22,7 +22,11 @@ static LOOK: extern "C" fn() = look;
 
 /// Gives SIGPIPE back the disposition the process was started with.
 pub fn restore_sigpipe() {
-    let how = if SIGPIPE_WAS_IGNORED.load(Ordering::Relaxed) { libc::SIG_IGN } else { libc::SIG_DFL };
+    let how = if SIGPIPE_WAS_IGNORED.load(Ordering::Relaxed) {
+        libc::SIG_IGN
+    } else {
+        libc::SIG_DFL
+    };
     // SAFETY: SIG_IGN and SIG_DFL are valid dispositions for SIGPIPE.
     unsafe {
         libc::signal(libc::SIGPIPE, how);

@@ -63,7 +63,12 @@ std::arch::global_asm!(
 );
 
 unsafe extern "C" {
-    fn felix_clone_call(flags: u64, stack: *mut u8, f: extern "C" fn(*mut c_void) -> !, arg: *mut c_void) -> i64;
+    fn felix_clone_call(
+        flags: u64,
+        stack: *mut u8,
+        f: extern "C" fn(*mut c_void) -> !,
+        arg: *mut c_void,
+    ) -> i64;
 }
 
 type Body = Box<dyn FnOnce()>;
@@ -85,12 +90,22 @@ const CHILD_STACK: usize = 1 << 20;
 pub fn vfork(flags: u64, body: impl FnOnce() + 'static) -> Result<u64, Errno> {
     let body: Body = Box::new(body);
     let arg = Box::into_raw(Box::new(body));
-    let stack = super::host::mem_map(0, CHILD_STACK as u64, libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1, 0)?;
-    let top: *mut u8 = std::ptr::with_exposed_provenance_mut(super::cast::size(stack) + CHILD_STACK);
+    let stack = super::host::mem_map(
+        0,
+        CHILD_STACK as u64,
+        libc::PROT_READ | libc::PROT_WRITE,
+        libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+        -1,
+        0,
+    )?;
+    let top: *mut u8 =
+        std::ptr::with_exposed_provenance_mut(super::cast::size(stack) + CHILD_STACK);
     let vm = u64::from((libc::CLONE_VM | libc::CLONE_VFORK).cast_unsigned());
     // SAFETY: the stack is fresh and large; with CLONE_VFORK this thread does not run until the child is gone from the
     // shared memory, so thread-local storage has one user at a time; `child_main` never returns.
-    let r = super::signal::lending(|| unsafe { felix_clone_call(flags | vm, top, child_main, arg.cast()) });
+    let r = super::signal::lending(|| unsafe {
+        felix_clone_call(flags | vm, top, child_main, arg.cast())
+    });
     let _ = super::host::mem_unmap(stack, CHILD_STACK as u64);
     match i32::try_from(r) {
         Ok(e @ -4095..=-1) => {

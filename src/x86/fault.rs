@@ -33,7 +33,11 @@ impl MemFault {
     /// the host's kernel reports without an address.
     #[must_use]
     pub const fn classify(self) -> Fault {
-        if self.addr.is_canonical() { Fault::Page(self) } else { Fault::GeneralProtection }
+        if self.addr.is_canonical() {
+            Fault::Page(self)
+        } else {
+            Fault::GeneralProtection
+        }
     }
 }
 

@@ -38,7 +38,13 @@ pub fn store_form(cpu: &CpuState, form: Form) -> [u8; SIZE] {
     let mut image = [0; SIZE];
     let mut put = |at: usize, bytes: &[u8]| image[at..at + bytes.len()].copy_from_slice(bytes);
     let x87 = &cpu.x87;
-    let pointer = |p: u64| if form == Form::Wide { p } else { p & 0xffff_ffff };
+    let pointer = |p: u64| {
+        if form == Form::Wide {
+            p
+        } else {
+            p & 0xffff_ffff
+        }
+    };
     put(0, &x87.fcw.to_le_bytes());
     put(2, &x87.fsw.to_le_bytes());
     put(4, &(x87.ftw & 0xff).to_le_bytes());
@@ -74,7 +80,13 @@ pub fn load_form(cpu: &mut CpuState, image: &[u8; SIZE], form: Form) -> bool {
     if mxcsr & !MXCSR_MASK != 0 {
         return false;
     }
-    let pointer = |at: usize| if form == Form::Wide { long(at) } else { word(at).into() };
+    let pointer = |at: usize| {
+        if form == Form::Wide {
+            long(at)
+        } else {
+            word(at).into()
+        }
+    };
     let x87 = &mut cpu.x87;
     x87.load_control(short(0));
     x87.fsw = short(2);
@@ -107,7 +119,10 @@ mod tests {
     fn state() -> CpuState {
         let mut cpu = CpuState::default();
         for n in 0..16 {
-            cpu.set_xmm(n, 0x0102_0304_0506_0708_090a_0b0c_0d0e_0f00 * (n as u128 + 1));
+            cpu.set_xmm(
+                n,
+                0x0102_0304_0506_0708_090a_0b0c_0d0e_0f00 * (n as u128 + 1),
+            );
             cpu.ymm[n][2] = 77;
         }
         for i in 0..8 {

@@ -13,5 +13,5 @@ pub mod x87env;
 
 pub use fault::{Fault, MemFault, MemFaultKind, Trap};
 pub use flags::{Cond, FlagOp, FlagRecord, Rflags};
-pub use reg::{GuestAddr, Gpr, Width};
+pub use reg::{Gpr, GuestAddr, Width};
 pub use state::CpuState;

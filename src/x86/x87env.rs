@@ -24,7 +24,10 @@ pub const SIZE_16: usize = 14;
 impl X87 {
     /// FNINIT.
     pub fn init(&mut self) {
-        *self = X87 { r: self.r, ..X87::default() };
+        *self = X87 {
+            r: self.r,
+            ..X87::default()
+        };
     }
 
     /// FLDCW.
@@ -46,7 +49,11 @@ impl X87 {
 
     /// Makes ES and B what they must be.
     pub fn update_summary(&mut self) {
-        self.fsw = if self.pending() { self.fsw | ES_B } else { self.fsw & !ES_B };
+        self.fsw = if self.pending() {
+            self.fsw | ES_B
+        } else {
+            self.fsw & !ES_B
+        };
     }
 
     /// The full tag word: two bits a physical register, 0 valid, 1 zero, 2 special, 3 empty.
@@ -80,7 +87,14 @@ impl X87 {
         put(1, ones | u32::from(self.fsw));
         put(2, ones | u32::from(self.tag_word()));
         put(3, self.fip as u32);
-        put(4, if wide { u32::from(self.fop & 0x7ff) << 16 } else { 0 });
+        put(
+            4,
+            if wide {
+                u32::from(self.fop & 0x7ff) << 16
+            } else {
+                0
+            },
+        );
         put(5, self.fdp as u32);
         put(6, if wide { ones } else { 0 });
         image
@@ -117,7 +131,10 @@ mod tests {
 
     #[test]
     fn tags_say_what_the_registers_hold() {
-        let mut x = X87 { ftw: 0b1111, ..X87::default() };
+        let mut x = X87 {
+            ftw: 0b1111,
+            ..X87::default()
+        };
         x.r[0] = [1 << 63, 0x3fff];
         x.r[1] = [0, 0x8000];
         x.r[2] = [1 << 63, 0x7fff];
@@ -127,18 +144,34 @@ mod tests {
 
     #[test]
     fn the_environment_comes_back() {
-        let mut x = X87 { fcw: 0x27f, fsw: 0x3800, ftw: 0x80, fip: 0x1234_5678, fop: 0x123, ..X87::default() };
+        let mut x = X87 {
+            fcw: 0x27f,
+            fsw: 0x3800,
+            ftw: 0x80,
+            fip: 0x1234_5678,
+            fop: 0x123,
+            ..X87::default()
+        };
         x.r[7] = [1 << 63, 0x3fff];
-        let mut y = X87 { r: x.r, ..X87::default() };
+        let mut y = X87 {
+            r: x.r,
+            ..X87::default()
+        };
         y.load_environment(true, &x.environment(true));
         assert_eq!(y, x);
         y.load_environment(false, &x.environment(false));
-        assert_eq!((y.fcw, y.fsw, y.ftw, y.fip, y.fop), (x.fcw, x.fsw, x.ftw, 0x5678, 0));
+        assert_eq!(
+            (y.fcw, y.fsw, y.ftw, y.fip, y.fop),
+            (x.fcw, x.fsw, x.ftw, 0x5678, 0)
+        );
     }
 
     #[test]
     fn unmasking_a_set_flag_makes_it_pending() {
-        let mut x = X87 { fsw: 4, ..X87::default() };
+        let mut x = X87 {
+            fsw: 4,
+            ..X87::default()
+        };
         x.load_control(0x37f);
         assert!(!x.pending());
         x.load_control(0x37b);

@@ -31,7 +31,13 @@ pub fn vector(
         Op::VFSqrt => each(w, a, b, |x, _| env.root(w, x)),
         Op::VFCmp => {
             let p = FpPredicate::from_aux(aux)?;
-            each(w, a, b, |x, y| if env.predicate(w, p, x, y) { w.mask() } else { 0 })
+            each(w, a, b, |x, y| {
+                if env.predicate(w, p, x, y) {
+                    w.mask()
+                } else {
+                    0
+                }
+            })
         }
         Op::VCvt => convert(&mut env, CvtKind::from_aux(aux)?, a),
         _ if scalar != op => each(w, a, b, |x, y| env.binary(scalar, w, x, y)),
@@ -41,7 +47,9 @@ pub fn vector(
 }
 
 fn each(w: Width, a: u128, b: u128, mut f: impl FnMut(u64, u64) -> u64) -> u128 {
-    (0..16 / w.bytes()).fold(0, |r, n| with_lane(w, r, n, f(lane(w, a, n), lane(w, b, n))))
+    (0..16 / w.bytes()).fold(0, |r, n| {
+        with_lane(w, r, n, f(lane(w, a, n), lane(w, b, n)))
+    })
 }
 
 fn convert(env: &mut Env, kind: CvtKind, a: u128) -> u128 {
@@ -53,14 +61,14 @@ fn convert(env: &mut Env, kind: CvtKind, a: u128) -> u128 {
     match kind {
         CvtKind::I32F32 => lanes(W32, W32, 4, &mut |e, x| e.int_to_float(W32, W32.sext(x))),
         CvtKind::F32I32 => lanes(W32, W32, 4, &mut |e, x| e.float_to_int(W32, W32, x)),
-        CvtKind::F32I32Trunc => {
-            lanes(W32, W32, 4, &mut |e, x| e.float_to_int_truncating(W32, W32, x))
-        }
+        CvtKind::F32I32Trunc => lanes(W32, W32, 4, &mut |e, x| {
+            e.float_to_int_truncating(W32, W32, x)
+        }),
         CvtKind::I32F64 => lanes(W32, W64, 2, &mut |e, x| e.int_to_float(W64, W32.sext(x))),
         CvtKind::F64I32 => lanes(W64, W32, 2, &mut |e, x| e.float_to_int(W64, W32, x)),
-        CvtKind::F64I32Trunc => {
-            lanes(W64, W32, 2, &mut |e, x| e.float_to_int_truncating(W64, W32, x))
-        }
+        CvtKind::F64I32Trunc => lanes(W64, W32, 2, &mut |e, x| {
+            e.float_to_int_truncating(W64, W32, x)
+        }),
         CvtKind::F32F64 => lanes(W32, W64, 2, &mut |e, x| e.float_to_float(W64, x)),
         CvtKind::F64F32 => lanes(W64, W32, 2, &mut |e, x| e.float_to_float(W32, x)),
     }

@@ -58,7 +58,10 @@ impl Env {
 
     /// The same for an instruction that truncates whatever MXCSR says.
     const fn truncating(self) -> Env {
-        Env { mxcsr: self.mxcsr | flag::RC, ..self }
+        Env {
+            mxcsr: self.mxcsr | flag::RC,
+            ..self
+        }
     }
 
     /// 0 nearest even, 1 down, 2 up, 3 toward zero.
@@ -92,13 +95,25 @@ impl Env {
     /// them is unmasked, keep the others from being found.
     pub(crate) fn finish(self, mxcsr: &mut u32) -> Result<(), Trap> {
         let unmasked = self.raised & !(self.mxcsr >> 7);
-        *mxcsr |= if unmasked & flag::BEFORE != 0 { self.raised & flag::BEFORE } else { self.raised };
-        if unmasked == 0 { Ok(()) } else { Err(Trap::Simd) }
+        *mxcsr |= if unmasked & flag::BEFORE != 0 {
+            self.raised & flag::BEFORE
+        } else {
+            self.raised
+        };
+        if unmasked == 0 {
+            Ok(())
+        } else {
+            Err(Trap::Simd)
+        }
     }
 
     /// An operand as DAZ makes it.
     const fn operand(&self, f: Format, a: u64) -> u64 {
-        if self.daz() && f.is_denormal(a) { a & f.sign_bit() } else { a }
+        if self.daz() && f.is_denormal(a) {
+            a & f.sign_bit()
+        } else {
+            a
+        }
     }
 
     /// If an operand is a NaN, the result of an arithmetic operation: the first one's NaN, else the
@@ -209,7 +224,11 @@ impl Env {
 
     /// To the float format of width `to` from the other one.
     pub(crate) fn float_to_float(&mut self, to: Width, a: u64) -> u64 {
-        let from = if to == Width::W64 { Width::W32 } else { Width::W64 };
+        let from = if to == Width::W64 {
+            Width::W32
+        } else {
+            Width::W64
+        };
         if self.usual()
             && let Some(r) = fast_convert(to, a)
         {
@@ -221,7 +240,11 @@ impl Env {
         if let Some(nan) = self.nan(f, a, a) {
             // The payload stays at the top of the fraction.
             let payload = nan & (f.quiet_bit() - 1);
-            let payload = if to == Width::W64 { payload << 29 } else { payload >> 29 };
+            let payload = if to == Width::W64 {
+                payload << 29
+            } else {
+                payload >> 29
+            };
             return sign | t.infinity() | t.quiet_bit() | payload;
         }
         if f.is_infinite(a) {
@@ -259,7 +282,11 @@ impl Env {
     #[allow(clippy::cast_precision_loss)] // The conversion itself.
     pub(crate) fn int_to_float(&mut self, w: Width, v: i64) -> u64 {
         if self.usual() {
-            return if w == Width::W64 { (v as f64).to_bits() } else { (v as f32).to_bits().into() };
+            return if w == Width::W64 {
+                (v as f64).to_bits()
+            } else {
+                (v as f32).to_bits().into()
+            };
         }
         self.int_to(Format::of(w), v)
     }
@@ -356,8 +383,16 @@ fn fast_convert(to: Width, a: u64) -> Option<u64> {
 #[inline]
 #[allow(clippy::cast_possible_truncation)] // The conversion itself.
 fn fast_truncate(w: Width, int: Width, a: u64) -> Option<u64> {
-    let x = if w == Width::W64 { f64::from_bits(a) } else { single(a).into() };
-    let limit = if int == Width::W64 { 9.0e18 } else { 2_147_483_647.0 };
+    let x = if w == Width::W64 {
+        f64::from_bits(a)
+    } else {
+        single(a).into()
+    };
+    let limit = if int == Width::W64 {
+        9.0e18
+    } else {
+        2_147_483_647.0
+    };
     (x.abs() < limit).then(|| int.zext((x as i64).cast_unsigned()))
 }
 
@@ -371,10 +406,24 @@ fn single(a: u64) -> f32 {
 /// # Errors
 /// `Trap::Simd` for an unmasked exception.
 #[inline]
-pub fn scalar(op: Op, w: Width, aux: u16, a: u64, b: u64, mxcsr: &mut u32) -> Option<Result<u64, Trap>> {
+pub fn scalar(
+    op: Op,
+    w: Width,
+    aux: u16,
+    a: u64,
+    b: u64,
+    mxcsr: &mut u32,
+) -> Option<Result<u64, Trap>> {
     let mut env = Env::new(*mxcsr);
     let (a, b) = match op {
-        Op::FCvtF => (if w == Width::W64 { Width::W32.zext(a) } else { a }, b),
+        Op::FCvtF => (
+            if w == Width::W64 {
+                Width::W32.zext(a)
+            } else {
+                a
+            },
+            b,
+        ),
         Op::FCvtFromI => (a, b),
         _ => (w.zext(a), w.zext(b)),
     };

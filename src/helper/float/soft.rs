@@ -20,8 +20,14 @@ pub(super) struct Format {
 impl Format {
     pub(super) const fn of(w: Width) -> Format {
         match w {
-            Width::W64 => Format { frac_bits: 52, exp_max: 0x7ff },
-            _ => Format { frac_bits: 23, exp_max: 0xff },
+            Width::W64 => Format {
+                frac_bits: 52,
+                exp_max: 0x7ff,
+            },
+            _ => Format {
+                frac_bits: 23,
+                exp_max: 0xff,
+            },
         }
     }
 
@@ -75,12 +81,24 @@ impl Format {
     const fn unpack(self, x: u64) -> (bool, u128, i32) {
         let frac = x & (self.sign_bit() - 1) & ((1 << self.frac_bits) - 1);
         let exp = ((x & self.infinity()) >> self.frac_bits) as i32;
-        let (sig, exp) = if exp == 0 { (frac, 1) } else { (frac | 1 << self.frac_bits, exp) };
-        (self.is_negative(x), sig as u128, exp - self.bias() - self.frac_bits as i32)
+        let (sig, exp) = if exp == 0 {
+            (frac, 1)
+        } else {
+            (frac | 1 << self.frac_bits, exp)
+        };
+        (
+            self.is_negative(x),
+            sig as u128,
+            exp - self.bias() - self.frac_bits as i32,
+        )
     }
 
     const fn signed(self, negative: bool, magnitude: u64) -> u64 {
-        if negative { magnitude | self.sign_bit() } else { magnitude }
+        if negative {
+            magnitude | self.sign_bit()
+        } else {
+            magnitude
+        }
     }
 }
 
@@ -262,7 +280,12 @@ impl Env {
         }
         let n = sig << shift;
         let r = n.isqrt();
-        self.round(f, false, r | u128::from(r * r != n), (exp - shift as i32) / 2)
+        self.round(
+            f,
+            false,
+            r | u128::from(r * r != n),
+            (exp - shift as i32) / 2,
+        )
     }
 
     /// Converts a finite number from one format to another; going wider only denormals show.

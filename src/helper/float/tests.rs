@@ -54,7 +54,10 @@ fn invalid_operations_give_the_indefinite() {
 fn overflow_and_underflow_round_as_the_mode_says() {
     let modes = |op, a, b| [0, 1, 2, 3].map(|rc| run(op, a, b, rc << 13).0);
     assert_eq!(modes(Op::FAdd, MAX, MAX), [INF, MAX, INF, MAX]);
-    assert_eq!(modes(Op::FSub, SIGN | MAX, MAX), [INF, INF, MAX, MAX].map(|x| x | SIGN));
+    assert_eq!(
+        modes(Op::FSub, SIGN | MAX, MAX),
+        [INF, INF, MAX, MAX].map(|x| x | SIGN)
+    );
     // The smallest normal by 2^-24: half the smallest denormal.
     assert_eq!(modes(Op::FMul, MIN, 0x3380_0000), [0, 0, 1, 0]);
     assert_eq!(modes(Op::FSub, ONE, ONE), [0, SIGN, 0, 0]);
@@ -86,12 +89,19 @@ fn unmasked_exceptions_trap_with_the_flags_the_manual_says() {
     };
     assert_eq!(trap(Op::FDiv, ONE, 0, ZE, 0), ZE);
     assert_eq!(trap(Op::FMul, MAX, MAX, OE, 0), OE | PE);
-    assert_eq!(trap(Op::FMul, MIN, 0x3f00_0000, UE, FTZ), UE, "exact, and FTZ does not apply");
+    assert_eq!(
+        trap(Op::FMul, MIN, 0x3f00_0000, UE, FTZ),
+        UE,
+        "exact, and FTZ does not apply"
+    );
     assert_eq!(trap(Op::FAdd, ONE, 1, PE, 0), DE | PE);
     // An exception before computing hides those of another lane after computing.
     let (a, b) = (u128::from(ONE) << 32 | u128::from(MAX), u128::from(MAX));
     let mut mxcsr = MASKS & !(ZE << 7);
-    assert_eq!(vector(Op::VFDiv, W, 0, a, b, &mut mxcsr), Some(Err(Trap::Simd)));
+    assert_eq!(
+        vector(Op::VFDiv, W, 0, a, b, &mut mxcsr),
+        Some(Err(Trap::Simd))
+    );
     assert_eq!(mxcsr & ALL, IE | ZE);
 }
 
@@ -100,18 +110,27 @@ fn comparisons_signal_as_their_predicates_do() {
     let q = 0x7fc0_0000;
     let compare = |p: FpPredicate, a, b| {
         let mut mxcsr = MASKS;
-        let r = scalar(Op::FCmp, W, p as u16, a, b, &mut mxcsr).unwrap().unwrap();
+        let r = scalar(Op::FCmp, W, p as u16, a, b, &mut mxcsr)
+            .unwrap()
+            .unwrap();
         (r, mxcsr & ALL)
     };
     use FpPredicate::{Eq, Le, Lt, Neq, Nle, Nlt, Ord, Unord};
     let expected = [(Eq, 0, 0), (Lt, 0, IE), (Le, 0, IE), (Unord, 1, 0)];
-    for (p, r, flags) in expected.into_iter().chain([(Neq, 1, 0), (Nlt, 1, IE), (Nle, 1, IE), (Ord, 0, 0)]) {
+    for (p, r, flags) in
+        expected
+            .into_iter()
+            .chain([(Neq, 1, 0), (Nlt, 1, IE), (Nle, 1, IE), (Ord, 0, 0)])
+    {
         assert_eq!(compare(p, q, ONE), (r, flags), "{p:?}");
     }
     assert_eq!(compare(Eq, 0, SIGN), (1, 0));
     assert_eq!(compare(Lt, SIGN | ONE, SIGN), (1, 0));
     assert_eq!(compare(Le, 1, ONE), (1, DE));
-    assert_eq!(run(Op::FComi, q, ONE, 0), (Rflags::ZF | Rflags::PF | Rflags::CF, 0));
+    assert_eq!(
+        run(Op::FComi, q, ONE, 0),
+        (Rflags::ZF | Rflags::PF | Rflags::CF, 0)
+    );
     assert_eq!(run(Op::FComi, 0, ONE, 0), (Rflags::CF, 0));
 }
 
@@ -119,7 +138,9 @@ fn comparisons_signal_as_their_predicates_do() {
 fn conversions_to_integers_have_an_indefinite() {
     let to = |aux, a: f64, control| {
         let mut mxcsr = MASKS | control;
-        let r = scalar(Op::FCvtToI, Width::W64, aux, a.to_bits(), 0, &mut mxcsr).unwrap().unwrap();
+        let r = scalar(Op::FCvtToI, Width::W64, aux, a.to_bits(), 0, &mut mxcsr)
+            .unwrap()
+            .unwrap();
         (r, mxcsr & ALL)
     };
     assert_eq!(to(2, 2_147_483_647.4, 0), (0x7fff_ffff, PE));
@@ -141,7 +162,14 @@ fn float_conversions_keep_the_payload() {
     assert_eq!(convert(Width::W32, 0x7ff0_0000_2000_0001), 0x7fc0_0001);
     assert_eq!(convert(Width::W64, 1), 0x36a0_0000_0000_0000);
     let mut mxcsr = MASKS;
-    let r = vector(Op::VCvt, W, CvtKind::F64F32 as u16, 1 << 64 | 0x7fe0 << 48, 0, &mut mxcsr);
+    let r = vector(
+        Op::VCvt,
+        W,
+        CvtKind::F64F32 as u16,
+        1 << 64 | 0x7fe0 << 48,
+        0,
+        &mut mxcsr,
+    );
     assert_eq!(r, Some(Ok(INF.into())));
     assert_eq!(mxcsr & ALL, DE | OE | UE | PE);
 }
@@ -159,10 +187,22 @@ fn the_fast_path_gives_what_the_soft_one_gives() {
     for _ in 0..20_000 {
         for w in [Width::W32, Width::W64] {
             let (a, b) = (next(), next());
-            for op in [Op::FAdd, Op::FSub, Op::FMul, Op::FDiv, Op::FMin, Op::FMax, Op::FSqrt] {
+            for op in [
+                Op::FAdd,
+                Op::FSub,
+                Op::FMul,
+                Op::FDiv,
+                Op::FMin,
+                Op::FMax,
+                Op::FSqrt,
+            ] {
                 let (mut soft, mut fast) = (MASKS, MASKS | PE);
                 let r = scalar(op, w, 0, a, b, &mut soft);
-                assert_eq!(scalar(op, w, 0, a, b, &mut fast), r, "{op:?} {w} {a:#x} {b:#x}");
+                assert_eq!(
+                    scalar(op, w, 0, a, b, &mut fast),
+                    r,
+                    "{op:?} {w} {a:#x} {b:#x}"
+                );
                 assert_eq!(fast, soft | PE, "{op:?} {w} {a:#x} {b:#x}");
             }
         }

@@ -98,7 +98,11 @@ mod tests {
         while x < 0x7e80_0000 {
             let f = f64::from(f32::from_bits(x));
             assert_eq!(f32::from_bits(rcp(x)), (1.0 / f) as f32, "1/{x:#x}");
-            assert_eq!(f32::from_bits(rsqrt(x)), (1.0 / f.sqrt()) as f32, "1/sqrt {x:#x}");
+            assert_eq!(
+                f32::from_bits(rsqrt(x)),
+                (1.0 / f.sqrt()) as f32,
+                "1/sqrt {x:#x}"
+            );
             x += 10_007;
         }
     }

@@ -45,7 +45,11 @@ pub fn int(op: Op, w: Width, imm: u64, a: u64, b: u64, c: u64) -> Option<u64> {
         Op::Shr => za >> (b & 63),
         Op::Sar => (w.sext(a) >> (b & 63)) as u64,
         Op::Rotl => rotl(w, za, (b % u64::from(w.bits())) as u32),
-        Op::Rotr => rotl(w, za, (u64::from(w.bits()) - b % u64::from(w.bits())) as u32 % w.bits()),
+        Op::Rotr => rotl(
+            w,
+            za,
+            (u64::from(w.bits()) - b % u64::from(w.bits())) as u32 % w.bits(),
+        ),
         Op::Zext => a,
         Op::Sext => return Some(w.sext(a) as u64),
         Op::Deposit => return Some(a & !(w.mask() << imm) | zb << imm),
@@ -80,7 +84,11 @@ fn wide(high: u64, low: u64) -> u128 {
 }
 
 fn rotl(w: Width, a: u64, n: u32) -> u64 {
-    if n == 0 { a } else { a << n | a >> (w.bits() - n) }
+    if n == 0 {
+        a
+    } else {
+        a << n | a >> (w.bits() - n)
+    }
 }
 
 /// The record a flag-producing operation on integers stands for; `None` for any other operation.
@@ -99,7 +107,13 @@ pub fn flags(op: Op, w: Width, a: u64, b: u64, c: u64) -> Option<FlagRecord> {
         Op::FlRaw => FlagOp::Raw,
         _ => return None,
     };
-    Some(FlagRecord { op, width: w, a, b, c })
+    Some(FlagRecord {
+        op,
+        width: w,
+        a,
+        b,
+        c,
+    })
 }
 
 /// True if `flags` gives a record for this operation.
@@ -134,7 +148,12 @@ mod tests {
     #[test]
     fn is_int_names_exactly_the_operations_that_have_a_value() {
         for op in Op::ALL {
-            assert_eq!(int(*op, Width::W64, 0, 1, 1, 1).is_some(), is_int(*op), "{}", op.name());
+            assert_eq!(
+                int(*op, Width::W64, 0, 1, 1, 1).is_some(),
+                is_int(*op),
+                "{}",
+                op.name()
+            );
         }
     }
 

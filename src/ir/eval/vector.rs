@@ -16,7 +16,15 @@ use crate::x86::Width;
 #[must_use]
 #[inline]
 #[allow(clippy::too_many_arguments)] // The parts of an instruction, so that callers need not build one.
-pub fn vector(op: Op, w: Width, imm: u64, pool: &[[u8; 16]], a: u128, b: u128, i: u64) -> Option<u128> {
+pub fn vector(
+    op: Op,
+    w: Width,
+    imm: u64,
+    pool: &[[u8; 16]],
+    a: u128,
+    b: u128,
+    i: u64,
+) -> Option<u128> {
     Some(match op {
         Op::VConst => u128::from_le_bytes(constant(pool, imm)),
         Op::FGet => lane(w, a, 0).into(),
@@ -37,9 +45,9 @@ pub fn vector(op: Op, w: Width, imm: u64, pool: &[[u8; 16]], a: u128, b: u128, i
         Op::VMul => map(w, a, b, u64::wrapping_mul),
         Op::VMulHiS => map_signed(w, a, b, |x, y| x.wrapping_mul(y) >> w.bits()),
         Op::VMulHiU => map(w, a, b, |x, y| x.wrapping_mul(y) >> w.bits()),
-        Op::VMulEvenU => {
-            map(Width::W64, a, b, |x, y| (x & 0xffff_ffff).wrapping_mul(y & 0xffff_ffff))
-        }
+        Op::VMulEvenU => map(Width::W64, a, b, |x, y| {
+            (x & 0xffff_ffff).wrapping_mul(y & 0xffff_ffff)
+        }),
         Op::VMadd => map(Width::W32, a, b, madd),
         Op::VSad => map(Width::W64, a, b, sad),
         Op::VMinS => map_signed(w, a, b, i64::min),
@@ -59,7 +67,9 @@ pub fn vector(op: Op, w: Width, imm: u64, pool: &[[u8; 16]], a: u128, b: u128, i
             map_signed(w, a, 0, |x, _| x >> n)
         }
         Op::VPackS => pack(w, a, b, |half, x| saturate(half, x).cast_unsigned()),
-        Op::VPackU => pack(w, a, b, |half, x| u64::try_from(x).unwrap_or(0).min(half.mask())),
+        Op::VPackU => pack(w, a, b, |half, x| {
+            u64::try_from(x).unwrap_or(0).min(half.mask())
+        }),
         Op::VShuf => shuffle(a, b, constant(pool, imm)),
         Op::VMovMask => mov_mask(w, a).into(),
         Op::VExtract => lane(w, a, imm).into(),
@@ -73,7 +83,11 @@ pub fn vector(op: Op, w: Width, imm: u64, pool: &[[u8; 16]], a: u128, b: u128, i
 
 /// Constant `n` of the pool.
 fn constant(pool: &[[u8; 16]], n: u64) -> [u8; 16] {
-    usize::try_from(n).ok().and_then(|n| pool.get(n)).copied().unwrap_or_default()
+    usize::try_from(n)
+        .ok()
+        .and_then(|n| pool.get(n))
+        .copied()
+        .unwrap_or_default()
 }
 
 /// Lane `n`, zero-extended.
@@ -149,7 +163,11 @@ fn madd(x: u64, y: u64) -> u64 {
 
 /// PSADBW on eight bytes.
 fn sad(x: u64, y: u64) -> u64 {
-    x.to_le_bytes().iter().zip(y.to_le_bytes()).map(|(a, b)| u64::from(a.abs_diff(b))).sum()
+    x.to_le_bytes()
+        .iter()
+        .zip(y.to_le_bytes())
+        .map(|(a, b)| u64::from(a.abs_diff(b)))
+        .sum()
 }
 
 fn pack(w: Width, a: u128, b: u128, narrow: impl Fn(Width, i64) -> u64) -> u128 {
@@ -190,14 +208,33 @@ mod tests {
 
     #[test]
     fn sums_and_differences_stay_in_their_lanes() {
-        let edges = [0, 1, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 1 << 31, u64::MAX];
+        let edges = [
+            0,
+            1,
+            0x7f,
+            0x80,
+            0xff,
+            0x7fff,
+            0x8000,
+            0xffff,
+            1 << 31,
+            u64::MAX,
+        ];
         for w in Width::ALL {
             for x in edges {
                 for y in edges {
                     let a = u128::from(x) << 64 | u128::from(y);
                     let b = u128::from(y) << 64 | u128::from(x.wrapping_mul(3));
-                    assert_eq!(v2(Op::VAdd, w, a, b), map(w, a, b, u64::wrapping_add), "{w} {a:x} {b:x}");
-                    assert_eq!(v2(Op::VSub, w, a, b), map(w, a, b, u64::wrapping_sub), "{w} {a:x} {b:x}");
+                    assert_eq!(
+                        v2(Op::VAdd, w, a, b),
+                        map(w, a, b, u64::wrapping_add),
+                        "{w} {a:x} {b:x}"
+                    );
+                    assert_eq!(
+                        v2(Op::VSub, w, a, b),
+                        map(w, a, b, u64::wrapping_sub),
+                        "{w} {a:x} {b:x}"
+                    );
                 }
             }
         }
@@ -206,11 +243,20 @@ mod tests {
     #[test]
     fn saturation_stops_at_the_lanes_limits() {
         assert_eq!(v2(Op::VAddSatS, Width::W8, 0x7f_80, 0x01_ff), 0x7f_80);
-        assert_eq!(v2(Op::VSubSatS, Width::W16, 0x8000_7fff, 0x0001_ffff), 0x8000_7fff);
+        assert_eq!(
+            v2(Op::VSubSatS, Width::W16, 0x8000_7fff, 0x0001_ffff),
+            0x8000_7fff
+        );
         assert_eq!(v2(Op::VAddSatU, Width::W8, 0xff_01, 0x01_01), 0xff_02);
         assert_eq!(v2(Op::VSubSatU, Width::W16, 0x0001_0005, 0x0002_0003), 2);
-        assert_eq!(v2(Op::VPackS, Width::W32, 0x0001_0000_ffff_0000, 0xffff_ffff), 0xffff_0000_0000_7fff_8000);
-        assert_eq!(v2(Op::VPackU, Width::W16, 0x0100_ffff, 0x00ff), 0xff_0000_0000_0000_ff00);
+        assert_eq!(
+            v2(Op::VPackS, Width::W32, 0x0001_0000_ffff_0000, 0xffff_ffff),
+            0xffff_0000_0000_7fff_8000
+        );
+        assert_eq!(
+            v2(Op::VPackU, Width::W16, 0x0100_ffff, 0x00ff),
+            0xff_0000_0000_0000_ff00
+        );
     }
 
     #[test]
@@ -221,7 +267,10 @@ mod tests {
         assert_eq!(v2(Op::VMulHiS, Width::W16, 0xffff, 1), 0xffff);
         assert_eq!(v2(Op::VMulHiU, Width::W16, 0xffff, 0xffff), 0xfffe);
         let ones = u128::from(u64::MAX);
-        assert_eq!(v2(Op::VMulEvenU, Width::W32, ones, ones), 0xffff_fffe_0000_0001);
+        assert_eq!(
+            v2(Op::VMulEvenU, Width::W32, ones, ones),
+            0xffff_fffe_0000_0001
+        );
         assert_eq!(v2(Op::VSad, Width::W8, u128::MAX, 0), 0x7f8 << 64 | 0x7f8);
         assert_eq!(v2(Op::VAvg, Width::W8, 0xff_00, 0xff_01), 0xff_01);
     }
@@ -232,7 +281,10 @@ mod tests {
         assert_eq!(shift(Op::VShl, Width::W16, 0xffff_ffff, 16), 0);
         assert_eq!(shift(Op::VShl, Width::W64, 3, 63), 1 << 63);
         assert_eq!(shift(Op::VShr, Width::W32, 0xffff_ffff, 1 << 40), 0);
-        assert_eq!(shift(Op::VSar, Width::W32, 0x8000_0000, u64::MAX), 0xffff_ffff);
+        assert_eq!(
+            shift(Op::VSar, Width::W32, 0x8000_0000, u64::MAX),
+            0xffff_ffff
+        );
         assert_eq!(shift(Op::VSar, Width::W16, 0x4000_8000, 15), 0xffff);
     }
 
@@ -241,10 +293,25 @@ mod tests {
         let mut pattern = [0x80; 16];
         pattern[..3].copy_from_slice(&[15, 16, 31]);
         let (a, b) = (0x11 << 120, 0x22 | 0x33 << 120);
-        assert_eq!(vector(Op::VShuf, Width::W8, 0, &[pattern], a, b, 0), Some(0x33_22_11));
-        assert_eq!(vector(Op::VInsert, Width::W16, 7, &[], 1, 0, 0x1_2345), Some(0x2345 << 112 | 1));
-        assert_eq!(vector(Op::VExtract, Width::W16, 7, &[], 0x2345 << 112, 0, 0), Some(0x2345));
-        assert_eq!(vector(Op::VMovMask, Width::W8, 0, &[], 0x80 << 120 | 0x80, 0, 0), Some(0x8001));
-        assert_eq!(vector(Op::FPut, Width::W32, 0, &[], u128::MAX, 0, 0), Some(u128::MAX << 32));
+        assert_eq!(
+            vector(Op::VShuf, Width::W8, 0, &[pattern], a, b, 0),
+            Some(0x33_22_11)
+        );
+        assert_eq!(
+            vector(Op::VInsert, Width::W16, 7, &[], 1, 0, 0x1_2345),
+            Some(0x2345 << 112 | 1)
+        );
+        assert_eq!(
+            vector(Op::VExtract, Width::W16, 7, &[], 0x2345 << 112, 0, 0),
+            Some(0x2345)
+        );
+        assert_eq!(
+            vector(Op::VMovMask, Width::W8, 0, &[], 0x80 << 120 | 0x80, 0, 0),
+            Some(0x8001)
+        );
+        assert_eq!(
+            vector(Op::FPut, Width::W32, 0, &[], u128::MAX, 0, 0),
+            Some(u128::MAX << 32)
+        );
     }
 }

@@ -9,7 +9,11 @@ fn move128(cx: &mut Cx<'_>, aligned: bool) -> Lifted {
         let v = cx.xmm(1)?;
         return cx.store128(aligned, v);
     }
-    let v = if cx.is_mem(1) { cx.load128(aligned)? } else { cx.xmm(1)? };
+    let v = if cx.is_mem(1) {
+        cx.load128(aligned)?
+    } else {
+        cx.xmm(1)?
+    };
     cx.set_xmm(0, v)
 }
 

@@ -53,19 +53,35 @@ impl Cx<'_> {
 
     /// Reads operand `n`, an XMM register or aligned memory.
     fn xmm_m128(&mut self, n: u32) -> Result<Value, Unsupported> {
-        if self.is_mem(n) { self.load128(true) } else { self.xmm(n) }
+        if self.is_mem(n) {
+            self.load128(true)
+        } else {
+            self.xmm(n)
+        }
     }
 
     /// Loads the 128-bit memory operand; a misaligned one raises #GP if `aligned`.
     fn load128(&mut self, aligned: bool) -> Result<Value, Unsupported> {
         let (addr, disp) = self.address()?;
-        Ok(self.op_imm(Op::VLoad, Width::W64, &[addr], disp.cast_unsigned(), aligned.into()))
+        Ok(self.op_imm(
+            Op::VLoad,
+            Width::W64,
+            &[addr],
+            disp.cast_unsigned(),
+            aligned.into(),
+        ))
     }
 
     /// Stores to the 128-bit memory operand; a misaligned one raises #GP if `aligned`.
     fn store128(&mut self, aligned: bool, v: Value) -> Lifted {
         let (addr, disp) = self.address()?;
-        self.op_imm(Op::VStore, Width::W64, &[addr, v], disp.cast_unsigned(), aligned.into());
+        self.op_imm(
+            Op::VStore,
+            Width::W64,
+            &[addr, v],
+            disp.cast_unsigned(),
+            aligned.into(),
+        );
         Ok(())
     }
 
@@ -116,7 +132,8 @@ impl Cx<'_> {
 
     /// Whether operands 0 and 1 are the same register, so that the result may not depend on it.
     fn same_register(&self) -> bool {
-        self.insn.op_kind(1) == OpKind::Register && self.insn.op_register(0) == self.insn.op_register(1)
+        self.insn.op_kind(1) == OpKind::Register
+            && self.insn.op_register(0) == self.insn.op_register(1)
     }
 
     /// The usual packed instruction: operand 0 = op(operand 0, operand 1).

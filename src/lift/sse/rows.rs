@@ -1,7 +1,8 @@
 //! The rows of SSE, SSE2 and x87 control.
 
 use super::{
-    arith, cacheability, compare, convert, data, int_arith, int_shift, logical, shuffle, state, x87_control,
+    arith, cacheability, compare, convert, data, int_arith, int_shift, logical, shuffle, state,
+    x87_control,
 };
 use crate::lift::table::rows;
 

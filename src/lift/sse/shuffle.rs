@@ -24,7 +24,10 @@ fn by_lanes(w: Width, lane: impl Fn(u8) -> u8) -> [u8; 16] {
 fn unpack(cx: &mut Cx<'_>, w: Width, high: bool) -> Lifted {
     let lanes = 16u8 >> w as u8;
     let first = if high { lanes / 2 } else { 0 };
-    pick(cx, by_lanes(w, |n| first + n / 2 + if n % 2 == 0 { 0 } else { lanes }))
+    pick(
+        cx,
+        by_lanes(w, |n| first + n / 2 + if n % 2 == 0 { 0 } else { lanes }),
+    )
 }
 
 macro_rules! unpacks {
@@ -58,7 +61,12 @@ unpacks! {
 /// SHUFPS: two lanes of the first operand, two of the second.
 pub fn shufps(cx: &mut Cx<'_>) -> Lifted {
     let imm = cx.insn.immediate8();
-    pick(cx, by_lanes(Width::W32, |n| (imm >> (2 * n) & 3) + if n < 2 { 0 } else { 4 }))
+    pick(
+        cx,
+        by_lanes(Width::W32, |n| {
+            (imm >> (2 * n) & 3) + if n < 2 { 0 } else { 4 }
+        }),
+    )
 }
 
 /// SHUFPD: one lane of each.
@@ -83,20 +91,36 @@ pub fn pshufd(cx: &mut Cx<'_>) -> Lifted {
 /// PSHUFLW
 pub fn pshuflw(cx: &mut Cx<'_>) -> Lifted {
     let imm = cx.insn.immediate8();
-    permute(cx, by_lanes(Width::W16, |n| if n < 4 { imm >> (2 * n) & 3 } else { n }))
+    permute(
+        cx,
+        by_lanes(Width::W16, |n| if n < 4 { imm >> (2 * n) & 3 } else { n }),
+    )
 }
 
 /// PSHUFHW
 pub fn pshufhw(cx: &mut Cx<'_>) -> Lifted {
     let imm = cx.insn.immediate8();
-    permute(cx, by_lanes(Width::W16, |n| if n < 4 { n } else { 4 + (imm >> (2 * (n - 4)) & 3) }))
+    permute(
+        cx,
+        by_lanes(Width::W16, |n| {
+            if n < 4 {
+                n
+            } else {
+                4 + (imm >> (2 * (n - 4)) & 3)
+            }
+        }),
+    )
 }
 
 /// Shifts operand 0 by bytes; counts above 15 clear it.
 fn byte_shift(cx: &mut Cx<'_>, left: bool) -> Lifted {
     let count = usize::from(cx.insn.immediate8()).min(16);
     let select = std::array::from_fn(|i| {
-        let from = if left { i.checked_sub(count) } else { Some(i + count).filter(|n| *n < 16) };
+        let from = if left {
+            i.checked_sub(count)
+        } else {
+            Some(i + count).filter(|n| *n < 16)
+        };
         from.and_then(|n| u8::try_from(n).ok()).unwrap_or(0x80)
     });
     let a = cx.xmm(0)?;

@@ -12,7 +12,11 @@ pub(super) fn call(cx: &mut Cx<'_>, helper: Helper, args: &[Value]) -> Value {
 /// The address of the memory operand in one value.
 pub(super) fn full_address(cx: &mut Cx<'_>) -> Result<Value, super::Unsupported> {
     let (addr, disp) = cx.address()?;
-    Ok(if disp == 0 { addr } else { cx.add_imm(Width::W64, addr, disp) })
+    Ok(if disp == 0 {
+        addr
+    } else {
+        cx.add_imm(Width::W64, addr, disp)
+    })
 }
 
 /// LDMXCSR

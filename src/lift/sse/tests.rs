@@ -13,7 +13,12 @@ impl Fetch for Bytes<'_> {
         let at = usize::try_from(addr.0).unwrap();
         let kind = MemFaultKind::NotMapped;
         let rest = self.0.get(at..).filter(|r| !r.is_empty());
-        let rest = rest.ok_or(MemFault { addr, write: false, fetch: true, kind })?;
+        let rest = rest.ok_or(MemFault {
+            addr,
+            write: false,
+            fetch: true,
+            kind,
+        })?;
         let n = rest.len().min(MAX_INSN);
         buf[..n].copy_from_slice(&rest[..n]);
         Ok(n)
@@ -21,7 +26,14 @@ impl Fetch for Bytes<'_> {
 }
 
 fn lift(bytes: &[u8]) -> Result<Region, Fault> {
-    translate(&Bytes(bytes), GuestAddr(0), Limits { insns: 1, ..Limits::default() })
+    translate(
+        &Bytes(bytes),
+        GuestAddr(0),
+        Limits {
+            insns: 1,
+            ..Limits::default()
+        },
+    )
 }
 
 #[test]
@@ -32,7 +44,12 @@ fn every_mnemonic_without_mmx_registers_has_a_row() {
             use OpCodeOperandKind::{mm_or_mem, mm_reg, mm_rm};
             matches!(k, mm_reg | mm_rm | mm_or_mem)
         });
-        let features = [CpuidFeature::SSE, CpuidFeature::SSE2, CpuidFeature::FXSR, CpuidFeature::CLFSH];
+        let features = [
+            CpuidFeature::SSE,
+            CpuidFeature::SSE2,
+            CpuidFeature::FXSR,
+            CpuidFeature::CLFSH,
+        ];
         let ours = code.cpuid_features().iter().any(|f| features.contains(f));
         if ours && info.is_instruction() && info.mode64() && !mmx {
             assert!(row_for(code.mnemonic()).is_some(), "{code:?}");
@@ -54,17 +71,33 @@ fn every_encoding_is_lifted_and_verifies() {
             for opcode in 0..=255u8 {
                 for escape in [&[0x0f][..], &[]] {
                     for m in &modrm {
-                        let bytes = [prefix, rex, escape, &[opcode, *m, 0x9c, 0x10, 0, 0, 0x1b]].concat();
-                        let Ok(insn) = decode(&Bytes(&bytes), GuestAddr(0)) else { continue };
-                        let Some(row) = row_for(insn.mnemonic()) else { continue };
+                        let bytes =
+                            [prefix, rex, escape, &[opcode, *m, 0x9c, 0x10, 0, 0, 0x1b]].concat();
+                        let Ok(insn) = decode(&Bytes(&bytes), GuestAddr(0)) else {
+                            continue;
+                        };
+                        let Some(row) = row_for(insn.mnemonic()) else {
+                            continue;
+                        };
                         if !matches!(row.family, Family::Sse | Family::Sse2 | Family::X87) {
                             continue;
                         }
                         let region = lift(&bytes).unwrap();
                         verify(&region).unwrap_or_else(|e| panic!("{bytes:02x?} {e}"));
                         let term = region.blocks[0].term;
-                        let undefined = matches!(term, Term::Trap { trap: Trap::InvalidOpcode, .. });
-                        assert_eq!(undefined, !supported(insn.code()), "{:?} {bytes:02x?}", insn.code());
+                        let undefined = matches!(
+                            term,
+                            Term::Trap {
+                                trap: Trap::InvalidOpcode,
+                                ..
+                            }
+                        );
+                        assert_eq!(
+                            undefined,
+                            !supported(insn.code()),
+                            "{:?} {bytes:02x?}",
+                            insn.code()
+                        );
                         if !undefined {
                             lifted.insert(insn.code());
                         }
@@ -84,7 +117,12 @@ fn every_encoding_is_lifted_and_verifies() {
 /// Operations of the first block, without constants.
 fn ops(bytes: &[u8]) -> Vec<Op> {
     let region = lift(bytes).unwrap();
-    region.blocks[0].insts.iter().map(|i| i.op).filter(|o| *o != Op::Const).collect()
+    region.blocks[0]
+        .insts
+        .iter()
+        .map(|i| i.op)
+        .filter(|o| *o != Op::Const)
+        .collect()
 }
 
 #[test]
@@ -92,14 +130,20 @@ fn what_can_fault_comes_before_what_is_written() {
     // addsd xmm0, [rcx]
     let got = ops(&[0xf2, 0x0f, 0x58, 0x01]);
     use Op::{FAdd, FFrom, FGet, FPut, Get, Insn, Load, Set};
-    assert_eq!(got, [Insn, Get, Load, FFrom, Get, FGet, FAdd, Get, FPut, Set]);
+    assert_eq!(
+        got,
+        [Insn, Get, Load, FFrom, Get, FGet, FAdd, Get, FPut, Set]
+    );
 }
 
 #[test]
 fn alignment_is_demanded_of_all_but_movups_and_its_kin() {
     let aligned = |bytes: &[u8]| {
         let region = lift(bytes).unwrap();
-        let load = region.blocks[0].insts.iter().find(|i| matches!(i.op, Op::VLoad | Op::VStore));
+        let load = region.blocks[0]
+            .insts
+            .iter()
+            .find(|i| matches!(i.op, Op::VLoad | Op::VStore));
         load.unwrap().aux
     };
     assert_eq!(aligned(&[0x0f, 0x28, 0x01]), 1, "movaps xmm0, [rcx]");
@@ -113,8 +157,16 @@ fn alignment_is_demanded_of_all_but_movups_and_its_kin() {
 #[test]
 fn zero_idioms_depend_on_nothing() {
     use Op::{Insn, Set, VConst};
-    assert_eq!(ops(&[0x66, 0x0f, 0xef, 0xc0]), [Insn, VConst, Set], "pxor xmm0, xmm0");
-    assert_eq!(ops(&[0x0f, 0x57, 0xc9]), [Insn, VConst, Set], "xorps xmm1, xmm1");
+    assert_eq!(
+        ops(&[0x66, 0x0f, 0xef, 0xc0]),
+        [Insn, VConst, Set],
+        "pxor xmm0, xmm0"
+    );
+    assert_eq!(
+        ops(&[0x0f, 0x57, 0xc9]),
+        [Insn, VConst, Set],
+        "xorps xmm1, xmm1"
+    );
 }
 
 #[test]

@@ -44,7 +44,14 @@ impl Stat {
             st_size: s.st_size,
             st_blksize: s.st_blksize.into(),
             st_blocks: s.st_blocks,
-            times: [s.st_atime, s.st_atime_nsec, s.st_mtime, s.st_mtime_nsec, s.st_ctime, s.st_ctime_nsec],
+            times: [
+                s.st_atime,
+                s.st_atime_nsec,
+                s.st_mtime,
+                s.st_mtime_nsec,
+                s.st_ctime,
+                s.st_ctime_nsec,
+            ],
             unused: [0; 3],
         }
     }
@@ -103,18 +110,39 @@ pub mod frame {
 
 // The x86-64 values of what is handed to the host as it is; a host where one differs does not compile.
 const _: () = {
-    assert!(libc::O_CREAT == 0o100 && libc::O_EXCL == 0o200 && libc::O_TRUNC == 0o1000 && libc::O_APPEND == 0o2000);
+    assert!(
+        libc::O_CREAT == 0o100
+            && libc::O_EXCL == 0o200
+            && libc::O_TRUNC == 0o1000
+            && libc::O_APPEND == 0o2000
+    );
     assert!(libc::O_NONBLOCK == 0o4000 && libc::O_DSYNC == 0o10000 && libc::O_DIRECT == 0o40000);
-    assert!(libc::O_DIRECTORY == 0o200000 && libc::O_NOFOLLOW == 0o400000 && libc::O_CLOEXEC == 0o2000000);
+    assert!(
+        libc::O_DIRECTORY == 0o200000
+            && libc::O_NOFOLLOW == 0o400000
+            && libc::O_CLOEXEC == 0o2000000
+    );
     assert!(libc::O_PATH == 0o10000000 && libc::O_TMPFILE == 0o20200000);
     assert!(libc::F_GETLK == 5 && libc::F_SETLK == 6 && libc::F_SETLKW == 7);
-    assert!(libc::MAP_ANONYMOUS == 0x20 && libc::MAP_NORESERVE == 0x4000 && libc::MAP_FIXED_NOREPLACE == 0x10_0000);
+    assert!(
+        libc::MAP_ANONYMOUS == 0x20
+            && libc::MAP_NORESERVE == 0x4000
+            && libc::MAP_FIXED_NOREPLACE == 0x10_0000
+    );
     assert!(libc::SIGBUS == 7 && libc::SIGUSR1 == 10 && libc::SIGCHLD == 17 && libc::SIGSYS == 31);
     assert!(libc::TCGETS == 0x5401 && libc::TIOCGWINSZ == 0x5413 && libc::FIONREAD == 0x541b);
     assert!(libc::SOL_SOCKET == 1 && libc::SO_PEERCRED == 17 && libc::EDEADLK == 35);
     assert!(size_of::<libc::statfs>() == 120 && size_of::<libc::flock>() == 32);
     assert!(size_of::<libc::siginfo_t>() == 128 && size_of::<libc::stack_t>() == 24);
-    assert!(size_of::<libc::msghdr>() == 56 && size_of::<libc::rusage>() == 144 && size_of::<libc::sysinfo>() == 112);
+    assert!(
+        size_of::<libc::msghdr>() == 56
+            && size_of::<libc::rusage>() == 144
+            && size_of::<libc::sysinfo>() == 112
+    );
     assert!(size_of::<libc::timespec>() == 16 && size_of::<libc::itimerspec>() == 32);
-    assert!(size_of::<libc::shmid_ds>() == 112 && size_of::<libc::msqid_ds>() == 120 && size_of::<libc::sigevent>() == 64);
+    assert!(
+        size_of::<libc::shmid_ds>() == 112
+            && size_of::<libc::msqid_ds>() == 120
+            && size_of::<libc::sigevent>() == 64
+    );
 };

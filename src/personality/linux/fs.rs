@@ -32,7 +32,11 @@ fn follow(ctx: &Ctx<'_>, dirfd: u64, path: &[u8], last: Last) -> Result<(At, Opt
         (at, _) => at?,
     };
     match special(ctx.process, &at) {
-        Some(Special::Exe(exe)) if last == Last::Follow => ctx.process.fs.resolve(libc::AT_FDCWD, &exe, last).map(|a| (a, None)),
+        Some(Special::Exe(exe)) if last == Last::Follow => ctx
+            .process
+            .fs
+            .resolve(libc::AT_FDCWD, &exe, last)
+            .map(|a| (a, None)),
         Some(Special::Content(content)) => Ok((at, Some(content))),
         _ => Ok((at, None)),
     }
@@ -41,7 +45,11 @@ fn follow(ctx: &Ctx<'_>, dirfd: u64, path: &[u8], last: Last) -> Result<(At, Opt
 fn open_path(ctx: &mut Ctx<'_>, dirfd: u64, path: u64, flags: i32, mode: u64) -> Result<u64> {
     let path = ctx.cstr(path)?;
     let exclusive = libc::O_CREAT | libc::O_EXCL;
-    let last = if flags & libc::O_NOFOLLOW != 0 || flags & exclusive == exclusive { Last::NoFollow } else { Last::Follow };
+    let last = if flags & libc::O_NOFOLLOW != 0 || flags & exclusive == exclusive {
+        Last::NoFollow
+    } else {
+        Last::Follow
+    };
     let (at, content) = follow(ctx, dirfd, &path, last)?;
     if let Some(content) = content {
         if flags & libc::O_ACCMODE != libc::O_RDONLY {
@@ -55,7 +63,10 @@ fn open_path(ctx: &mut Ctx<'_>, dirfd: u64, path: u64, flags: i32, mode: u64) ->
     }
     let at = at.raise()?;
     let nofollow = if at.exact { libc::O_NOFOLLOW } else { 0 };
-    raw::interruptible(libc::SYS_openat, [reg(at.fd()), name(&at), reg(flags | nofollow), mode, 0, 0])
+    raw::interruptible(
+        libc::SYS_openat,
+        [reg(at.fd()), name(&at), reg(flags | nofollow), mode, 0, 0],
+    )
 }
 
 pub(super) fn open(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
@@ -63,7 +74,13 @@ pub(super) fn open(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
 }
 
 pub(super) fn creat(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
-    open_path(ctx, CWD, a[0], libc::O_CREAT | libc::O_WRONLY | libc::O_TRUNC, a[1])
+    open_path(
+        ctx,
+        CWD,
+        a[0],
+        libc::O_CREAT | libc::O_WRONLY | libc::O_TRUNC,
+        a[1],
+    )
 }
 
 pub(super) fn openat(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
@@ -75,7 +92,11 @@ pub(super) fn openat2(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     if a[3] < 24 {
         return Err(Errno::EINVAL);
     }
-    let (flags, mode, resolve) = (ctx.get_u64(a[2])?, ctx.get_u64(a[2].wrapping_add(8))?, ctx.get_u64(a[2].wrapping_add(16))?);
+    let (flags, mode, resolve) = (
+        ctx.get_u64(a[2])?,
+        ctx.get_u64(a[2].wrapping_add(8))?,
+        ctx.get_u64(a[2].wrapping_add(16))?,
+    );
     if resolve != 0 {
         if ctx.process.fs.is_rooted() {
             return Err(Errno::ENOSYS);
@@ -96,7 +117,11 @@ fn stat_path(ctx: &mut Ctx<'_>, dirfd: u64, path: u64, to: u64, flags: i32) -> R
         let st = host::fstatat(fd_of(dirfd), c"", flags)?;
         return put_stat(ctx, to, &st);
     }
-    let last = if flags & NOFOLLOW != 0 { Last::NoFollow } else { Last::Follow };
+    let last = if flags & NOFOLLOW != 0 {
+        Last::NoFollow
+    } else {
+        Last::Follow
+    };
     let (at, _) = follow(ctx, dirfd, &text, last)?;
     let exact = if at.exact { NOFOLLOW } else { 0 };
     let st = host::fstatat(at.fd(), &at.name, flags & !libc::AT_EMPTY_PATH | exact)?;
@@ -130,7 +155,11 @@ fn flagged(ctx: &mut Ctx<'_>, nr: libc::c_long, a: [u64; 6], flags: usize) -> Re
     if text.is_empty() {
         return raw::interruptible(nr, a);
     }
-    let last = if f & NOFOLLOW != 0 { Last::NoFollow } else { Last::Follow };
+    let last = if f & NOFOLLOW != 0 {
+        Last::NoFollow
+    } else {
+        Last::Follow
+    };
     let (at, _) = follow(ctx, a[0], &text, last)?;
     let mut args = a;
     args[0] = reg(at.fd());
@@ -165,12 +194,29 @@ pub(super) fn linkat(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     let to = ctx.at(a[2], a[3], Last::NoFollow)?;
     let text = ctx.cstr(a[1])?;
     if text.is_empty() {
-        return raw::interruptible(libc::SYS_linkat, [a[0], a[1], reg(to.fd()), name(&to), a[4], 0]);
+        return raw::interruptible(
+            libc::SYS_linkat,
+            [a[0], a[1], reg(to.fd()), name(&to), a[4], 0],
+        );
     }
     let follow = a[4] & 0x400 != 0;
-    let from = ctx.process.fs.resolve(fd_of(a[0]), &text, if follow { Last::Follow } else { Last::NoFollow })?;
+    let from = ctx.process.fs.resolve(
+        fd_of(a[0]),
+        &text,
+        if follow { Last::Follow } else { Last::NoFollow },
+    )?;
     let flags = if from.exact { a[4] & !0x400 } else { a[4] };
-    raw::interruptible(libc::SYS_linkat, [reg(from.fd()), name(&from), reg(to.fd()), name(&to), flags, 0])
+    raw::interruptible(
+        libc::SYS_linkat,
+        [
+            reg(from.fd()),
+            name(&from),
+            reg(to.fd()),
+            name(&to),
+            flags,
+            0,
+        ],
+    )
 }
 
 fn readlink_path(ctx: &mut Ctx<'_>, dirfd: u64, path: u64, to: u64, len: u64) -> Result<u64> {
@@ -181,14 +227,23 @@ fn readlink_path(ctx: &mut Ctx<'_>, dirfd: u64, path: u64, to: u64, len: u64) ->
     let link = if text.is_empty() {
         host::readlinkat(fd_of(dirfd), c"")?
     } else {
-        let at = ctx.process.fs.resolve(fd_of(dirfd), &text, Last::NoFollow)?;
+        let at = ctx
+            .process
+            .fs
+            .resolve(fd_of(dirfd), &text, Last::NoFollow)?;
         match special(ctx.process, &at) {
             Some(Special::Exe(exe)) => exe,
             _ => {
                 let link = host::readlinkat(at.fd(), &at.name)?;
                 // procfs shows host paths; the guest has its own names for them.
-                let in_proc = ctx.process.fs.is_rooted() && link.first() == Some(&b'/') && host::fs_type(at.fd()) == Ok(0x9fa0);
-                if in_proc { ctx.process.fs.guest_path(&link).unwrap_or(link) } else { link }
+                let in_proc = ctx.process.fs.is_rooted()
+                    && link.first() == Some(&b'/')
+                    && host::fs_type(at.fd()) == Ok(0x9fa0);
+                if in_proc {
+                    ctx.process.fs.guest_path(&link).unwrap_or(link)
+                } else {
+                    link
+                }
             }
         }
     };
@@ -261,7 +316,12 @@ fn times(ctx: &mut Ctx<'_>, dirfd: u64, path: u64, times: Option<[i64; 4]>) -> R
 pub(super) fn utime(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     let t = match a[1] {
         0 => None,
-        p => Some([ctx.get_u64(p)?.cast_signed(), 0, ctx.get_u64(p.wrapping_add(8))?.cast_signed(), 0]),
+        p => Some([
+            ctx.get_u64(p)?.cast_signed(),
+            0,
+            ctx.get_u64(p.wrapping_add(8))?.cast_signed(),
+            0,
+        ]),
     };
     times(ctx, CWD, a[0], t)
 }
@@ -313,7 +373,10 @@ pub(super) fn close_range(_: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
         return Err(Errno::EINVAL);
     }
     for (from, to) in fd::visible(first, last) {
-        raw::syscall(libc::SYS_close_range, [from.into(), to.into(), a[2], 0, 0, 0])?;
+        raw::syscall(
+            libc::SYS_close_range,
+            [from.into(), to.into(), a[2], 0, 0, 0],
+        )?;
     }
     Ok(0)
 }
@@ -372,9 +435,20 @@ fn wait_epoll(ctx: &mut Ctx<'_>, nr: libc::c_long, a: [u64; 6], timeout: u64) ->
         return Err(Errno::EINVAL);
     }
     let mask = call_mask(ctx, a[4], a[5])?;
-    let mut events = vec![libc::epoll_event { events: 0, u64: 0 }; usize::try_from(max.min(4096)).unwrap_or(1)];
+    let mut events =
+        vec![libc::epoll_event { events: 0, u64: 0 }; usize::try_from(max.min(4096)).unwrap_or(1)];
     let buffer = address_of_mut(events.as_mut_slice());
-    let n = raw::interruptible(nr, [a[0], buffer, events.len() as u64, timeout, mask.as_ref().map_or(0, address_of), 8])?;
+    let n = raw::interruptible(
+        nr,
+        [
+            a[0],
+            buffer,
+            events.len() as u64,
+            timeout,
+            mask.as_ref().map_or(0, address_of),
+            8,
+        ],
+    )?;
     let mut out = Vec::with_capacity(size(n) * EPOLL_EVENT);
     for e in &events[..size(n)] {
         out.extend_from_slice(&{ e.events }.to_le_bytes());
@@ -385,7 +459,12 @@ fn wait_epoll(ctx: &mut Ctx<'_>, nr: libc::c_long, a: [u64; 6], timeout: u64) ->
 }
 
 pub(super) fn epoll_wait(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
-    wait_epoll(ctx, libc::SYS_epoll_pwait, [a[0], a[1], a[2], a[3], 0, 0], a[3])
+    wait_epoll(
+        ctx,
+        libc::SYS_epoll_pwait,
+        [a[0], a[1], a[2], a[3], 0, 0],
+        a[3],
+    )
 }
 
 pub(super) fn epoll_pwait(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
@@ -405,7 +484,10 @@ pub(super) fn poll(_: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
 
 pub(super) fn ppoll(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     let mask = call_mask(ctx, a[3], a[4])?;
-    raw::interruptible(libc::SYS_ppoll, [a[0], a[1], a[2], mask.as_ref().map_or(0, address_of), 8, 0])
+    raw::interruptible(
+        libc::SYS_ppoll,
+        [a[0], a[1], a[2], mask.as_ref().map_or(0, address_of), 8, 0],
+    )
 }
 
 /// select(2): microseconds in, and what is left of them out.
@@ -413,7 +495,10 @@ pub(super) fn select(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     let mut time = [0i64; 2];
     let mut pointer = 0;
     if a[4] != 0 {
-        let (s, us) = (ctx.get_u64(a[4])?.cast_signed(), ctx.get_u64(a[4].wrapping_add(8))?.cast_signed());
+        let (s, us) = (
+            ctx.get_u64(a[4])?.cast_signed(),
+            ctx.get_u64(a[4].wrapping_add(8))?.cast_signed(),
+        );
         if s < 0 || us < 0 {
             return Err(Errno::EINVAL);
         }
@@ -440,6 +525,8 @@ pub(super) fn pselect6(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
         }
     };
     let pair = [mask.as_ref().map_or(0, address_of), 8];
-    raw::interruptible(libc::SYS_pselect6, [a[0], a[1], a[2], a[3], a[4], address_of(&pair)])
+    raw::interruptible(
+        libc::SYS_pselect6,
+        [a[0], a[1], a[2], a[3], a[4], address_of(&pair)],
+    )
 }
-

@@ -14,7 +14,10 @@ const IPC_STAT: u64 = 2;
 /// shmat(2). The host never maps it executable.
 pub(super) fn shmat(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     let mut ds = [0u64; 14];
-    raw::syscall(libc::SYS_shmctl, [a[0], IPC_STAT, address_of_mut(&mut ds), 0, 0, 0])?;
+    raw::syscall(
+        libc::SYS_shmctl,
+        [a[0], IPC_STAT, address_of_mut(&mut ds), 0, 0, 0],
+    )?;
     // struct shmid_ds: ipc_perm of 48 bytes, then the segment's size.
     let len = ds[6];
     if a[1] != 0 && a[2] & SHM_REMAP != 0 {
@@ -27,7 +30,17 @@ pub(super) fn shmat(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     let at = raw::syscall(libc::SYS_shmat, [a[0], a[1], a[2] & !SHM_EXEC, 0, 0, 0])?;
     let write = if a[2] & SHM_RDONLY == 0 { WRITE } else { 0 };
     let exec = if a[2] & SHM_EXEC != 0 { EXEC } else { 0 };
-    space().note(at, len, Region { end: 0, prot: READ | write | exec, shared: true, backing: Backing::Anonymous, offset: 0 });
+    space().note(
+        at,
+        len,
+        Region {
+            end: 0,
+            prot: READ | write | exec,
+            shared: true,
+            backing: Backing::Anonymous,
+            offset: 0,
+        },
+    );
     Ok(at)
 }
 
@@ -50,10 +63,16 @@ pub(super) fn semctl(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
         1 if times_apart => {
             let guest: [u8; PERM] = ctx.get(a[3])?;
             host[..PERM].copy_from_slice(&guest);
-            raw::syscall(libc::SYS_semctl, [a[0], a[1], a[2], address_of(&host), 0, 0])
+            raw::syscall(
+                libc::SYS_semctl,
+                [a[0], a[1], a[2], address_of(&host), 0, 0],
+            )
         }
         2 | 18 | 20 if times_apart => {
-            let r = raw::syscall(libc::SYS_semctl, [a[0], a[1], a[2], address_of_mut(&mut host), 0, 0])?;
+            let r = raw::syscall(
+                libc::SYS_semctl,
+                [a[0], a[1], a[2], address_of_mut(&mut host), 0, 0],
+            )?;
             let mut guest = [0u8; 104];
             guest[..PERM + 8].copy_from_slice(&host[..PERM + 8]);
             guest[PERM + 16..PERM + 24].copy_from_slice(&host[PERM + 8..PERM + 16]);

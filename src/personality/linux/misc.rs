@@ -23,7 +23,20 @@ pub(super) fn prctl(_: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     match int(a[0]) {
         // PDEATHSIG, DUMPABLE, KEEPCAPS, NAME, CAPBSET, SECUREBITS, TIMERSLACK, CHILD_SUBREAPER, NO_NEW_PRIVS,
         // GET_TID_ADDRESS's neighbours, THP_DISABLE, CAP_AMBIENT, PTRACER, VMA names.
-        1..=4 | 7 | 8 | 15 | 16 | 23 | 24 | 27..=30 | 36..=39 | 41 | 42 | 47 | 0x5961_6d61 | 0x5356_4d41 => raw::syscall(libc::SYS_prctl, a),
+        1..=4
+        | 7
+        | 8
+        | 15
+        | 16
+        | 23
+        | 24
+        | 27..=30
+        | 36..=39
+        | 41
+        | 42
+        | 47
+        | 0x5961_6d61
+        | 0x5356_4d41 => raw::syscall(libc::SYS_prctl, a),
         // PR_GET_SECCOMP: off.
         21 => Ok(0),
         _ => Err(Errno::EINVAL),
@@ -37,7 +50,13 @@ const ARCH_GET_GS: u64 = 0x1004;
 
 pub(super) fn arch_prctl(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     // Addresses beyond the user half are refused.
-    let user = |v: u64| if v < 1 << 47 { Ok(v) } else { Err(Errno::EPERM) };
+    let user = |v: u64| {
+        if v < 1 << 47 {
+            Ok(v)
+        } else {
+            Err(Errno::EPERM)
+        }
+    };
     match a[0] {
         ARCH_SET_GS => ctx.cpu.gs_base = user(a[1])?,
         ARCH_SET_FS => ctx.cpu.fs_base = user(a[1])?,

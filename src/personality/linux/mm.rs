@@ -8,7 +8,11 @@ use std::sync::Arc;
 
 pub(super) fn mmap(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     let flags = low32(a[3]);
-    let fd = if flags & flag::ANONYMOUS != 0 { -1 } else { fd_of(a[4]) };
+    let fd = if flags & flag::ANONYMOUS != 0 {
+        -1
+    } else {
+        fd_of(a[4])
+    };
     if !a[5].is_multiple_of(PAGE) {
         return Err(Errno::EINVAL);
     }
@@ -18,9 +22,21 @@ pub(super) fn mmap(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
         let st = host::fstat(fd)?;
         let path = host::fd_path(fd).unwrap_or_default();
         let path = ctx.process.fs.guest_path(&path).unwrap_or(path);
-        Backing::File { path: Arc::from(path), dev: (libc::major(st.st_dev), libc::minor(st.st_dev)), ino: st.st_ino }
+        Backing::File {
+            path: Arc::from(path),
+            dev: (libc::major(st.st_dev), libc::minor(st.st_dev)),
+            ino: st.st_ino,
+        }
     };
-    let req = Request { addr: a[0], len: a[1], prot: low32(a[2]), flags, fd, offset: a[5], backing };
+    let req = Request {
+        addr: a[0],
+        len: a[1],
+        prot: low32(a[2]),
+        flags,
+        fd,
+        offset: a[5],
+        backing,
+    };
     space().map(&req, &mut ctx.changes)
 }
 
@@ -29,7 +45,9 @@ pub(super) fn munmap(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
 }
 
 pub(super) fn mprotect(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
-    space().protect(a[0], a[1], low32(a[2]), &mut ctx.changes).map(|()| 0)
+    space()
+        .protect(a[0], a[1], low32(a[2]), &mut ctx.changes)
+        .map(|()| 0)
 }
 
 /// pkey_mprotect(2): there are no keys, so only -1 (none) is one.

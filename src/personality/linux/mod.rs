@@ -77,7 +77,14 @@ fn fd_of(v: u64) -> i32 {
 impl<'a> Ctx<'a> {
     /// A context for one event.
     pub fn new(process: &'a Arc<Process>, task: &'a mut Task, cpu: &'a mut CpuState) -> Ctx<'a> {
-        Ctx { process, task, cpu, changes: Changes::new(), flow: Flow::Continue, replaced: false }
+        Ctx {
+            process,
+            task,
+            cpu,
+            changes: Changes::new(),
+            flow: Flow::Continue,
+            replaced: false,
+        }
     }
 
     /// A NUL-terminated string of the guest, at most PATH_MAX long.
@@ -95,7 +102,11 @@ impl<'a> Ctx<'a> {
             guest::read_bytes(GuestAddr(at), &mut chunk[..n])?;
             if let Some(end) = chunk[..n].iter().position(|b| *b == 0) {
                 out.extend_from_slice(&chunk[..end]);
-                return if out.len() < max { Ok(out) } else { Err(too_long) };
+                return if out.len() < max {
+                    Ok(out)
+                } else {
+                    Err(too_long)
+                };
             }
             out.extend_from_slice(&chunk[..n]);
             if out.len() >= max {
@@ -154,7 +165,11 @@ pub fn syscall(ctx: &mut Ctx<'_>) {
     let nr = ctx.cpu.reg(Gpr::RAX);
     let args = [Gpr::RDI, Gpr::RSI, Gpr::RDX, Gpr::R10, Gpr::R8, Gpr::R9].map(|r| ctx.cpu.reg(r));
     let row = table::row(nr);
-    let line = if ctx.process.options.strace { Some(strace::call(ctx, row, nr, &args)) } else { None };
+    let line = if ctx.process.options.strace {
+        Some(strace::call(ctx, row, nr, &args))
+    } else {
+        None
+    };
     let result = match row {
         Some(row) => dispatch(ctx, row, args),
         None => {
@@ -207,7 +222,13 @@ fn dispatch(ctx: &mut Ctx<'_>, row: &table::Row, args: [u64; 6]) -> Result<u64> 
 }
 
 /// A call the host does, with paths resolved as the row says.
-fn pass(ctx: &mut Ctx<'_>, row: &table::Row, nr: libc::c_long, args: [u64; 6], map: Option<&[Source]>) -> Result<u64> {
+fn pass(
+    ctx: &mut Ctx<'_>,
+    row: &table::Row,
+    nr: libc::c_long,
+    args: [u64; 6],
+    map: Option<&[Source]>,
+) -> Result<u64> {
     let mut ats: [Option<At>; 6] = [const { None }; 6];
     let mut names: [Option<std::ffi::CString>; 6] = [const { None }; 6];
     let mut args = args;
@@ -248,7 +269,10 @@ fn pass(ctx: &mut Ctx<'_>, row: &table::Row, nr: libc::c_long, args: [u64; 6], m
                 Source::K(v) => args[n] = *v,
                 Source::P(i) => {
                     let (dir, name) = match &ats[*i] {
-                        Some(at) => (crate::sys::cast::reg(at.fd()), host::address_of(at.name.as_bytes_with_nul())),
+                        Some(at) => (
+                            crate::sys::cast::reg(at.fd()),
+                            host::address_of(at.name.as_bytes_with_nul()),
+                        ),
                         None => (CWD, from[*i]),
                     };
                     args[n] = dir;

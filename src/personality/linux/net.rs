@@ -30,21 +30,48 @@ fn translate(ctx: &Ctx<'_>, addr: u64, len: u64) -> Result<Option<Address>> {
     if out.len() > 110 {
         return Err(Errno::ENAMETOOLONG);
     }
-    Ok(Some(Address { bytes: out, _at: at }))
+    Ok(Some(Address {
+        bytes: out,
+        _at: at,
+    }))
 }
 
 /// bind(2) and connect(2).
 pub(super) fn with_address(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
-    let nr = if ctx.cpu.gpr[0] == 42 { libc::SYS_connect } else { libc::SYS_bind };
+    let nr = if ctx.cpu.gpr[0] == 42 {
+        libc::SYS_connect
+    } else {
+        libc::SYS_bind
+    };
     match translate(ctx, a[1], a[2])? {
-        Some(t) => raw::interruptible(nr, [a[0], address_of(t.bytes.as_slice()), t.bytes.len() as u64, 0, 0, 0]),
+        Some(t) => raw::interruptible(
+            nr,
+            [
+                a[0],
+                address_of(t.bytes.as_slice()),
+                t.bytes.len() as u64,
+                0,
+                0,
+                0,
+            ],
+        ),
         None => raw::interruptible(nr, a),
     }
 }
 
 pub(super) fn sendto(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     match translate(ctx, a[4], a[5])? {
-        Some(t) => raw::interruptible(libc::SYS_sendto, [a[0], a[1], a[2], a[3], address_of(t.bytes.as_slice()), t.bytes.len() as u64]),
+        Some(t) => raw::interruptible(
+            libc::SYS_sendto,
+            [
+                a[0],
+                a[1],
+                a[2],
+                a[3],
+                address_of(t.bytes.as_slice()),
+                t.bytes.len() as u64,
+            ],
+        ),
         None => raw::interruptible(libc::SYS_sendto, a),
     }
 }
@@ -59,5 +86,8 @@ pub(super) fn sendmsg(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     };
     header[..8].copy_from_slice(&address_of(t.bytes.as_slice()).to_le_bytes());
     header[8..12].copy_from_slice(&u32::try_from(t.bytes.len()).unwrap_or(0).to_le_bytes());
-    raw::interruptible(libc::SYS_sendmsg, [a[0], host::address_of(&header), a[2], 0, 0, 0])
+    raw::interruptible(
+        libc::SYS_sendmsg,
+        [a[0], host::address_of(&header), a[2], 0, 0, 0],
+    )
 }

@@ -39,7 +39,9 @@ pub struct CloneArgs {
 
 fn request(ctx: &mut Ctx<'_>, args: CloneArgs) -> Result<u64> {
     let f = args.flags;
-    if (f & flag::THREAD != 0 && f & flag::SIGHAND == 0) || (f & flag::SIGHAND != 0 && f & flag::VM == 0) {
+    if (f & flag::THREAD != 0 && f & flag::SIGHAND == 0)
+        || (f & flag::SIGHAND != 0 && f & flag::VM == 0)
+    {
         return Err(Errno::EINVAL);
     }
     if f & flag::PIDFD != 0 {
@@ -91,11 +93,24 @@ pub(super) fn clone3(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
 const SIGCHLD: u64 = 17;
 
 pub(super) fn fork(ctx: &mut Ctx<'_>, _: [u64; 6]) -> Result<u64> {
-    request(ctx, CloneArgs { exit_signal: SIGCHLD, ..CloneArgs::default() })
+    request(
+        ctx,
+        CloneArgs {
+            exit_signal: SIGCHLD,
+            ..CloneArgs::default()
+        },
+    )
 }
 
 pub(super) fn vfork(ctx: &mut Ctx<'_>, _: [u64; 6]) -> Result<u64> {
-    request(ctx, CloneArgs { flags: flag::VM | flag::VFORK, exit_signal: SIGCHLD, ..CloneArgs::default() })
+    request(
+        ctx,
+        CloneArgs {
+            flags: flag::VM | flag::VFORK,
+            exit_signal: SIGCHLD,
+            ..CloneArgs::default()
+        },
+    )
 }
 
 /// unshare(2): not what is shared between threads of one felix.
@@ -172,12 +187,19 @@ fn run(ctx: &mut Ctx<'_>, dirfd: u64, path: u64, argv: u64, envp: u64, flags: u6
         let dir = host::fd_path(fd_of(dirfd))?;
         let dir = fs.guest_path(&dir).ok_or(Errno::EACCES)?;
         path = [&dir[..], b"/", &named[..]].concat();
-    } else if let Some(crate::kernel::procfs::Special::Exe(exe)) =
-        fs.resolve(libc::AT_FDCWD, &named, Last::NoFollow).ok().and_then(|at| crate::kernel::procfs::special(ctx.process, &at))
+    } else if let Some(crate::kernel::procfs::Special::Exe(exe)) = fs
+        .resolve(libc::AT_FDCWD, &named, Last::NoFollow)
+        .ok()
+        .and_then(|at| crate::kernel::procfs::special(ctx.process, &at))
     {
         path = exe;
     }
-    if flags & 0x100 != 0 && fs.resolve(libc::AT_FDCWD, &path, Last::NoFollow).and_then(|at| host::readlinkat(at.fd(), &at.name)).is_ok() {
+    if flags & 0x100 != 0
+        && fs
+            .resolve(libc::AT_FDCWD, &path, Last::NoFollow)
+            .and_then(|at| host::readlinkat(at.fd(), &at.name))
+            .is_ok()
+    {
         return Err(Errno::ELOOP);
     }
     // What Linux would refuse is refused before anything is given up.
@@ -189,14 +211,23 @@ fn run(ctx: &mut Ctx<'_>, dirfd: u64, path: u64, argv: u64, envp: u64, flags: u6
         tracing::debug!("exec of {}: {}", String::from_utf8_lossy(&e.path), e.why);
         return Err(e.errno);
     }
-    let exec = Exec { path, file, argv, envp };
+    let exec = Exec {
+        path,
+        file,
+        argv,
+        envp,
+    };
     match exec::again(ctx.process, &exec) {
-        Errno::ENOEXEC | Errno::ENOENT if ctx.process.single_threaded() && !ctx.process.borrowed_memory => {
+        Errno::ENOEXEC | Errno::ENOENT
+            if ctx.process.single_threaded() && !ctx.process.borrowed_memory =>
+        {
             ctx.flow = Flow::Exec(exec);
             Ok(0)
         }
         e => {
-            tracing::warn!("felix cannot execute itself for a new program: {e}; FELIX_EXEC_WRAPPER can name a program that runs it");
+            tracing::warn!(
+                "felix cannot execute itself for a new program: {e}; FELIX_EXEC_WRAPPER can name a program that runs it"
+            );
             Err(e)
         }
     }

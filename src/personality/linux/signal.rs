@@ -66,7 +66,9 @@ fn follow(sig: i32, a: &Action) -> Result<()> {
         return Ok(());
     }
     let host = match a.handler {
-        DEFAULT if sig == libc::SIGCHLD && a.flags & SA_NOCLDWAIT != 0 => HostAction::Catch(a.flags & (SA_NOCLDSTOP | SA_NOCLDWAIT)),
+        DEFAULT if sig == libc::SIGCHLD && a.flags & SA_NOCLDWAIT != 0 => {
+            HostAction::Catch(a.flags & (SA_NOCLDSTOP | SA_NOCLDWAIT))
+        }
         DEFAULT => HostAction::Default,
         IGNORE => HostAction::Ignore,
         _ => HostAction::Catch(a.flags & (SA_NOCLDSTOP | SA_NOCLDWAIT)),
@@ -85,7 +87,10 @@ fn check_size(len: u64) -> Result<()> {
 pub(super) fn rt_sigaction(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     check_size(a[3])?;
     let sig = int(a[0]);
-    let index = usize::try_from(sig).ok().filter(|n| (1..=64).contains(n)).ok_or(Errno::EINVAL)?;
+    let index = usize::try_from(sig)
+        .ok()
+        .filter(|n| (1..=64).contains(n))
+        .ok_or(Errno::EINVAL)?;
     let new = match a[1] {
         0 => None,
         p => {
@@ -93,7 +98,12 @@ pub(super) fn rt_sigaction(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
                 return Err(Errno::EINVAL);
             }
             let word = |i: u64| ctx.get_u64(p.wrapping_add(8 * i));
-            Some(Action { handler: word(0)?, flags: word(1)?, restorer: word(2)?, mask: word(3)? & !UNBLOCKABLE })
+            Some(Action {
+                handler: word(0)?,
+                flags: word(1)?,
+                restorer: word(2)?,
+                mask: word(3)? & !UNBLOCKABLE,
+            })
         }
     };
     let old = {
@@ -107,7 +117,10 @@ pub(super) fn rt_sigaction(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     };
     if a[2] != 0 {
         let mut out = [0; SIGACTION];
-        for (i, v) in [old.handler, old.flags, old.restorer, old.mask].into_iter().enumerate() {
+        for (i, v) in [old.handler, old.flags, old.restorer, old.mask]
+            .into_iter()
+            .enumerate()
+        {
             out[8 * i..8 * i + 8].copy_from_slice(&v.to_le_bytes());
         }
         ctx.put(a[2], &out)?;
@@ -166,13 +179,21 @@ pub(super) fn sigaltstack(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
             return Err(Errno::EPERM);
         }
         ctx.task.altstack = match flags & !SS_AUTODISARM {
-            SS_DISABLE => AltStack { sp: 0, flags, size: 0 },
+            SS_DISABLE => AltStack {
+                sp: 0,
+                flags,
+                size: 0,
+            },
             0 | SS_ONSTACK => {
                 let size = ctx.get_u64(a[0].wrapping_add(16))?;
                 if size < 2048 {
                     return Err(Errno::ENOMEM);
                 }
-                AltStack { sp: ctx.get_u64(a[0])?, flags: flags & SS_AUTODISARM, size }
+                AltStack {
+                    sp: ctx.get_u64(a[0])?,
+                    flags: flags & SS_AUTODISARM,
+                    size,
+                }
             }
             _ => return Err(Errno::EINVAL),
         };
@@ -184,7 +205,11 @@ pub(super) fn sigaltstack(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
 }
 
 fn stack_bytes(alt: &AltStack, on: bool) -> [u8; 24] {
-    let state = if alt.size == 0 { SS_DISABLE } else { u32::from(on) * SS_ONSTACK };
+    let state = if alt.size == 0 {
+        SS_DISABLE
+    } else {
+        u32::from(on) * SS_ONSTACK
+    };
     let mut b = [0; 24];
     b[..8].copy_from_slice(&alt.sp.to_le_bytes());
     b[8..12].copy_from_slice(&(alt.flags & SS_AUTODISARM | state).to_le_bytes());
@@ -213,7 +238,13 @@ const GREGS: [Gpr; 16] = [
 ];
 
 /// Builds the frame for a handler and makes the registers start it (setup_rt_frame in arch/x86/kernel/signal_64.c).
-fn push_frame(ctx: &mut Ctx<'_>, sig: i32, info: &RawInfo, action: &Action, saved_mask: SigSet) -> Result<()> {
+fn push_frame(
+    ctx: &mut Ctx<'_>,
+    sig: i32,
+    info: &RawInfo,
+    action: &Action,
+    saved_mask: SigSet,
+) -> Result<()> {
     let sp = ctx.cpu.reg(Gpr::RSP);
     let alt = ctx.task.altstack;
     let mut top = sp.wrapping_sub(128);
@@ -313,7 +344,15 @@ pub(super) fn rt_sigreturn(ctx: &mut Ctx<'_>, _: [u64; 6]) -> Result<u64> {
     let flags = low32(word(frame::UC_STACK + 8));
     if !on_altstack(&ctx.task.altstack, ctx.cpu.reg(Gpr::RSP)) {
         let disabled = flags & SS_DISABLE != 0 || size == 0;
-        ctx.task.altstack = if disabled { AltStack::default() } else { AltStack { sp, flags: flags & SS_AUTODISARM, size } };
+        ctx.task.altstack = if disabled {
+            AltStack::default()
+        } else {
+            AltStack {
+                sp,
+                flags: flags & SS_AUTODISARM,
+                size,
+            }
+        };
     }
     Ok(ctx.cpu.reg(Gpr::RAX))
 }
@@ -323,7 +362,9 @@ pub fn deliver(ctx: &mut Ctx<'_>) {
     let mut any = false;
     loop {
         ctx.cpu.poll.store(0, std::sync::atomic::Ordering::Release);
-        let Some(info) = ctx.task.take_signal() else { break };
+        let Some(info) = ctx.task.take_signal() else {
+            break;
+        };
         any = true;
         one(ctx, &info, false);
         signal::set_mask(ctx.task.mask);
@@ -342,25 +383,47 @@ pub fn deliver(ctx: &mut Ctx<'_>) {
 /// Delivers one signal. `forced`: it comes from a fault and cannot be ignored.
 fn one(ctx: &mut Ctx<'_>, info: &RawInfo, forced: bool) {
     let sig = signal_number(info);
-    let Ok(index) = usize::try_from(sig) else { return };
+    let Ok(index) = usize::try_from(sig) else {
+        return;
+    };
     let action = {
         let mut actions = ctx.process.actions();
-        let Some(slot) = actions.get_mut(index) else { return };
+        let Some(slot) = actions.get_mut(index) else {
+            return;
+        };
         let action = *slot;
         if action.handler > IGNORE && action.flags & SA_RESETHAND != 0 {
-            *slot = Action { handler: DEFAULT, ..action };
+            *slot = Action {
+                handler: DEFAULT,
+                ..action
+            };
             let _ = follow(sig, slot);
         }
         action
     };
     if ctx.process.options.strace {
         let code = i32::from_le_bytes([info[8], info[9], info[10], info[11]]);
-        host::write_stderr(format!("[{}] --- {} si_code={code} ---\n", ctx.task.tid, signal_name(sig)).as_bytes());
+        host::write_stderr(
+            format!(
+                "[{}] --- {} si_code={code} ---\n",
+                ctx.task.tid,
+                signal_name(sig)
+            )
+            .as_bytes(),
+        );
     }
     match action.handler {
         IGNORE if !forced => return,
         // Ignored by default: SIGCHLD, SIGCONT, SIGURG, SIGWINCH. The stop signals cannot get here: the host stops felix.
-        DEFAULT if !forced && matches!(sig, libc::SIGCHLD | libc::SIGCONT | libc::SIGURG | libc::SIGWINCH) => return,
+        DEFAULT
+            if !forced
+                && matches!(
+                    sig,
+                    libc::SIGCHLD | libc::SIGCONT | libc::SIGURG | libc::SIGWINCH
+                ) =>
+        {
+            return;
+        }
         DEFAULT | IGNORE => signal::die_by(sig),
         _ => {}
     }
@@ -372,7 +435,11 @@ fn one(ctx: &mut Ctx<'_>, info: &RawInfo, forced: bool) {
     }
     let saved = ctx.task.mask;
     let in_force = ctx.task.call_mask.take().unwrap_or(saved);
-    let result = if action.flags & SA_RESTORER == 0 { Err(Errno::EFAULT) } else { push_frame(ctx, sig, info, &action, saved) };
+    let result = if action.flags & SA_RESTORER == 0 {
+        Err(Errno::EFAULT)
+    } else {
+        push_frame(ctx, sig, info, &action, saved)
+    };
     if result.is_err() {
         if sig == libc::SIGSEGV {
             signal::die_by(sig);
@@ -380,7 +447,11 @@ fn one(ctx: &mut Ctx<'_>, info: &RawInfo, forced: bool) {
         force(ctx, &kernel_info(libc::SIGSEGV, 0x80, 0));
         return;
     }
-    let own = if action.flags & SA_NODEFER != 0 { 0 } else { bit(sig) };
+    let own = if action.flags & SA_NODEFER != 0 {
+        0
+    } else {
+        bit(sig)
+    };
     ctx.task.mask = (in_force | action.mask | own) & !UNBLOCKABLE;
 }
 
@@ -408,11 +479,11 @@ const SI_KERNEL: i32 = 0x80;
 /// FPE_* codes by the lowest unmasked exception (fpu__exception_code in arch/x86/kernel/fpu/core.c).
 fn fpe_code(unmasked: u32) -> i32 {
     match unmasked {
-        e if e & 1 != 0 => 7,         // FPE_FLTINV
-        e if e & 4 != 0 => 3,         // FPE_FLTDIV
-        e if e & 8 != 0 => 4,         // FPE_FLTOVF
-        e if e & (2 | 16) != 0 => 5,  // FPE_FLTUND
-        e if e & 32 != 0 => 6,        // FPE_FLTRES
+        e if e & 1 != 0 => 7,        // FPE_FLTINV
+        e if e & 4 != 0 => 3,        // FPE_FLTDIV
+        e if e & 8 != 0 => 4,        // FPE_FLTOVF
+        e if e & (2 | 16) != 0 => 5, // FPE_FLTUND
+        e if e & 32 != 0 => 6,       // FPE_FLTRES
         _ => 0,
     }
 }
@@ -432,14 +503,28 @@ pub fn fault(ctx: &mut Ctx<'_>, fault: Fault) {
         Fault::GeneralProtection => (13, 0, kernel_info(libc::SIGSEGV, SI_KERNEL, 0)),
         Fault::X87 => {
             let x = &ctx.cpu.x87;
-            (16, 0, kernel_info(libc::SIGFPE, fpe_code(u32::from(x.fsw & !x.fcw & 0x3f)), rip))
+            (
+                16,
+                0,
+                kernel_info(
+                    libc::SIGFPE,
+                    fpe_code(u32::from(x.fsw & !x.fcw & 0x3f)),
+                    rip,
+                ),
+            )
         }
         Fault::AlignmentCheck => (17, 0, kernel_info(libc::SIGBUS, 1, 0)),
         Fault::Simd => {
             let m = ctx.cpu.mxcsr;
-            (19, 0, kernel_info(libc::SIGFPE, fpe_code(m & !(m >> 7) & 0x3f), rip))
+            (
+                19,
+                0,
+                kernel_info(libc::SIGFPE, fpe_code(m & !(m >> 7) & 0x3f), rip),
+            )
         }
-        Fault::Page(p) if !p.addr.is_canonical() => (13, 0, kernel_info(libc::SIGSEGV, SI_KERNEL, 0)),
+        Fault::Page(p) if !p.addr.is_canonical() => {
+            (13, 0, kernel_info(libc::SIGSEGV, SI_KERNEL, 0))
+        }
         Fault::Page(p) => {
             ctx.task.trap.address = p.addr.0;
             let present = u64::from(p.kind == MemFaultKind::Protection);
@@ -469,11 +554,12 @@ fn vsyscall(ctx: &mut Ctx<'_>) -> bool {
         _ => return false,
     };
     let sp = ctx.cpu.reg(Gpr::RSP);
-    let Ok(back) = guest::read_u64(GuestAddr(sp)) else { return false };
+    let Ok(back) = guest::read_u64(GuestAddr(sp)) else {
+        return false;
+    };
     ctx.cpu.rip = back;
     ctx.cpu.set_reg(Gpr::RSP, sp.wrapping_add(8));
     ctx.cpu.set_reg(Gpr::RAX, nr);
     super::syscall(ctx);
     true
 }
-

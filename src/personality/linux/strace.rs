@@ -8,7 +8,12 @@ use std::fmt::Write;
 
 /// The call and its arguments, as they are before it.
 pub(super) fn call(ctx: &Ctx<'_>, row: Option<&Row>, nr: u64, args: &[u64; 6]) -> String {
-    let Some(row) = row else { return format!("syscall_{nr}({:#x}, {:#x}, {:#x})", args[0], args[1], args[2]) };
+    let Some(row) = row else {
+        return format!(
+            "syscall_{nr}({:#x}, {:#x}, {:#x})",
+            args[0], args[1], args[2]
+        );
+    };
     let mut out = format!("{}(", row.name);
     for (i, (kind, v)) in row.args.iter().zip(args).enumerate() {
         if i != 0 {
@@ -38,9 +43,9 @@ pub(super) fn call(ctx: &Ctx<'_>, row: Option<&Row>, nr: u64, args: &[u64; 6]) -
 /// The name of a signal number, as `SIGINT`.
 pub(super) fn signal_name(sig: i32) -> String {
     const NAMES: [&str; 31] = [
-        "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE", "ALRM", "TERM",
-        "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH", "IO", "PWR",
-        "SYS",
+        "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2",
+        "PIPE", "ALRM", "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG",
+        "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH", "IO", "PWR", "SYS",
     ];
     match usize::try_from(sig - 1).ok().and_then(|i| NAMES.get(i)) {
         Some(n) => format!("SIG{n}"),
@@ -52,7 +57,9 @@ pub(super) fn signal_name(sig: i32) -> String {
 pub(super) fn result(line: &str, row: Option<&Row>, result: &Result<u64>, flow: &Flow, tid: i32) {
     let address = row.is_some_and(|r| matches!(r.name, "mmap" | "brk" | "mremap" | "shmat"));
     let shown = match (result, flow) {
-        (_, Flow::ExitThread(_) | Flow::ExitGroup(_) | Flow::Exec(_) | Flow::Clone(_)) => "?".to_string(),
+        (_, Flow::ExitThread(_) | Flow::ExitGroup(_) | Flow::Exec(_) | Flow::Clone(_)) => {
+            "?".to_string()
+        }
         (Ok(v), _) if address => format!("{v:#x}"),
         (Ok(v), _) => format!("{}", v.cast_signed()),
         (Err(Errno::ERESTARTSYS | Errno::ERESTARTNOINTR), _) => "? (interrupted)".to_string(),

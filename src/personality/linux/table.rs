@@ -90,8 +90,20 @@ pub struct Row {
     pub handler: Handler,
 }
 
-const fn r(nr: u16, name: &'static str, args: &'static [Arg], level: Level, handler: Handler) -> Row {
-    Row { nr, name, args, level, handler }
+const fn r(
+    nr: u16,
+    name: &'static str,
+    args: &'static [Arg],
+    level: Level,
+    handler: Handler,
+) -> Row {
+    Row {
+        nr,
+        name,
+        args,
+        level,
+        handler,
+    }
 }
 
 const fn no(nr: u16, name: &'static str, args: &'static [Arg], errno: Errno) -> Row {
@@ -513,7 +525,11 @@ mod tests {
     #[test]
     fn numbers_ascend_and_every_classic_one_has_a_row() {
         assert!(TABLE.windows(2).all(|w| w[0].nr < w[1].nr));
-        assert!((0..=334).chain(424..=462).all(|n| row(n).is_some_and(|r| u64::from(r.nr) == n)));
+        assert!(
+            (0..=334)
+                .chain(424..=462)
+                .all(|n| row(n).is_some_and(|r| u64::from(r.nr) == n))
+        );
         assert!(row(335).is_none() && row(u64::MAX).is_none());
     }
 
@@ -522,11 +538,18 @@ mod tests {
         for r in TABLE {
             for (i, a) in r.args.iter().enumerate() {
                 if *a == Dir {
-                    assert!(matches!(r.args.get(i + 1), Some(Path | PathN)), "{}", r.name);
+                    assert!(
+                        matches!(r.args.get(i + 1), Some(Path | PathN)),
+                        "{}",
+                        r.name
+                    );
                 }
             }
             if let Map(_, map) = r.handler {
-                let width: usize = map.iter().map(|m| if matches!(m, P(_)) { 2 } else { 1 }).sum();
+                let width: usize = map
+                    .iter()
+                    .map(|m| if matches!(m, P(_)) { 2 } else { 1 })
+                    .sum();
                 assert!(width <= 6, "{}", r.name);
             }
         }
