@@ -475,11 +475,10 @@ fn access_fault(f: MemFault, aux: u16) -> Fault {
 /// #GP (or #SS) for a 16-byte operand that must be aligned and is not, or is not canonical: both come
 /// before any page fault.
 fn check_vector_address(addr: GuestAddr, aux: u16) -> Result<(), Fault> {
-    if aux & 2 != 0 && !addr.is_canonical() {
-        return Err(Fault::StackFault);
-    }
     if aux & 1 != 0 && addr.0 & 15 != 0 {
         Err(Fault::GeneralProtection)
+    } else if aux & 2 != 0 && !addr.is_canonical() {
+        Err(Fault::StackFault)
     } else {
         Ok(())
     }

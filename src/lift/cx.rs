@@ -536,7 +536,16 @@ impl Cx<'_> {
     /// # Errors
     /// If the addressing form is not one of 64-bit mode.
     pub fn address(&mut self) -> Result<(Value, i64), Unsupported> {
-        self.address_parts(true)
+        self.address_parts(true, None)
+    }
+
+    /// The address of the memory operand displaced by `extra` bytes: part of the effective address, so
+    /// it wraps with it at 32 bits.
+    ///
+    /// # Errors
+    /// If the addressing form is not one of 64-bit mode.
+    pub fn address_plus(&mut self, extra: Value) -> Result<(Value, i64), Unsupported> {
+        self.address_parts(true, Some(extra))
     }
 
     /// The effective address without the segment base, as LEA gives it.
@@ -544,7 +553,7 @@ impl Cx<'_> {
     /// # Errors
     /// If the addressing form is not one of 64-bit mode.
     pub fn effective_address(&mut self) -> Result<Value, Unsupported> {
-        let (a, disp) = self.address_parts(false)?;
+        let (a, disp) = self.address_parts(false, None)?;
         Ok(if disp == 0 {
             a
         } else {
@@ -552,7 +561,11 @@ impl Cx<'_> {
         })
     }
 
-    fn address_parts(&mut self, with_segment: bool) -> Result<(Value, i64), Unsupported> {
+    fn address_parts(
+        &mut self,
+        with_segment: bool,
+        extra: Option<Value>,
+    ) -> Result<(Value, i64), Unsupported> {
         let insn = self.insn;
         let (base, index) = (insn.memory_base(), insn.memory_index());
         let mut disp = insn.memory_displacement64().cast_signed();
@@ -578,6 +591,12 @@ impl Cx<'_> {
             sum = Some(match sum {
                 Some(s) => self.add(Width::W64, s, v),
                 None => v,
+            });
+        }
+        if let Some(extra) = extra {
+            sum = Some(match sum {
+                Some(s) => self.add(Width::W64, s, extra),
+                None => extra,
             });
         }
         let addr = match sum {
