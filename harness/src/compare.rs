@@ -54,7 +54,7 @@ impl Exclusions {
                         .any(|m| m == "*" || mnemonics.contains(m))
                     && e.fields
                         .iter()
-                        .any(|f| f == field || (f == "xmm" && field.starts_with("xmm")))
+                        .any(|f| f == "*" || f == field || (f == "xmm" && field.starts_with("xmm")))
             })
         })
     }

@@ -13,7 +13,7 @@ use felix::replay::{CODE, CODE_LEN, Case, DATA, DATA_LEN, Hex64, HexBytes, Regis
 use felix::x86::Rflags;
 use iced_x86::{
     BlockEncoder, BlockEncoderOptions, Code, Formatter, Instruction, InstructionBlock,
-    IntelFormatter, Mnemonic,
+    IntelFormatter, Mnemonic, OpKind,
 };
 use operands::Registry;
 use rand::{Rng, SeedableRng};
@@ -98,11 +98,27 @@ impl Generator {
             }
             insn.set_ip(label(at));
             undefined.step(&insn);
+            let last = ENDS.contains(&insn.mnemonic());
             registry.wrote(&insn);
             if insn.mnemonic() == Mnemonic::Popfq || insn.mnemonic() == Mnemonic::Popf {
                 insns.extend(operands::tame_flags(label(at), insn)?);
             } else {
                 insns.push(insn);
+            }
+            if last {
+                break;
+            }
+        }
+        if insns.len() < len {
+            // Cut short: jumps beyond the end go to it.
+            let n = insns.len();
+            for insn in &mut insns {
+                if insn.op_count() > 0
+                    && insn.op_kind(0) == OpKind::NearBranch64
+                    && insn.near_branch64() > label(n)
+                {
+                    insn.set_near_branch64(label(len));
+                }
             }
         }
         let mut end = Instruction::with(Code::Int3);
@@ -131,6 +147,15 @@ impl Generator {
         })
     }
 }
+
+/// Mnemonics whose result CPUs may choose: nothing may compute with it, so they end a sequence.
+const ENDS: &[Mnemonic] = &[
+    Mnemonic::Rcpps,
+    Mnemonic::Rcpss,
+    Mnemonic::Rsqrtps,
+    Mnemonic::Rsqrtss,
+    Mnemonic::Maskmovdqu,
+];
 
 /// Mnemonics that no oracle can be asked about: they read the machine, or leave it.
 const EXCLUDED: &[Mnemonic] = &[

@@ -235,12 +235,12 @@ impl Program {
                     .map(|()| 0)
                     .map_err(Stop::Fault),
                     Op::Rmw => match RmwOp::from_aux(m.aux) {
-                        Some(op) => atomic::rmw(op, m.w, GuestAddr(a), b).map_err(Stop::from),
+                        Some(op) => atomic::rmw(op, m.w, GuestAddr(a), b)
+                            .map_err(|f| Stop::Fault(access_fault(f, through_ss(m.imm)))),
                         None => Ok(0),
                     },
-                    Op::Cas => {
-                        atomic::cas(m.w, GuestAddr(a), b, ints[m.c as usize]).map_err(Stop::from)
-                    }
+                    Op::Cas => atomic::cas(m.w, GuestAddr(a), b, ints[m.c as usize])
+                        .map_err(|f| Stop::Fault(access_fault(f, through_ss(m.imm)))),
                     Op::ProbeWrite => {
                         probe(m.w, GuestAddr(a.wrapping_add(m.imm))).map_err(Stop::from)
                     }
@@ -457,9 +457,9 @@ fn store(w: Width, addr: GuestAddr, v: u64) -> Result<(), MemFault> {
 /// Finds the fault a store would raise, storing nothing.
 fn probe(w: Width, addr: GuestAddr) -> Result<u64, MemFault> {
     guest::cas_u8(addr, 0, 0)?;
-    let last = addr.offset(w.bytes().cast_signed() - 1);
-    if last.0 >> 12 != addr.0 >> 12 {
-        guest::cas_u8(last, 0, 0)?;
+    let second = GuestAddr((addr.0 | 0xfff).wrapping_add(1));
+    if addr.0 & 0xfff > 0x1000 - w.bytes() {
+        guest::cas_u8(second, 0, 0)?;
     }
     Ok(0)
 }
@@ -470,6 +470,11 @@ fn access_fault(f: MemFault, aux: u16) -> Fault {
         Fault::GeneralProtection if aux & 2 != 0 => Fault::StackFault,
         fault => fault,
     }
+}
+
+/// What `aux` would say, from the `imm` of an atomic operation.
+fn through_ss(imm: u64) -> u16 {
+    if imm & 2 != 0 { 2 } else { 0 }
 }
 
 /// #GP (or #SS) for a 16-byte operand that must be aligned and is not, or is not canonical: both come
@@ -499,7 +504,7 @@ fn vstore(addr: GuestAddr, v: u128, aux: u16) -> Result<(), Fault> {
     if addr.0 & 0xfff > 0x1000 - 16 {
         // Two pages: nothing may be stored if the second is not writable.
         guest::cas_u8(addr, 0, 0).map_err(fault)?;
-        guest::cas_u8(addr.offset(15), 0, 0).map_err(fault)?;
+        guest::cas_u8(GuestAddr((addr.0 | 0xfff).wrapping_add(1)), 0, 0).map_err(fault)?;
     }
     guest::write_u64(addr, v as u64).map_err(fault)?;
     guest::write_u64(addr.offset(8), (v >> 64) as u64).map_err(fault)

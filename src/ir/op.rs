@@ -171,6 +171,7 @@ ops! {
     /// Stores 128 bits at a + `imm`; with `aux` & 1 a misaligned address is #GP.
     VStore "vstore" "IV:" Store;
     /// Atomically replaces the w bits at a by `RmwOp` number `aux` of them and b; gives the old ones.
+    /// `imm` & 2, here and in `cas`: through SS.
     Rmw "rmw" "II:I" All;
     /// Atomically replaces the w bits at a by c if they equal b; gives the old ones. Always a write
     /// to the page, as LOCK CMPXCHG is.
@@ -545,7 +546,7 @@ impl Op {
     pub const fn observes(self) -> bool {
         matches!(
             self.effect(),
-            Effect::Load | Effect::Store | Effect::Check | Effect::All
+            Effect::Load | Effect::Store | Effect::Check | Effect::Fp | Effect::All
         )
     }
 

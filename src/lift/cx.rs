@@ -104,6 +104,9 @@ impl Cx<'_> {
         if self.stack && matches!(inst.op, Op::Load | Op::Store | Op::VLoad | Op::VStore) {
             inst.aux |= THROUGH_SS;
         }
+        if self.stack && matches!(inst.op, Op::Rmw | Op::Cas) {
+            inst.imm |= u64::from(THROUGH_SS);
+        }
         let insts = &mut self.out.blocks[self.block.index()].insts;
         insts.push(inst);
         Value(u32::try_from(insts.len() - 1).expect("blocks are bounded"))

@@ -123,7 +123,7 @@ impl Unicorn {
         uc.reg_write(R::GS_BASE, b.fs_gs[1].0)?;
         let end = CODE + CODE_LEN as u64;
         let result = uc.emu_start(b.rip.0, end, TIMEOUT, 0);
-        let mut rip = uc.reg_read(R::RIP)?;
+        let rip = uc.reg_read(R::RIP)?;
         let seen = uc.get_data();
         let stop = match (seen.vector, seen.page, result) {
             (Some(vector), _, _) => {
@@ -163,9 +163,6 @@ impl Unicorn {
                 write: false,
             },
         };
-        if stop.vector == 3 && rip < end && code_byte(case, rip) == 0xcc {
-            rip += 1;
-        }
         let mut ids = GPRS;
         let gpr = uc.reg_read_batch(&mut ids, 16)?;
         let mut xmm = [[Hex64(0); 2]; 16];
@@ -197,11 +194,6 @@ impl Unicorn {
             memory: changes(&data, &now),
         }))
     }
-}
-
-fn code_byte(case: &Case, at: u64) -> u8 {
-    let offset = usize::try_from(at.wrapping_sub(case.before.rip.0)).unwrap_or(usize::MAX);
-    case.code.0.get(offset).copied().unwrap_or(0xcc)
 }
 
 impl Runner for Unicorn {
