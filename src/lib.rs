@@ -9,5 +9,6 @@ pub mod error;
 pub mod exec;
 pub mod ir;
 pub mod lift;
+pub mod rv64;
 pub mod sys;
 pub mod x86;

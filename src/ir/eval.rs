@@ -42,7 +42,11 @@ pub fn int(op: Op, w: Width, imm: u64, a: u64, b: u64, c: u64) -> Option<u64> {
         Op::Shr => za >> (b & 63),
         Op::Sar => (w.sext(a) >> (b & 63)) as u64,
         Op::Rotl => rotl(w, za, (b % u64::from(w.bits())) as u32),
-        Op::Rotr => rotl(w, za, (u64::from(w.bits()) - b % u64::from(w.bits())) as u32 % w.bits()),
+        Op::Rotr => rotl(
+            w,
+            za,
+            (u64::from(w.bits()) - b % u64::from(w.bits())) as u32 % w.bits(),
+        ),
         Op::Zext => a,
         Op::Sext => return Some(w.sext(a) as u64),
         Op::Deposit => return Some(a & !(w.mask() << imm) | zb << imm),
@@ -71,7 +75,11 @@ fn wide(high: u64, low: u64) -> u128 {
 }
 
 fn rotl(w: Width, a: u64, n: u32) -> u64 {
-    if n == 0 { a } else { a << n | a >> (w.bits() - n) }
+    if n == 0 {
+        a
+    } else {
+        a << n | a >> (w.bits() - n)
+    }
 }
 
 /// The record a flag-producing operation on integers stands for; `None` for any other operation.
@@ -91,9 +99,19 @@ pub fn flags(op: Op, w: Width, a: u64, b: u64, c: u64, d: u64) -> Option<FlagRec
         }
         _ => return None,
     };
-    let c = if matches!(op, FlagOp::Adc | FlagOp::Sbb) { c } else { 0 };
+    let c = if matches!(op, FlagOp::Adc | FlagOp::Sbb) {
+        c
+    } else {
+        0
+    };
     let b = if op == FlagOp::Logic { 0 } else { b };
-    Some(FlagRecord { op, width: w, a, b, c })
+    Some(FlagRecord {
+        op,
+        width: w,
+        a,
+        b,
+        c,
+    })
 }
 
 #[cfg(test)]

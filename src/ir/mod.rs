@@ -19,7 +19,7 @@ mod parse;
 mod print;
 mod verify;
 
-use crate::x86::{GuestAddr, Gpr, Trap, Width};
+use crate::x86::{Gpr, GuestAddr, Trap, Width};
 
 pub use op::{CvtKind, Effect, FenceKind, FpPredicate, Helper, HelperInfo, Op, RmwOp, Ty};
 pub use parse::{ParseError, parse_region};
@@ -128,7 +128,14 @@ impl Inst {
     /// An instruction without arguments.
     #[must_use]
     pub const fn new(op: Op, w: Width) -> Inst {
-        Inst { op, w, lazy: false, aux: 0, args: [Value::NONE; 4], imm: 0 }
+        Inst {
+            op,
+            w,
+            lazy: false,
+            aux: 0,
+            args: [Value::NONE; 4],
+            imm: 0,
+        }
     }
 
     /// The arguments that are there.
@@ -139,7 +146,9 @@ impl Inst {
     /// The variable of a `get` or `set`.
     #[must_use]
     pub fn var(&self) -> Option<Var> {
-        matches!(self.op, Op::Get | Op::Set).then(|| Var::decode(self.imm)).flatten()
+        matches!(self.op, Op::Get | Op::Set)
+            .then(|| Var::decode(self.imm))
+            .flatten()
     }
 }
 

@@ -531,7 +531,10 @@ impl Op {
     /// True if the guest can fault here, or leave the region: its registers must be exact.
     #[must_use]
     pub const fn observes(self) -> bool {
-        matches!(self.effect(), Effect::Load | Effect::Store | Effect::Check | Effect::All)
+        matches!(
+            self.effect(),
+            Effect::Load | Effect::Store | Effect::Check | Effect::All
+        )
     }
 
     /// The operation with this printed name.

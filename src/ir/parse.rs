@@ -21,8 +21,12 @@ type Result<T> = std::result::Result<T, String>;
 /// # Errors
 /// If the text is not of the printed form.
 pub fn parse_region(text: &str) -> std::result::Result<Region, ParseError> {
-    let mut region =
-        Region { blocks: Vec::new(), pool: Vec::new(), source: Vec::new(), guest_insns: 0 };
+    let mut region = Region {
+        blocks: Vec::new(),
+        pool: Vec::new(),
+        source: Vec::new(),
+        guest_insns: 0,
+    };
     for (n, line) in text.lines().enumerate() {
         parse_line(&mut region, line).map_err(|what| ParseError { line: n + 1, what })?;
     }
@@ -31,7 +35,9 @@ pub fn parse_region(text: &str) -> std::result::Result<Region, ParseError> {
 
 fn parse_line(region: &mut Region, line: &str) -> Result<()> {
     let mut words = line.split_whitespace().peekable();
-    let Some(&first) = words.peek() else { return Ok(()) };
+    let Some(&first) = words.peek() else {
+        return Ok(());
+    };
     match first {
         "source" => {
             words.next();
@@ -55,14 +61,28 @@ fn parse_line(region: &mut Region, line: &str) -> Result<()> {
         }
         _ if line.starts_with('b') && line.ends_with(':') => {
             words.next();
-            let addr = words.next().ok_or("address expected")?.trim_end_matches(':');
-            let term = Term::Trap { trap: Trap::InvalidOpcode, rip: GuestAddr(0) };
+            let addr = words
+                .next()
+                .ok_or("address expected")?
+                .trim_end_matches(':');
+            let term = Term::Trap {
+                trap: Trap::InvalidOpcode,
+                rip: GuestAddr(0),
+            };
             let addr = GuestAddr(parse_number(addr)?);
             let entry = line.ends_with(" entry:");
-            region.blocks.push(Block { addr, entry, insts: Vec::new(), term });
+            region.blocks.push(Block {
+                addr,
+                entry,
+                insts: Vec::new(),
+                term,
+            });
         }
         _ => {
-            let block = region.blocks.last_mut().ok_or("no block before this line")?;
+            let block = region
+                .blocks
+                .last_mut()
+                .ok_or("no block before this line")?;
             if let Some(term) = parse_term(&mut words.clone())? {
                 block.term = term;
             } else {
@@ -87,16 +107,20 @@ fn number(words: &mut Words<'_>) -> Result<u64> {
 }
 
 fn value(words: &mut Words<'_>) -> Result<Value> {
-    let w = words.next().and_then(|w| w.strip_prefix('v')).ok_or("value expected")?;
+    let w = words
+        .next()
+        .and_then(|w| w.strip_prefix('v'))
+        .ok_or("value expected")?;
     w.parse().map(Value).map_err(|e| format!("v{w}: {e}"))
 }
 
 fn target(words: &mut Words<'_>) -> Result<Target> {
     match words.next() {
         Some("exit") => Ok(Target::Exit(GuestAddr(number(words)?))),
-        Some(w) if w.starts_with('b') => {
-            w[1..].parse().map(|n| Target::Block(BlockId(n))).map_err(|e| format!("{w}: {e}"))
-        }
+        Some(w) if w.starts_with('b') => w[1..]
+            .parse()
+            .map(|n| Target::Block(BlockId(n)))
+            .map_err(|e| format!("{w}: {e}")),
         _ => Err("block or exit expected".into()),
     }
 }
@@ -107,31 +131,48 @@ fn parse_term(words: &mut Words<'_>) -> Result<Option<Term>> {
         "call" => {
             let target = target(words)?;
             words.next();
-            Term::Call { target, ret: GuestAddr(number(words)?) }
+            Term::Call {
+                target,
+                ret: GuestAddr(number(words)?),
+            }
         }
         "branch" => {
             let cond = value(words)?;
             let taken = target(words)?;
             words.next();
-            Term::Branch { cond, taken, other: target(words)? }
+            Term::Branch {
+                cond,
+                taken,
+                other: target(words)?,
+            }
         }
         "indirect" => {
             let addr = value(words)?;
             let kind = match words.next() {
-                Some(_) => IndirectKind::Call { ret: GuestAddr(number(words)?) },
+                Some(_) => IndirectKind::Call {
+                    ret: GuestAddr(number(words)?),
+                },
                 None => IndirectKind::Jump,
             };
             Term::Indirect { addr, kind }
         }
-        "return" => Term::Indirect { addr: value(words)?, kind: IndirectKind::Ret },
-        "syscall" => Term::Syscall { next: GuestAddr(number(words)?) },
+        "return" => Term::Indirect {
+            addr: value(words)?,
+            kind: IndirectKind::Ret,
+        },
+        "syscall" => Term::Syscall {
+            next: GuestAddr(number(words)?),
+        },
         "trap" => {
             let name = words.next().unwrap_or_default();
             let trap = (1..=9)
                 .filter_map(Trap::from_u8)
                 .find(|t| t.name() == name)
                 .ok_or_else(|| format!("no trap {name}"))?;
-            Term::Trap { trap, rip: GuestAddr(number(words)?) }
+            Term::Trap {
+                trap,
+                rip: GuestAddr(number(words)?),
+            }
         }
         _ => return Ok(None),
     }))
@@ -139,7 +180,10 @@ fn parse_term(words: &mut Words<'_>) -> Result<Option<Term>> {
 
 fn parse_inst(words: &mut Words<'_>, position: usize) -> Result<Inst> {
     let mut first = words.next().unwrap_or_default();
-    if let Some(v) = first.strip_prefix('v').and_then(|n| n.parse::<usize>().ok()) {
+    if let Some(v) = first
+        .strip_prefix('v')
+        .and_then(|n| n.parse::<usize>().ok())
+    {
         if v != position || words.next() != Some("=") {
             return Err(format!("v{position} = expected"));
         }
@@ -154,7 +198,9 @@ fn parse_inst(words: &mut Words<'_>, position: usize) -> Result<Inst> {
     let mut inst = Inst::new(op, w);
     if matches!(op, Op::Get | Op::Set) {
         let name = words.next().unwrap_or_default();
-        inst.imm = Var::by_name(name).ok_or_else(|| format!("no variable {name}"))?.encode();
+        inst.imm = Var::by_name(name)
+            .ok_or_else(|| format!("no variable {name}"))?
+            .encode();
     }
     let mut args = 0;
     while let Some(&word) = words.peek() {

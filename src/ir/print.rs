@@ -21,7 +21,9 @@ impl Var {
     /// The variable with this printed name.
     #[must_use]
     pub fn by_name(name: &str) -> Option<Var> {
-        (0..=68).filter_map(Var::decode).find(|v| v.to_string() == name)
+        (0..=68)
+            .filter_map(Var::decode)
+            .find(|v| v.to_string() == name)
     }
 }
 
@@ -62,9 +64,14 @@ impl fmt::Display for Term {
         match self {
             Term::Jump(t) => write!(f, "jump {t}"),
             Term::Call { target, ret } => write!(f, "call {target} ret {ret}"),
-            Term::Branch { cond, taken, other } => write!(f, "branch v{} {taken} else {other}", cond.0),
+            Term::Branch { cond, taken, other } => {
+                write!(f, "branch v{} {taken} else {other}", cond.0)
+            }
             Term::Indirect { addr, kind: Jump } => write!(f, "indirect v{}", addr.0),
-            Term::Indirect { addr, kind: Call { ret } } => write!(f, "indirect v{} ret {ret}", addr.0),
+            Term::Indirect {
+                addr,
+                kind: Call { ret },
+            } => write!(f, "indirect v{} ret {ret}", addr.0),
             Term::Indirect { addr, kind: Ret } => write!(f, "return v{}", addr.0),
             Term::Syscall { next } => write!(f, "syscall {next}"),
             Term::Trap { trap, rip } => write!(f, "trap {} {rip}", trap.name()),

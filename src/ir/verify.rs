@@ -21,7 +21,11 @@ pub struct VerifyError {
 /// The first violation found.
 pub fn verify(region: &Region) -> Result<(), VerifyError> {
     for (b, block) in region.blocks.iter().enumerate() {
-        let fail = |inst, what| VerifyError { block: b, inst, what };
+        let fail = |inst, what| VerifyError {
+            block: b,
+            inst,
+            what,
+        };
         for (i, inst) in block.insts.iter().enumerate() {
             check_inst(region, &block.insts, i, inst).map_err(|what| fail(i, what))?;
         }
@@ -40,7 +44,11 @@ pub fn verify(region: &Region) -> Result<(), VerifyError> {
     if region.blocks.first().is_some_and(|b| b.entry) {
         Ok(())
     } else {
-        Err(VerifyError { block: 0, inst: 0, what: "the first block must be an entry".into() })
+        Err(VerifyError {
+            block: 0,
+            inst: 0,
+            what: "the first block must be an entry".into(),
+        })
     }
 }
 
@@ -72,12 +80,17 @@ fn check_inst(region: &Region, insts: &[Inst], i: usize, inst: &Inst) -> Result<
             if given > 3 {
                 return Err("too many arguments".into());
             }
-            inst.args().try_for_each(|a| check_arg(insts, i, a, Ty::I64))?;
+            inst.args()
+                .try_for_each(|a| check_arg(insts, i, a, Ty::I64))?;
         }
         op => {
             let types: Vec<Ty> = op.arg_types().collect();
             if types.len() != given {
-                return Err(format!("{} takes {} arguments, not {given}", op.name(), types.len()));
+                return Err(format!(
+                    "{} takes {} arguments, not {given}",
+                    op.name(),
+                    types.len()
+                ));
             }
             for (ty, v) in types.into_iter().zip(inst.args()) {
                 check_arg(insts, i, v, ty)?;
@@ -90,7 +103,10 @@ fn check_inst(region: &Region, insts: &[Inst], i: usize, inst: &Inst) -> Result<
     let pool = |n: u64| usize::try_from(n).is_ok_and(|n| n < region.pool.len());
     let good = match inst.op {
         Op::VConst | Op::VShuf => pool(inst.imm),
-        Op::TrapIf => u8::try_from(inst.aux).ok().and_then(Trap::from_u8).is_some(),
+        Op::TrapIf => u8::try_from(inst.aux)
+            .ok()
+            .and_then(Trap::from_u8)
+            .is_some(),
         Op::Rmw => RmwOp::from_aux(inst.aux).is_some(),
         Op::Fence => FenceKind::from_aux(inst.aux).is_some(),
         Op::FCmp | Op::VFCmp => FpPredicate::from_aux(inst.aux).is_some(),
@@ -102,5 +118,9 @@ fn check_inst(region: &Region, insts: &[Inst], i: usize, inst: &Inst) -> Result<
         Op::Set => inst.var() != Some(Var::Flags) || inst.w == Width::W64,
         _ => true,
     };
-    if good { Ok(()) } else { Err(format!("bad operand of {}", inst.op.name())) }
+    if good {
+        Ok(())
+    } else {
+        Err(format!("bad operand of {}", inst.op.name()))
+    }
 }

@@ -1,7 +1,7 @@
 //! What a lift function works with: operands of the guest instruction in, IR out.
 
 use crate::ir::{Block, BlockId, Inst, Op, Target, Term, Value, Var};
-use crate::x86::{Cond, GuestAddr, Gpr, Rflags, Trap, Width};
+use crate::x86::{Cond, Gpr, GuestAddr, Rflags, Trap, Width};
 use iced_x86::{Instruction, OpKind, Register};
 use std::collections::HashMap;
 
@@ -27,8 +27,16 @@ impl RegionBuilder {
     /// Adds an empty block.
     pub fn add_block(&mut self, addr: GuestAddr) -> BlockId {
         let id = BlockId(u32::try_from(self.blocks.len()).expect("regions are bounded"));
-        let term = Term::Trap { trap: Trap::InvalidOpcode, rip: addr };
-        self.blocks.push(Block { addr, entry: false, insts: Vec::new(), term });
+        let term = Term::Trap {
+            trap: Trap::InvalidOpcode,
+            rip: addr,
+        };
+        self.blocks.push(Block {
+            addr,
+            entry: false,
+            insts: Vec::new(),
+            term,
+        });
         id
     }
 }
@@ -387,7 +395,11 @@ impl Cx<'_> {
                 if lsb != 0 {
                     v = self.shr_imm(Width::W64, v, 8);
                 }
-                if w == Width::W64 { v } else { self.op(Op::Zext, w, &[v]) }
+                if w == Width::W64 {
+                    v
+                } else {
+                    self.op(Op::Zext, w, &[v])
+                }
             }
             Place::Mem { addr, disp, w } => self.load(w, addr, disp),
         }
@@ -397,8 +409,12 @@ impl Cx<'_> {
     /// the other bits.
     pub fn write_place(&mut self, p: Place, v: Value) {
         match p {
-            Place::Reg { reg, w: Width::W64, .. } => self.set_gpr(reg, v),
-            Place::Reg { reg, w: Width::W32, .. } => {
+            Place::Reg {
+                reg, w: Width::W64, ..
+            } => self.set_gpr(reg, v),
+            Place::Reg {
+                reg, w: Width::W32, ..
+            } => {
                 let v = self.op(Op::Zext, Width::W32, &[v]);
                 self.set_gpr(reg, v);
             }
@@ -468,7 +484,11 @@ impl Cx<'_> {
     /// If the addressing form is not one of 64-bit mode.
     pub fn effective_address(&mut self) -> Result<Value, Unsupported> {
         let (a, disp) = self.address_parts(false)?;
-        Ok(if disp == 0 { a } else { self.add_imm(Width::W64, a, disp) })
+        Ok(if disp == 0 {
+            a
+        } else {
+            self.add_imm(Width::W64, a, disp)
+        })
     }
 
     fn address_parts(&mut self, with_segment: bool) -> Result<(Value, i64), Unsupported> {
@@ -476,7 +496,8 @@ impl Cx<'_> {
         let (base, index) = (insn.memory_base(), insn.memory_index());
         let mut disp = insn.memory_displacement64().cast_signed();
         let mut sum = None;
-        let mut short = insn.memory_displ_size() == 4 && base == Register::None && index == Register::None;
+        let mut short =
+            insn.memory_displ_size() == 4 && base == Register::None && index == Register::None;
         if base.is_ip() {
             // iced gives the sum as the displacement.
             short = base == Register::EIP;
@@ -500,13 +521,21 @@ impl Cx<'_> {
         }
         let addr = match sum {
             Some(s) if short => {
-                let s = if disp == 0 { s } else { self.add_imm(Width::W64, s, disp) };
+                let s = if disp == 0 {
+                    s
+                } else {
+                    self.add_imm(Width::W64, s, disp)
+                };
                 disp = 0;
                 self.op(Op::Zext, Width::W32, &[s])
             }
             Some(s) => s,
             None => {
-                let at = if short { disp.cast_unsigned() & 0xffff_ffff } else { disp.cast_unsigned() };
+                let at = if short {
+                    disp.cast_unsigned() & 0xffff_ffff
+                } else {
+                    disp.cast_unsigned()
+                };
                 disp = 0;
                 self.konst(at)
             }

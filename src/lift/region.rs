@@ -34,7 +34,11 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { insns: 192, span: 1 << 16, follow: true }
+        Limits {
+            insns: 192,
+            span: 1 << 16,
+            follow: true,
+        }
     }
 }
 
@@ -79,8 +83,9 @@ pub fn translate(fetch: &dyn Fetch, entry: GuestAddr, limits: Limits) -> Result<
     let flow = discover(fetch, entry, limits)?;
     let mut out = RegionBuilder::default();
     // The entry first, then by address.
-    let starts: Vec<GuestAddr> =
-        std::iter::once(entry).chain(flow.leaders.iter().copied().filter(|a| *a != entry)).collect();
+    let starts: Vec<GuestAddr> = std::iter::once(entry)
+        .chain(flow.leaders.iter().copied().filter(|a| *a != entry))
+        .collect();
     for addr in &starts {
         let id = out.add_block(*addr);
         out.by_addr.insert(*addr, id);
@@ -154,7 +159,11 @@ fn discover(fetch: &dyn Fetch, entry: GuestAddr, limits: Limits) -> Result<Flow,
                 Err(Fault::Page(_)) => break,
                 Err(fault) => {
                     let gp = fault == Fault::GeneralProtection;
-                    let trap = if gp { Trap::GeneralProtection } else { Trap::InvalidOpcode };
+                    let trap = if gp {
+                        Trap::GeneralProtection
+                    } else {
+                        Trap::InvalidOpcode
+                    };
                     flow.code.insert(addr, Decoded::Trap(trap));
                     break;
                 }
@@ -183,7 +192,9 @@ fn discover(fetch: &dyn Fetch, entry: GuestAddr, limits: Limits) -> Result<Flow,
                     follow(&mut flow, GuestAddr(insn.near_branch_target()));
                     break;
                 }
-                FlowControl::Call | FlowControl::IndirectCall if insn.mnemonic() == Mnemonic::Call => {
+                FlowControl::Call | FlowControl::IndirectCall
+                    if insn.mnemonic() == Mnemonic::Call =>
+                {
                     if limits.follow {
                         flow.leaders.insert(next);
                         flow.entries.insert(next);
@@ -208,7 +219,10 @@ fn discover(fetch: &dyn Fetch, entry: GuestAddr, limits: Limits) -> Result<Flow,
 
 /// Instructions after which the engine must look again: they change what translation depends on.
 fn ends_region(insn: &Instruction) -> bool {
-    matches!(insn.mnemonic(), Mnemonic::Ldmxcsr | Mnemonic::Fxrstor | Mnemonic::Fxrstor64)
+    matches!(
+        insn.mnemonic(),
+        Mnemonic::Ldmxcsr | Mnemonic::Fxrstor | Mnemonic::Fxrstor64
+    )
 }
 
 fn lift_block(out: &mut RegionBuilder, flow: &Flow, start: GuestAddr) {
@@ -231,7 +245,10 @@ fn lift_block(out: &mut RegionBuilder, flow: &Flow, start: GuestAddr) {
             }
             Some(Decoded::Insn(insn)) => insn,
             Some(Decoded::Trap(trap)) => {
-                out.blocks[block.index()].term = Term::Trap { trap: *trap, rip: addr };
+                out.blocks[block.index()].term = Term::Trap {
+                    trap: *trap,
+                    rip: addr,
+                };
                 return;
             }
             None => {
@@ -240,10 +257,16 @@ fn lift_block(out: &mut RegionBuilder, flow: &Flow, start: GuestAddr) {
             }
         };
         let checkpoint = (out.blocks.len(), out.blocks[block.index()].insts.len());
-        let mut cx = Cx { insn, out, block, ended: false };
+        let mut cx = Cx {
+            insn,
+            out,
+            block,
+            ended: false,
+        };
         cx.mark();
         let lifted = if table::supported(insn.code()) {
-            table::row_for(insn.mnemonic()).map_or(Err(super::cx::Unsupported), |row| (row.lift)(&mut cx))
+            table::row_for(insn.mnemonic())
+                .map_or(Err(super::cx::Unsupported), |row| (row.lift)(&mut cx))
         } else {
             Err(super::cx::Unsupported)
         };
@@ -253,7 +276,10 @@ fn lift_block(out: &mut RegionBuilder, flow: &Flow, start: GuestAddr) {
             out.blocks.truncate(checkpoint.0);
             let b = &mut out.blocks[block.index()];
             b.insts.truncate(checkpoint.1);
-            b.term = Term::Trap { trap: Trap::InvalidOpcode, rip: addr };
+            b.term = Term::Trap {
+                trap: Trap::InvalidOpcode,
+                rip: addr,
+            };
             return;
         }
         if ended {

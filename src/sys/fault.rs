@@ -63,8 +63,17 @@ pub fn decode(fault: u64, addr: GuestAddr, write: bool) -> MemFault {
         _ => MemFaultKind::Protection,
     };
     let at = ((fault << 2) as i64 >> 2) as u64;
-    let at = if addr.is_canonical() { GuestAddr(at) } else { addr };
-    MemFault { addr: at, write, fetch: false, kind }
+    let at = if addr.is_canonical() {
+        GuestAddr(at)
+    } else {
+        addr
+    };
+    MemFault {
+        addr: at,
+        write,
+        fetch: false,
+        kind,
+    }
 }
 
 extern "C" fn handler(signal: i32, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
@@ -149,7 +158,10 @@ mod tests {
         let at = GuestAddr(word.as_mut_ptr() as u64);
         assert_eq!(guest::cas_u8(at.offset(1), 0x77, 0xaa).unwrap(), 0x77);
         assert_eq!(guest::cas_u16(at.offset(2), 0, 1).unwrap(), 0x5566);
-        assert_eq!(guest::cas_u32(at.offset(4), 0x1122_3344, 9).unwrap(), 0x1122_3344);
+        assert_eq!(
+            guest::cas_u32(at.offset(4), 0x1122_3344, 9).unwrap(),
+            0x1122_3344
+        );
         assert_eq!(guest::read_u64(at).unwrap(), 0x0000_0009_5566_aa88);
         assert!(guest::cas_u8(GuestAddr(0x30), 0, 0).is_err());
         assert!(guest::cas_u16(GuestAddr(0x30), 0, 0).is_err());

@@ -208,7 +208,9 @@ global_asm!(
 );
 
 #[cfg(not(any(target_arch = "x86_64", target_arch = "riscv64")))]
-compile_error!("felix runs on x86-64 and riscv64 hosts; guest memory access has no code for this one");
+compile_error!(
+    "felix runs on x86-64 and riscv64 hosts; guest memory access has no code for this one"
+);
 
 unsafe extern "C" {
     fn felix_load8(addr: u64) -> Access;
@@ -245,7 +247,11 @@ pub(super) fn routines() -> (usize, usize, usize) {
 }
 
 fn result(a: Access, addr: GuestAddr, write: bool) -> Result<u64, MemFault> {
-    if a.fault == 0 { Ok(a.value) } else { Err(fault::decode(a.fault, addr, write)) }
+    if a.fault == 0 {
+        Ok(a.value)
+    } else {
+        Err(fault::decode(a.fault, addr, write))
+    }
 }
 
 macro_rules! access {
@@ -287,7 +293,12 @@ access! {
 /// The page fault at the first byte that cannot be read; `buf` is filled up to there.
 pub fn read_bytes(addr: GuestAddr, buf: &mut [u8]) -> Result<(), MemFault> {
     // SAFETY: the destination is `buf`, as long as the length given; a fault on the source is reported.
-    result(unsafe { felix_copy(buf.as_mut_ptr() as u64, addr.0, buf.len() as u64) }, addr, false).map(|_| ())
+    result(
+        unsafe { felix_copy(buf.as_mut_ptr() as u64, addr.0, buf.len() as u64) },
+        addr,
+        false,
+    )
+    .map(|_| ())
 }
 
 /// Copies `bytes` into guest memory.
@@ -296,7 +307,12 @@ pub fn read_bytes(addr: GuestAddr, buf: &mut [u8]) -> Result<(), MemFault> {
 /// The page fault at the first byte that cannot be written; all before it are written.
 pub fn write_bytes(addr: GuestAddr, bytes: &[u8]) -> Result<(), MemFault> {
     // SAFETY: the source is `bytes`, as long as the length given; a fault on the guest's side is reported.
-    result(unsafe { felix_copy(addr.0, bytes.as_ptr() as u64, bytes.len() as u64) }, addr, true).map(|_| ())
+    result(
+        unsafe { felix_copy(addr.0, bytes.as_ptr() as u64, bytes.len() as u64) },
+        addr,
+        true,
+    )
+    .map(|_| ())
 }
 
 /// Compares and exchanges 8 bits atomically; gives the old value.
@@ -308,7 +324,12 @@ pub fn cas_u8(addr: GuestAddr, old: u8, new: u8) -> Result<u8, MemFault> {
     #[cfg(target_arch = "x86_64")]
     {
         // SAFETY: as for the stores above.
-        result(unsafe { felix_cas8(addr.0, old.into(), new.into()) }, addr, true).map(|v| v as u8)
+        result(
+            unsafe { felix_cas8(addr.0, old.into(), new.into()) },
+            addr,
+            true,
+        )
+        .map(|v| v as u8)
     }
     #[cfg(target_arch = "riscv64")]
     {
@@ -326,7 +347,12 @@ pub fn cas_u16(addr: GuestAddr, old: u16, new: u16) -> Result<u16, MemFault> {
     #[cfg(target_arch = "x86_64")]
     {
         // SAFETY: as for the stores above.
-        result(unsafe { felix_cas16(addr.0, old.into(), new.into()) }, addr, true).map(|v| v as u16)
+        result(
+            unsafe { felix_cas16(addr.0, old.into(), new.into()) },
+            addr,
+            true,
+        )
+        .map(|v| v as u16)
     }
     #[cfg(target_arch = "riscv64")]
     {
@@ -351,7 +377,12 @@ fn cas_in_word(addr: GuestAddr, old: u64, new: u64, mask: u64) -> Result<u64, Me
 #[allow(clippy::cast_possible_truncation)] // The routine zero-extends.
 pub fn cas_u32(addr: GuestAddr, old: u32, new: u32) -> Result<u32, MemFault> {
     // SAFETY: as for the stores above.
-    result(unsafe { felix_cas32(addr.0, old.into(), new.into()) }, addr, true).map(|v| v as u32)
+    result(
+        unsafe { felix_cas32(addr.0, old.into(), new.into()) },
+        addr,
+        true,
+    )
+    .map(|v| v as u32)
 }
 
 /// Compares and exchanges 64 bits atomically; gives the old value. Aligned on RISC-V hosts.
@@ -372,7 +403,11 @@ pub fn cas_u128(addr: GuestAddr, old: [u64; 2], new: [u64; 2]) -> Result<[u64; 2
     {
         let mut found = old;
         // SAFETY: `found` outlives the call; the rest as for the stores above.
-        result(unsafe { felix_cas128(addr.0, new[0], new[1], &raw mut found) }, addr, true)?;
+        result(
+            unsafe { felix_cas128(addr.0, new[0], new[1], &raw mut found) },
+            addr,
+            true,
+        )?;
         Ok(found)
     }
     #[cfg(target_arch = "riscv64")]

@@ -35,12 +35,28 @@ const fn feature(
     bit: u32,
     iced: &'static [CpuidFeature],
 ) -> Feature {
-    Feature { name, leaf, reg, bit, iced }
+    Feature {
+        name,
+        leaf,
+        reg,
+        bit,
+        iced,
+    }
 }
 
 /// The implemented features.
 pub static FEATURES: &[Feature] = &[
-    feature("fpu", 1, Reg::Edx, 0, &[CpuidFeature::FPU, CpuidFeature::FPU287, CpuidFeature::FPU387]),
+    feature(
+        "fpu",
+        1,
+        Reg::Edx,
+        0,
+        &[
+            CpuidFeature::FPU,
+            CpuidFeature::FPU287,
+            CpuidFeature::FPU387,
+        ],
+    ),
     feature("tsc", 1, Reg::Edx, 4, &[CpuidFeature::TSC]),
     feature("cx8", 1, Reg::Edx, 8, &[CpuidFeature::CX8]),
     feature("cmov", 1, Reg::Edx, 15, &[CpuidFeature::CMOV]),
@@ -53,8 +69,20 @@ pub static FEATURES: &[Feature] = &[
     feature("erms", 7, Reg::Ebx, 9, &[]),
     feature("fsrm", 7, Reg::Edx, 4, &[]),
     feature("lahf_lm", 0x8000_0001, Reg::Ecx, 0, &[]),
-    feature("3dnowprefetch", 0x8000_0001, Reg::Ecx, 8, &[CpuidFeature::PREFETCHW]),
-    feature("syscall", 0x8000_0001, Reg::Edx, 11, &[CpuidFeature::SYSCALL]),
+    feature(
+        "3dnowprefetch",
+        0x8000_0001,
+        Reg::Ecx,
+        8,
+        &[CpuidFeature::PREFETCHW],
+    ),
+    feature(
+        "syscall",
+        0x8000_0001,
+        Reg::Edx,
+        11,
+        &[CpuidFeature::SYSCALL],
+    ),
     feature("nx", 0x8000_0001, Reg::Edx, 20, &[]),
     feature("rdtscp", 0x8000_0001, Reg::Edx, 27, &[CpuidFeature::RDTSCP]),
     feature("lm", 0x8000_0001, Reg::Edx, 29, &[CpuidFeature::X64]),
@@ -88,7 +116,8 @@ const SIGNATURE: u32 = 0x0003_06c3;
 /// The highest basic and extended leaves.
 const MAX_BASIC: u32 = 0x16;
 const MAX_EXTENDED: u32 = 0x8000_0008;
-const BRAND: &[u8; 48] = b"felix virtual x86-64 CPU\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+const BRAND: &[u8; 48] =
+    b"felix virtual x86-64 CPU\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
 
 /// The answer to CPUID with these EAX and ECX: EAX, EBX, ECX, EDX. Leaves beyond the highest basic one
 /// answer as that one does, as on Intel CPUs.
@@ -128,7 +157,12 @@ fn cache(index: u32) -> [u32; 4] {
         3 => (3, 3, 16, 8192),
         _ => return [0; 4],
     };
-    [kind | level << 5 | 1 << 8, 63 | (ways - 1) << 22, sets - 1, 0]
+    [
+        kind | level << 5 | 1 << 8,
+        63 | (ways - 1) << 22,
+        sets - 1,
+        0,
+    ]
 }
 
 fn brand(part: u32) -> [u32; 4] {

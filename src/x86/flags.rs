@@ -45,7 +45,11 @@ impl fmt::Debug for Rflags {
             (Self::PF, "PF"),
             (Self::CF, "CF"),
         ];
-        let set: Vec<_> = names.iter().filter(|(b, _)| self.0 & b != 0).map(|(_, n)| *n).collect();
+        let set: Vec<_> = names
+            .iter()
+            .filter(|(b, _)| self.0 & b != 0)
+            .map(|(_, n)| *n)
+            .collect();
         write!(f, "[{}]", set.join(" "))
     }
 }
@@ -179,7 +183,13 @@ impl FlagRecord {
     /// A record that holds the flags themselves.
     #[must_use]
     pub const fn raw(flags: u64) -> FlagRecord {
-        FlagRecord { op: FlagOp::Raw, width: Width::W64, a: flags & Rflags::STATUS, b: 0, c: 0 }
+        FlagRecord {
+            op: FlagOp::Raw,
+            width: Width::W64,
+            a: flags & Rflags::STATUS,
+            b: 0,
+            c: 0,
+        }
     }
 
     /// The number that stands for operation and width in the register file: `op * 4 + width`.
@@ -306,9 +316,24 @@ mod tests {
                         for low in [0, 1, w.mask() >> 8] {
                             for c in [0, 1] {
                                 let (a, b) = (w.zext(x << shift | low), w.zext(y << shift));
-                                let got = FlagRecord { op, width: w, a, b, c }.status();
-                                let c = if matches!(op, FlagOp::Add | FlagOp::Sub) { 0 } else { c };
-                                assert_eq!(got, by_definition(op, w, a, b, c), "{op:?} {w} {a:#x} {b:#x} {c}");
+                                let got = FlagRecord {
+                                    op,
+                                    width: w,
+                                    a,
+                                    b,
+                                    c,
+                                }
+                                .status();
+                                let c = if matches!(op, FlagOp::Add | FlagOp::Sub) {
+                                    0
+                                } else {
+                                    c
+                                };
+                                assert_eq!(
+                                    got,
+                                    by_definition(op, w, a, b, c),
+                                    "{op:?} {w} {a:#x} {b:#x} {c}"
+                                );
                             }
                         }
                     }

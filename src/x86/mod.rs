@@ -11,5 +11,5 @@ pub mod state;
 
 pub use fault::{Fault, MemFault, MemFaultKind, Trap};
 pub use flags::{Cond, FlagOp, FlagRecord, Rflags};
-pub use reg::{GuestAddr, Gpr, Width};
+pub use reg::{Gpr, GuestAddr, Width};
 pub use state::CpuState;

@@ -35,7 +35,15 @@ pub struct X87 {
 
 impl Default for X87 {
     fn default() -> Self {
-        X87 { r: [[0; 2]; 8], fcw: 0x37f, fsw: 0, ftw: 0, fop: 0, fip: 0, fdp: 0 }
+        X87 {
+            r: [[0; 2]; 8],
+            fcw: 0x37f,
+            fsw: 0,
+            ftw: 0,
+            fop: 0,
+            fip: 0,
+            fdp: 0,
+        }
     }
 }
 
