@@ -9,6 +9,7 @@ pub mod error;
 pub mod exec;
 pub mod ir;
 pub mod lift;
+pub mod lower;
 pub mod rv64;
 pub mod sys;
 pub mod x86;

@@ -158,6 +158,13 @@ impl Assembler {
         self.addi(rd, rd, Imm12::ZERO);
     }
 
+    /// The word at `from`: `auipc`, `ld`.
+    pub fn ld_from(&mut self, rd: Xreg, from: Label) {
+        self.fixup(from, Kind::PcRel);
+        self.auipc(rd, 0);
+        self.ld(rd, Imm12::ZERO, rd);
+    }
+
     /// `addi rd, rs, 0`
     pub fn mv(&mut self, rd: Xreg, rs: Xreg) {
         self.addi(rd, rs, Imm12::ZERO);

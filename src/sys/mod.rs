@@ -5,3 +5,5 @@
 
 pub mod fault;
 pub mod guest;
+pub mod jit;
+pub mod probe;

@@ -13,6 +13,9 @@ pub const MXCSR_DEFAULT: u32 = 0x1f80;
 /// The bits of MXCSR that exist; loading others raises #GP.
 pub const MXCSR_MASK: u32 = 0xffff;
 
+/// Words of `CpuState::scratch`: as many as the reach of a RISC-V load allows.
+pub const SCRATCH_WORDS: usize = 128;
+
 /// x87 and MMX state, in FXSAVE's terms (SDM vol. 1, 10.5.1).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(C, align(16))]
@@ -89,7 +92,7 @@ pub struct CpuState {
     /// x87 and MMX.
     pub x87: X87,
     /// For the engine's own use while it runs guest code (spills, host registers, links).
-    pub scratch: [u64; 64],
+    pub scratch: [u64; SCRATCH_WORDS],
 }
 
 /// `helper_fault` for a page fault.
@@ -116,7 +119,7 @@ impl Default for CpuState {
             reserved: 0,
             ymm: [[0; 4]; 16],
             x87: X87::default(),
-            scratch: [0; 64],
+            scratch: [0; SCRATCH_WORDS],
         }
     }
 }
