@@ -8,4 +8,6 @@ set -euo pipefail
 [ $# -gt 0 ] || die "usage: qemu.sh PROGRAM ARGS..."
 qemu=$(find_qemu)
 export QEMU_CPU=${QEMU_CPU:-max}
+# A guest's execve starts felix again, which needs qemu as much as the first one did.
+export FELIX_EXEC_WRAPPER=${FELIX_EXEC_WRAPPER:-$qemu}
 exec "$qemu" "$@"

@@ -1,2 +1,5 @@
-//! The `felix` command.
-fn main() {}
+//! The felix command.
+
+fn main() -> std::process::ExitCode {
+    felix::cli::main()
+}

@@ -1,1 +1,7 @@
+//! felix's differential fuzzing harness.
+
+mod engines;
+mod generate;
+mod sys;
+
 fn main() {}

@@ -3,7 +3,13 @@
 //! An engine knows nothing of any operating system: it returns an `Exit`, and `run` carries it to
 //! the personality.
 
-use crate::x86::{CpuState, Fault, GuestAddr};
+pub mod interp;
+pub mod jit;
+
+use crate::lift::Fetch;
+use crate::lift::region::MAX_INSN;
+use crate::sys::guest;
+use crate::x86::{CpuState, Fault, GuestAddr, MemFault};
 
 /// Why an engine stopped. The register file is exact and complete.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -35,5 +41,58 @@ pub trait Engine {
     /// Statistics for `--stats`, as lines of text.
     fn stats(&self) -> String {
         String::new()
+    }
+}
+
+/// What engines ask of the guest's address space.
+pub trait CodeMemory: Fetch + Send + Sync {
+    /// Code of the page at `page` (4 KiB, aligned) is being translated: from now on a write to it must
+    /// fault, if the guest may write there at all.
+    fn watch(&self, page: GuestAddr);
+
+    /// A write to `addr` faulted. If that was only because of `watch`, lets writes to the page through
+    /// again and says true: the translations made from it are stale.
+    fn unwatch(&self, addr: GuestAddr) -> bool;
+}
+
+/// Memory that nobody watches: what the process can read can be executed. For tests and the harness,
+/// where no code modifies itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PlainMemory;
+
+impl Fetch for PlainMemory {
+    fn fetch(&self, addr: GuestAddr, buf: &mut [u8; MAX_INSN]) -> Result<usize, MemFault> {
+        fetch_readable(addr, buf)
+    }
+}
+
+impl CodeMemory for PlainMemory {
+    fn watch(&self, _page: GuestAddr) {}
+
+    fn unwatch(&self, _addr: GuestAddr) -> bool {
+        false
+    }
+}
+
+/// Fetches what can be read, without asking whether it may be executed.
+///
+/// # Errors
+/// The page fault on the first byte.
+pub fn fetch_readable(addr: GuestAddr, buf: &mut [u8; MAX_INSN]) -> Result<usize, MemFault> {
+    match guest::read_bytes(addr, buf) {
+        Ok(()) => Ok(MAX_INSN),
+        Err(fault) => {
+            let n = usize::try_from(fault.addr.0.wrapping_sub(addr.0))
+                .unwrap_or(0)
+                .min(MAX_INSN);
+            if n == 0 {
+                Err(MemFault {
+                    fetch: true,
+                    ..fault
+                })
+            } else {
+                Ok(n)
+            }
+        }
     }
 }

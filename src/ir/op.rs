@@ -6,7 +6,8 @@
 //!
 //! Lift may use every operation. What engines get has passed `opt`, after which flags are in *legal
 //! form*: a bundle is used only by `set flags`, and is one of fl.add, fl.sub, fl.adc, fl.sbb,
-//! fl.logic, fl.raw; `cond` and `fl.bits` are applied only to a `get flags`. So engines know records
+//! fl.logic, fl.res, fl.add.kc, fl.sub.kc, fl.raw (those for which `eval::flags` gives a record); `cond` and `fl.bits` are applied only to a `get flags`, whose value is a snapshot
+//! of the flags at that place (a `set flags` may lie between it and its use). So engines know records
 //! and nothing else about flags.
 
 use super::Width;
@@ -101,9 +102,9 @@ ops! {
     DivU "divu" "II:I" Pure;
     /// Unsigned a % b; b is not 0.
     RemU "remu" "II:I" Pure;
-    /// Signed a / b; b is not 0 and the quotient fits.
+    /// Signed a / b; b is not 0. The most negative number divided by -1 gives itself.
     DivS "divs" "II:I" Pure;
-    /// Signed a % b; b is not 0 and the quotient fits.
+    /// Signed a % b; b is not 0.
     RemS "rems" "II:I" Pure;
     /// Quotient of unsigned (a:b) / c, a being the high half (width 64); a < c.
     Div128U "div128u" "III:I" Pure;
@@ -188,8 +189,12 @@ ops! {
     FlSbb "fl.sbb" "III:L" Pure;
     /// The flags of a logical result: CF, OF, AF are 0.
     FlLogic "fl.logic" "I:L" Pure;
-    /// ZF, SF, PF of result a; CF, OF and AF are b, c and d, 0 or 1 each.
-    FlRes "fl.res" "IIII:L" Pure;
+    /// ZF, SF, PF of result a; CF, OF and AF are those bits of b.
+    FlRes "fl.res" "II:L" Pure;
+    /// The flags of a + b, but CF is c, 0 or 1 (INC).
+    FlAddKeepCarry "fl.add.kc" "III:L" Pure;
+    /// The flags of a - b, but CF is c, 0 or 1 (DEC).
+    FlSubKeepCarry "fl.sub.kc" "III:L" Pure;
     /// The flags in their RFLAGS positions.
     FlRaw "fl.raw" "I:L" Pure;
     /// ZF, PF, CF of comparing two floats as UCOMISS does (COMISS with `aux` 1); OF, SF, AF are 0.
@@ -493,14 +498,18 @@ helpers! {
     Fninit "fninit" false true true;
     /// x87 control: the control word.
     Fnstcw "fnstcw" false true true;
-    /// x87 control: sets the control word to a.
-    Fldcw "fldcw" false true true;
+    /// x87 control: sets the control word to a; #MF if an unmasked exception is pending.
+    Fldcw "fldcw" false true false;
     /// x87 control: the status word.
     Fnstsw "fnstsw" false true true;
     /// x87 control: FNCLEX.
     Fnclex "fnclex" false true true;
-    /// An instruction on the x87 or MMX registers: the opcode and its memory operand's address.
-    X87 "x87" true true false;
+    /// x87 control: #MF if an unmasked exception is pending (WAIT).
+    Fwait "fwait" false true false;
+    /// x87 control: FNSTENV to address a; the 14-byte form if b is 1. Masks all exceptions.
+    Fnstenv "fnstenv" false true false;
+    /// x87 control: FLDENV from address a; b as above.
+    Fldenv "fldenv" false true false;
 }
 
 impl Op {

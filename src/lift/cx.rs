@@ -248,6 +248,13 @@ impl Cx<'_> {
         self.op(Op::FlRaw, Width::W64, &[bits])
     }
 
+    /// A bundle with ZF, SF and PF of `r`, and CF and OF 0 or 1 each; AF is 0.
+    pub fn result_flags(&mut self, w: Width, r: Value, cf: Value, of: Value) -> Value {
+        let of = self.shl_imm(Width::W64, of, Rflags::OF.trailing_zeros());
+        let others = self.or(Width::W64, cf, of);
+        self.op(Op::FlRes, w, &[r, others])
+    }
+
     /// CF, 0 or 1.
     pub fn carry(&mut self) -> Value {
         self.cond(Cond::B)

@@ -15,6 +15,7 @@ mod control;
 mod data;
 mod rows;
 mod shift;
+mod sse;
 mod stack;
 mod string;
 mod system;

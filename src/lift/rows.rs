@@ -1,16 +1,97 @@
 //! The rows themselves: which mnemonic is lifted by which function.
 
 use super::table::rows;
-use super::{arith, control, data};
+use super::{arith, bits, control, data, shift, stack, string, system};
 
 rows! {
     DataTransfer {
         Mov => data::mov, "Move";
+        Movzx => data::movzx, "Move with zero extension";
+        Movsx | Movsxd => data::movsx, "Move with sign extension";
+        Cmova | Cmovae | Cmovb | Cmovbe | Cmove | Cmovg | Cmovge | Cmovl | Cmovle | Cmovne | Cmovno | Cmovnp | Cmovns | Cmovo | Cmovp | Cmovs
+            => data::cmov, "Move if condition is met";
+        Xchg => data::xchg, "Exchange, atomic with memory";
+        Bswap => data::bswap, "Byte swap";
+        Xadd => data::xadd, "Exchange and add";
+        Cmpxchg => data::cmpxchg, "Compare and exchange";
+        Cmpxchg8b => data::cmpxchg8b, "Compare and exchange 8 bytes";
+        Cmpxchg16b => data::cmpxchg16b, "Compare and exchange 16 bytes";
+        Push => stack::push, "Push onto stack";
+        Pop => stack::pop, "Pop off of stack";
+        Cbw | Cwde | Cdqe => data::cbw, "Sign-extend the accumulator";
+        Cwd | Cdq | Cqo => data::cwd, "Sign-extend the accumulator into RDX";
     }
     BinaryArithmetic {
-        Add => arith::add, "Add";
+        Add | Sub => arith::add_sub, "Add and subtract";
+        Adc | Sbb => arith::adc_sbb, "Add with carry and subtract with borrow";
+        Imul => arith::imul, "Signed multiply";
+        Mul => arith::mul, "Unsigned multiply";
+        Idiv => arith::idiv, "Signed divide";
+        Div => arith::div, "Unsigned divide";
+        Inc | Dec => arith::inc_dec, "Increment and decrement";
+        Neg => arith::neg, "Negate";
+        Cmp => arith::cmp, "Compare";
+    }
+    Logical {
+        And | Or | Xor => arith::logic, "Bitwise logical operations";
+        Not => arith::not, "Bitwise NOT";
+    }
+    ShiftRotate {
+        Shl | Sal | Shr | Sar => shift::shift, "Shift";
+        Rol | Ror => shift::rotate, "Rotate";
+        Rcl | Rcr => shift::rotate_carry, "Rotate through carry";
+        Shld | Shrd => shift::double, "Double precision shift";
+    }
+    BitByte {
+        Bt | Bts | Btr | Btc => bits::bit_test, "Bit test, and set, reset or complement";
+        Bsf | Bsr => bits::bit_scan, "Bit scan";
+        Seta | Setae | Setb | Setbe | Sete | Setg | Setge | Setl | Setle | Setne | Setno | Setnp | Setns | Seto | Setp | Sets
+            => data::setcc, "Set byte if condition is met";
+        Test => arith::test, "Logical compare";
     }
     ControlTransfer {
-        Ja | Jae | Jb | Jbe | Je | Jne | Jl | Jle | Jg | Jge | Jo | Jno | Js | Jns | Jp | Jnp => control::jcc, "Jump if condition is met";
+        Jmp => control::jmp, "Jump";
+        Ja | Jae | Jb | Jbe | Je | Jg | Jge | Jl | Jle | Jne | Jno | Jnp | Jns | Jo | Jp | Js
+            => control::jcc, "Jump if condition is met";
+        Jrcxz | Jecxz => control::jrcxz, "Jump if RCX is zero";
+        Loop | Loope | Loopne => control::loop_, "Loop with RCX counter";
+        Call => control::call, "Call procedure";
+        Ret => control::ret, "Return";
+        Int3 | Int1 => control::breakpoint, "Breakpoint and debug trap";
+        Int => system::privileged, "Software interrupt: #GP, there is no gate";
+        Enter => stack::enter, "High-level procedure entry";
+        Leave => stack::leave, "High-level procedure exit";
+        Syscall => control::syscall, "Fast system call";
+    }
+    String {
+        Movsb | Movsw | Movsq => string::string, "Move string";
+        Cmpsb | Cmpsw | Cmpsq => string::string, "Compare string";
+        Scasb | Scasw | Scasd | Scasq => string::string, "Scan string";
+        Lodsb | Lodsw | Lodsd | Lodsq => string::string, "Load string";
+        Stosb | Stosw | Stosd | Stosq => string::string, "Store string";
+    }
+    Flag {
+        Stc | Clc | Cmc => system::carry, "Set, clear and complement carry";
+        Cld | Std => system::direction, "Clear and set direction";
+        Lahf => system::lahf, "Load flags into AH";
+        Sahf => system::sahf, "Store AH into flags";
+        Pushf | Pushfq => stack::pushf, "Push flags";
+        Popf | Popfq => stack::popf, "Pop flags";
+    }
+    Miscellaneous {
+        Lea => data::lea, "Load effective address";
+        Nop | Reservednop => data::nop, "No operation";
+        Endbr32 | Endbr64 => data::nop, "Indirect branch target marker";
+        Pause => data::nop, "Spin loop hint";
+        Ud0 | Ud1 | Ud2 => data::ud, "Undefined instruction";
+        Xlatb => data::xlatb, "Table look-up";
+        Cpuid => system::cpuid, "CPU identification";
+    }
+    System {
+        Rdtsc | Rdtscp => system::rdtsc, "Read time-stamp counter";
+        Hlt | Cli | Sti | Clts | Invd | Wbinvd | Invlpg | Rdmsr | Wrmsr | Rdpmc | Swapgs | Sysretq | Sysret | Sysexit | Sysexitq
+            => system::privileged, "Privileged: #GP";
+        In | Out | Insb | Insw | Insd | Outsb | Outsw | Outsd => system::privileged, "Port I/O: #GP";
+        Lgdt | Lidt | Lldt | Ltr | Lmsw => system::privileged, "System registers: #GP";
     }
 }

@@ -75,7 +75,21 @@ macro_rules! rows {
 }
 pub(super) use rows;
 
-pub use super::rows::ROWS;
+/// All rows.
+pub static ROWS: &[Row] = &ALL;
+
+static ALL: [Row; super::rows::ROWS.len() + super::sse::rows::ROWS.len()] =
+    concat(super::rows::ROWS, super::sse::rows::ROWS);
+
+const fn concat<const N: usize>(a: &[Row], b: &[Row]) -> [Row; N] {
+    let mut all = [a[0]; N];
+    let mut i = 0;
+    while i < N {
+        all[i] = if i < a.len() { a[i] } else { b[i - a.len()] };
+        i += 1;
+    }
+    all
+}
 
 /// The row of a mnemonic.
 #[must_use]

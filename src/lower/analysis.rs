@@ -33,8 +33,8 @@ pub fn is_point(inst: &Inst) -> bool {
     !inst.lazy && (inst.op.observes() || inst.op.effect() == crate::ir::Effect::Fp)
 }
 
-const fn is_flag_bundle(op: Op) -> bool {
-    matches!(op, Op::FlAdd | Op::FlSub | Op::FlAdc | Op::FlSbb | Op::FlLogic | Op::FlRaw | Op::FlRes)
+fn is_flag_bundle(op: Op) -> bool {
+    crate::ir::eval::is_record(op)
 }
 
 const fn is_compare(op: Op) -> bool {
@@ -142,8 +142,9 @@ fn delayed_flags(block: &Block, a: &mut Analysis) {
     }
 }
 
-/// Keeps what the recipe for bundle `v` reads until `point`.
+/// Keeps what the recipe for bundle `v` reads until after `point`, whose own result must not replace it.
 fn keep(block: &Block, a: &mut Analysis, v: Value, point: u32) {
+    let point = point + 1;
     for leaf in leaves(block, &a.deferred, v) {
         a.last_use[leaf.index()] = a.last_use[leaf.index()].max(point);
     }

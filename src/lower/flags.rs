@@ -4,7 +4,7 @@ use super::analysis::in_recipe;
 use super::regs::Loc;
 use super::translation::{Bits, op_number};
 use super::{Lowerer, Place, Point, Recipe, Step, What, abi, variable};
-use crate::ir::{Inst, Op, Value, Var};
+use crate::ir::{Inst, Op, Value, Var, eval};
 use crate::rv64::Xreg;
 use crate::x86::state::offset;
 use crate::x86::{FlagOp, FlagRecord, Gpr, Width};
@@ -39,24 +39,21 @@ impl Lowerer<'_> {
     /// Stores the bundle `v` as the register file's record.
     pub(super) fn set_flags(&mut self, v: Value) {
         let inst = self.inst(v);
-        let w = inst.w;
-        let op = match inst.op {
-            Op::Get => return self.copy_record(v),
-            Op::FlAdd => FlagOp::Add,
-            Op::FlSub => FlagOp::Sub,
-            Op::FlAdc => FlagOp::Adc,
-            Op::FlSbb => FlagOp::Sbb,
-            Op::FlLogic => FlagOp::Logic,
-            _ => FlagOp::Raw,
+        let Some(record) = eval::flags(inst.op, inst.w, 0, 0, 0) else {
+            return self.copy_record(v);
         };
-        let (w, need) = if op == FlagOp::Raw { (Width::W64, Width::W16) } else { (w, w) };
         let fields = [offset::FLAG_A, offset::FLAG_B, offset::FLAG_C];
-        for (arg, field) in inst.args().zip(fields) {
+        for (i, (arg, field)) in inst.args().zip(fields).enumerate() {
             let field = u16::try_from(field).expect("small");
-            let r = self.low(arg, need);
+            // Bits above the width do not count; a record of flags holds them as they are.
+            let r = match (record.op, i) {
+                (FlagOp::Raw, _) | (FlagOp::Result, 1) => self.low(arg, Width::W16),
+                (_, 2) => self.exact(arg),
+                _ => self.low(arg, inst.w),
+            };
             self.asm.sd(r, self.off(field), abi::STATE);
         }
-        let code = FlagRecord::code(op, w);
+        let code = FlagRecord::code(record.op, record.width);
         if self.flag_code != Some(code) {
             self.asm.li(abi::SCRATCH, code);
             self.asm.sd(abi::SCRATCH, self.off(variable(Var::Flags)), abi::STATE);
@@ -109,7 +106,7 @@ impl Lowerer<'_> {
         let inst = self.inst(bundle);
         let mut steps = Vec::new();
         let mut done = Vec::new();
-        let mut args = [0; 4];
+        let mut args = [0; 3];
         if inst.op == Op::Get {
             // The flags as they were.
             let at = self.record(bundle);
@@ -165,7 +162,7 @@ impl Lowerer<'_> {
                 Place::Slot(u16::try_from(word).unwrap_or(0), bits)
             }
             (Loc::None, c) => {
-                debug_assert!(c.is_some(), "v{} is nowhere at a point", v.0);
+                debug_assert!(c.is_some(), "v{} is nowhere at a point at {} of\n{}", v.0, self.at, self.block);
                 c.map_or(Place::reg(Xreg::ZERO, 64), Place::Const)
             }
         }

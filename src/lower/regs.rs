@@ -462,7 +462,7 @@ impl Lowerer<'_> {
         let from = self.vals[of.index()];
         self.vals[v.index()].bits = bits;
         if let Some(c) = from.konst {
-            self.vals[v.index()].konst = Some(c & u64::MAX >> (64 - bits));
+            self.vals[v.index()].konst = Some(u64::MAX.checked_shr(64 - bits).map_or(0, |m| c & m));
             return;
         }
         match from.loc {

@@ -138,7 +138,7 @@ pub struct Recipe {
     /// Its width number.
     pub w: u8,
     /// Its arguments: steps; unused ones are 0.
-    pub args: [u16; 4],
+    pub args: [u16; 3],
 }
 
 /// The number of an operation in recipes and descriptors.
@@ -215,9 +215,9 @@ impl Recipe {
             };
             values.push(v);
         }
-        let [a, b, c, d] = self.args.map(|n| values.get(usize::from(n)).copied().unwrap_or(0));
+        let [a, b, c] = self.args.map(|n| values.get(usize::from(n)).copied().unwrap_or(0));
         let op = Op::ALL.get(usize::from(self.op)).copied().unwrap_or(Op::FlRaw);
-        eval::flags(op, width(self.w), a, b, c, d).unwrap_or(FlagRecord::raw(0))
+        eval::flags(op, width(self.w), a, b, c).unwrap_or(FlagRecord::raw(0))
     }
 }
 

@@ -80,6 +80,12 @@ extern "C" fn handler(signal: i32, info: *mut libc::siginfo_t, context: *mut lib
     // SAFETY: the kernel passes valid pointers to handlers installed with SA_SIGINFO, and nothing else
     // refers to them while the handler runs.
     let (info, context) = unsafe { (&*info, &mut *context.cast::<libc::ucontext_t>()) };
+    if info.si_code <= 0 && super::signal::is_attached() {
+        // Sent by kill(2) or the like: the guest's business, at the next safepoint.
+        // SAFETY: these are the handler's own arguments.
+        unsafe { super::signal::record(signal, info, std::ptr::from_mut(context).cast()) };
+        return;
+    }
     let (begin, end, resume) = guest::routines();
     if (begin..end).contains(&pc(context)) {
         resume_guest_access(context, resume, encode(signal, info));
@@ -102,6 +108,7 @@ extern "C" fn handler(signal: i32, info: *mut libc::siginfo_t, context: *mut lib
 /// The interrupted program counter.
 #[cfg(target_arch = "x86_64")]
 #[must_use]
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // An address.
 pub fn pc(context: &libc::ucontext_t) -> usize {
     context.uc_mcontext.gregs[libc::REG_RIP as usize] as usize
 }
@@ -109,6 +116,7 @@ pub fn pc(context: &libc::ucontext_t) -> usize {
 /// The interrupted program counter.
 #[cfg(target_arch = "riscv64")]
 #[must_use]
+#[allow(clippy::cast_possible_truncation)] // An address.
 pub fn pc(context: &libc::ucontext_t) -> usize {
     context.uc_mcontext.__gregs[0] as usize
 }

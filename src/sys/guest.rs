@@ -403,11 +403,8 @@ pub fn cas_u128(addr: GuestAddr, old: [u64; 2], new: [u64; 2]) -> Result<[u64; 2
     {
         let mut found = old;
         // SAFETY: `found` outlives the call; the rest as for the stores above.
-        result(
-            unsafe { felix_cas128(addr.0, new[0], new[1], &raw mut found) },
-            addr,
-            true,
-        )?;
+        let access = unsafe { felix_cas128(addr.0, new[0], new[1], &raw mut found) };
+        result(access, addr, true)?;
         Ok(found)
     }
     #[cfg(target_arch = "riscv64")]

@@ -9,6 +9,7 @@
 //! so that everything else happens in normal context.
 
 use crate::x86::CpuState;
+#[cfg(target_arch = "riscv64")]
 use crate::x86::state::offset;
 use std::io;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
@@ -35,23 +36,23 @@ pub struct Capture {
 
 /// Executable memory at a place the host chose, away from the low 4 GiB, where guests want to be.
 #[derive(Debug)]
-pub struct CodeMemory {
+pub struct Executable {
     base: *mut u8,
     len: usize,
 }
 
 // SAFETY: the memory is shared by nature: other threads execute it. Writes are the callers' to order:
 // `write` is for bytes nobody executes yet, `patch` is one atomic store.
-unsafe impl Send for CodeMemory {}
+unsafe impl Send for Executable {}
 // SAFETY: as above.
-unsafe impl Sync for CodeMemory {}
+unsafe impl Sync for Executable {}
 
-impl CodeMemory {
+impl Executable {
     /// Reserves `len` bytes; pages cost memory once they are written.
     ///
     /// # Errors
     /// If the host gives no memory that is writable and executable.
-    pub fn new(len: usize) -> io::Result<CodeMemory> {
+    pub fn new(len: usize) -> io::Result<Executable> {
         let prot = libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC;
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
         // Without a hint kernels map from the top of the address space down.
@@ -60,7 +61,7 @@ impl CodeMemory {
         if base == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
-        Ok(CodeMemory { base: base.cast(), len })
+        Ok(Executable { base: base.cast(), len })
     }
 
     /// Its first address.
@@ -104,6 +105,15 @@ impl CodeMemory {
         cell.store(word, Ordering::Release);
     }
 
+    /// Makes this thread fetch instructions anew.
+    pub fn flush_here(&self) {
+        #[cfg(target_arch = "riscv64")]
+        // SAFETY: fence.i has no effect besides ordering this hart's fetches after its stores.
+        unsafe {
+            std::arch::asm!(".word 0x0000100f", options(nostack));
+        }
+    }
+
     /// Makes all of the process's threads fetch [at, at + len) anew.
     pub fn flush(&self, at: usize, len: usize) {
         #[cfg(target_arch = "riscv64")]
@@ -111,23 +121,44 @@ impl CodeMemory {
             let start = self.base() + at;
             // SAFETY: riscv_flush_icache reads no memory; flags 0 means all threads.
             unsafe { libc::syscall(259, start, start + len, 0) };
-            // SAFETY: has no effect besides ordering this hart's fetches after its stores.
-            unsafe { std::arch::asm!(".word 0x0000100f", options(nostack)) };
+            self.flush_here();
         }
         #[cfg(not(target_arch = "riscv64"))]
         let _ = (at, len);
     }
 
-    /// Says that this is where translated code is, to the fault hook. One at a time.
-    pub fn announce(&self) {
-        CODE_END.store(0, Ordering::Release);
-        CODE_START.store(self.base(), Ordering::Release);
-        CODE_END.store(self.base() + self.len, Ordering::Release);
+    /// Says that translated code is here, to the fault hook; until it is dropped.
+    ///
+    /// # Errors
+    /// If too many are announced already.
+    pub fn announce(&self) -> io::Result<()> {
+        for (start, end) in &RANGES {
+            let claimed = start.compare_exchange(0, self.base(), Ordering::AcqRel, Ordering::Relaxed);
+            if claimed.is_ok() {
+                end.store(self.base() + self.len, Ordering::Release);
+                return Ok(());
+            }
+        }
+        Err(io::Error::other("too many code caches"))
     }
 }
 
-static CODE_START: AtomicUsize = AtomicUsize::new(0);
-static CODE_END: AtomicUsize = AtomicUsize::new(0);
+impl Drop for Executable {
+    fn drop(&mut self) {
+        for (start, end) in &RANGES {
+            if start.load(Ordering::Acquire) == self.base() {
+                end.store(0, Ordering::Release);
+                start.store(0, Ordering::Release);
+            }
+        }
+        // SAFETY: unmaps what `new` mapped; code in it runs only while `enter` borrows `self`.
+        unsafe { libc::munmap(self.base.cast(), self.len) };
+    }
+}
+
+/// Where translated code is: start and end of each cache, 0 and 0 for none.
+static RANGES: [(AtomicUsize, AtomicUsize); 64] =
+    [const { (AtomicUsize::new(0), AtomicUsize::new(0)) }; 64];
 
 /// Addresses of the routines code calls, and the register file's words that name them.
 #[derive(Clone, Copy, Debug)]
@@ -346,7 +377,7 @@ pub fn routines() -> Option<Routines> {
 ///
 /// # Panics
 /// On a host that is not RISC-V, or if `at` is not in `memory`.
-pub fn enter(memory: &CodeMemory, at: usize, frm: u64, cpu: &mut CpuState, capture: &mut Capture) -> usize {
+pub fn enter(memory: &Executable, at: usize, frm: u64, cpu: &mut CpuState, capture: &mut Capture) -> usize {
     assert!(at < memory.len(), "no code there");
     cpu.scratch[slot::FAULT] = 0;
     #[cfg(target_arch = "riscv64")]
@@ -365,7 +396,10 @@ pub fn enter(memory: &CodeMemory, at: usize, frm: u64, cpu: &mut CpuState, captu
 #[cfg(target_arch = "riscv64")]
 pub fn fault_hook(signal: i32, info: &libc::siginfo_t, context: &mut libc::ucontext_t) -> bool {
     let pc = super::fault::pc(context);
-    if !(CODE_START.load(Ordering::Acquire)..CODE_END.load(Ordering::Acquire)).contains(&pc) {
+    let inside = |(start, end): &(AtomicUsize, AtomicUsize)| {
+        (start.load(Ordering::Acquire)..end.load(Ordering::Acquire)).contains(&pc)
+    };
+    if !RANGES.iter().any(inside) {
         return false;
     }
     let regs = &mut context.uc_mcontext.__gregs;
@@ -381,6 +415,5 @@ pub fn fault_hook(signal: i32, info: &libc::siginfo_t, context: &mut libc::ucont
 /// Translated code runs on RISC-V only.
 #[cfg(not(target_arch = "riscv64"))]
 pub fn fault_hook(_: i32, _: &libc::siginfo_t, _: &mut libc::ucontext_t) -> bool {
-    let _ = (&CODE_START, &CODE_END, offset::SCRATCH);
     false
 }

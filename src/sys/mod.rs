@@ -1,9 +1,23 @@
-//! Everything unsafe: guest memory, signals, raw system calls, entering JIT code.
+//! Every unsafe line of felix: raw system calls, host signals, host memory, guest memory access,
+//! threads and processes as the host makes them.
 //!
-//! The only module where `unsafe` is allowed. It knows registers and addresses, no policy.
+//! Knows nothing of the guest: no x86, no guest ABI. It is also the only place that looks at
+//! `cfg(target_arch)`. What is offered upwards is safe to call with any argument, except that guest
+//! memory is guest memory: `mem_*` functions change mappings, and the caller (`mem::space`) keeps them
+//! away from felix's own.
 #![allow(unsafe_code)]
 
+pub mod cast;
+pub mod errno;
 pub mod fault;
 pub mod guest;
+
+pub mod host;
 pub mod jit;
 pub mod probe;
+pub mod raw;
+pub mod signal;
+pub mod start;
+pub mod thread;
+pub mod window;
+pub use errno::Errno;

@@ -66,8 +66,6 @@ pub static FEATURES: &[Feature] = &[
     feature("sse", 1, Reg::Edx, 25, &[CpuidFeature::SSE]),
     feature("sse2", 1, Reg::Edx, 26, &[CpuidFeature::SSE2]),
     feature("cx16", 1, Reg::Ecx, 13, &[CpuidFeature::CMPXCHG16B]),
-    feature("erms", 7, Reg::Ebx, 9, &[]),
-    feature("fsrm", 7, Reg::Edx, 4, &[]),
     feature("lahf_lm", 0x8000_0001, Reg::Ecx, 0, &[]),
     feature(
         "3dnowprefetch",
@@ -100,6 +98,10 @@ static BASE: &[CpuidFeature] = &[
     CpuidFeature::MULTIBYTENOP,
     CpuidFeature::PAUSE,
     CpuidFeature::CET_IBT,
+    // Only privileged instructions: they raise #GP here, as on every CPU.
+    CpuidFeature::MSR,
+    CpuidFeature::RDPMC,
+    CpuidFeature::SEP,
 ];
 
 /// Whether encodings with MMX register operands are implemented.

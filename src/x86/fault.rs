@@ -28,6 +28,19 @@ pub struct MemFault {
     pub kind: MemFaultKind,
 }
 
+impl MemFault {
+    /// What the guest sees: #PF, or #GP if the address is not canonical (SDM vol. 1, 3.3.7.1), which
+    /// the host's kernel reports without an address.
+    #[must_use]
+    pub const fn classify(self) -> Fault {
+        if self.addr.is_canonical() {
+            Fault::Page(self)
+        } else {
+            Fault::GeneralProtection
+        }
+    }
+}
+
 /// An exception of the guest CPU. RIP is the faulting instruction for faults and the next one for
 /// the traps `Breakpoint` and `Debug`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

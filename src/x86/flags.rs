@@ -162,6 +162,12 @@ pub enum FlagOp {
     /// A logical operation with result `a`: CF, OF and AF are 0 (AF is undefined in the manual and
     /// 0 on Intel CPUs).
     Logic = 5,
+    /// Any operation with result `a`; CF, OF and AF are those bits of `b`.
+    Result = 6,
+    /// `a + b`, but CF is `c` (INC).
+    AddKeepCarry = 7,
+    /// `a - b`, but CF is `c` (DEC).
+    SubKeepCarry = 8,
 }
 
 /// What the status flags are computed from. Bits of `a` and `b` above the width are ignored.
@@ -207,6 +213,9 @@ impl FlagRecord {
             3 => FlagOp::Adc,
             4 => FlagOp::Sbb,
             5 => FlagOp::Logic,
+            6 => FlagOp::Result,
+            7 => FlagOp::AddKeepCarry,
+            8 => FlagOp::SubKeepCarry,
             _ => FlagOp::Raw,
         };
         let width = match code & 3 {
@@ -227,7 +236,11 @@ impl FlagRecord {
         let (r, carries) = match self.op {
             FlagOp::Raw => return self.a & Rflags::STATUS,
             FlagOp::Logic => (a, 0),
-            FlagOp::Add => {
+            FlagOp::Result => {
+                let others = Rflags::CF | Rflags::OF | Rflags::AF;
+                return result_flags(w, a) | self.b & others;
+            }
+            FlagOp::Add | FlagOp::AddKeepCarry => {
                 let r = a.wrapping_add(b);
                 (r, (a & b) | ((a | b) & !r))
             }
@@ -235,7 +248,7 @@ impl FlagRecord {
                 let r = a.wrapping_add(b).wrapping_add(c);
                 (r, (a & b) | ((a | b) & !r))
             }
-            FlagOp::Sub => {
+            FlagOp::Sub | FlagOp::SubKeepCarry => {
                 let r = a.wrapping_sub(b);
                 (r, (!a & b) | ((!a | b) & r))
             }
@@ -247,7 +260,11 @@ impl FlagRecord {
         // `carries` has bit i set if there was a carry (borrow) out of bit i.
         let top = w.bits() - 1;
         let mut f = 0;
-        if carries >> top & 1 != 0 {
+        let carry = match self.op {
+            FlagOp::AddKeepCarry | FlagOp::SubKeepCarry => c,
+            _ => carries >> top & 1,
+        };
+        if carry != 0 {
             f |= Rflags::CF;
         }
         if (carries >> top ^ carries >> (top - 1)) & 1 != 0 {

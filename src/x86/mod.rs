@@ -6,8 +6,10 @@
 pub mod cpuid;
 pub mod fault;
 pub mod flags;
+pub mod fxsave;
 pub mod reg;
 pub mod state;
+pub mod x87env;
 
 pub use fault::{Fault, MemFault, MemFaultKind, Trap};
 pub use flags::{Cond, FlagOp, FlagRecord, Rflags};

@@ -13,9 +13,6 @@ pub const MXCSR_DEFAULT: u32 = 0x1f80;
 /// The bits of MXCSR that exist; loading others raises #GP.
 pub const MXCSR_MASK: u32 = 0xffff;
 
-/// Words of `CpuState::scratch`: as many as the reach of a RISC-V load allows.
-pub const SCRATCH_WORDS: usize = 128;
-
 /// x87 and MMX state, in FXSAVE's terms (SDM vol. 1, 10.5.1).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(C, align(16))]
@@ -49,6 +46,9 @@ impl Default for X87 {
         }
     }
 }
+
+/// Words of `CpuState::scratch`: within the reach of a RISC-V load.
+pub const SCRATCH_WORDS: usize = 128;
 
 /// The guest's registers.
 #[derive(Debug)]

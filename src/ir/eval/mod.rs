@@ -3,6 +3,9 @@
 //! Constant folding, the `interp` engine and the recovery of delayed flags all use this one
 //! definition. Vector operations have theirs in `eval::vector`.
 
+pub mod approx;
+pub mod vector;
+
 use super::Op;
 use crate::x86::flags::FlagRecord;
 use crate::x86::{FlagOp, Width};
@@ -66,6 +69,12 @@ pub fn int(op: Op, w: Width, imm: u64, a: u64, b: u64, c: u64) -> Option<u64> {
     Some(w.zext(r))
 }
 
+/// True if `int` gives a value for this operation.
+#[must_use]
+pub const fn is_int(op: Op) -> bool {
+    op as u8 == Op::Const as u8 || (op as u8 >= Op::Add as u8 && op as u8 <= Op::Select as u8)
+}
+
 const fn nonzero(v: i64) -> i64 {
     if v == 0 { 1 } else { v }
 }
@@ -83,28 +92,21 @@ fn rotl(w: Width, a: u64, n: u32) -> u64 {
 }
 
 /// The record a flag-producing operation on integers stands for; `None` for any other operation.
-/// `a` to `d` are its arguments.
+/// `a` to `c` are its arguments.
 #[must_use]
-pub fn flags(op: Op, w: Width, a: u64, b: u64, c: u64, d: u64) -> Option<FlagRecord> {
+pub fn flags(op: Op, w: Width, a: u64, b: u64, c: u64) -> Option<FlagRecord> {
     let op = match op {
         Op::FlAdd => FlagOp::Add,
         Op::FlSub => FlagOp::Sub,
         Op::FlAdc => FlagOp::Adc,
         Op::FlSbb => FlagOp::Sbb,
         Op::FlLogic => FlagOp::Logic,
-        Op::FlRaw => return Some(FlagRecord::raw(a)),
-        Op::FlRes => {
-            let bits = crate::x86::flags::result_flags(w, a) | b & 1 | (c & 1) << 11 | (d & 1) << 4;
-            return Some(FlagRecord::raw(bits));
-        }
+        Op::FlRes => FlagOp::Result,
+        Op::FlAddKeepCarry => FlagOp::AddKeepCarry,
+        Op::FlSubKeepCarry => FlagOp::SubKeepCarry,
+        Op::FlRaw => FlagOp::Raw,
         _ => return None,
     };
-    let c = if matches!(op, FlagOp::Adc | FlagOp::Sbb) {
-        c
-    } else {
-        0
-    };
-    let b = if op == FlagOp::Logic { 0 } else { b };
     Some(FlagRecord {
         op,
         width: w,
@@ -112,6 +114,12 @@ pub fn flags(op: Op, w: Width, a: u64, b: u64, c: u64, d: u64) -> Option<FlagRec
         b,
         c,
     })
+}
+
+/// True if `flags` gives a record for this operation.
+#[must_use]
+pub fn is_record(op: Op) -> bool {
+    flags(op, Width::W64, 0, 0, 0).is_some()
 }
 
 #[cfg(test)]
@@ -135,6 +143,18 @@ mod tests {
         assert_eq!(int(Op::Shl, Width::W16, 0, 0xffff, 16, 0), Some(0));
         assert_eq!(int(Op::Shr, Width::W16, 0, 0xffff_ffff, 16, 0), Some(0));
         assert_eq!(int(Op::Sar, Width::W16, 0, 0x8000, 40, 0), Some(0xffff));
+    }
+
+    #[test]
+    fn is_int_names_exactly_the_operations_that_have_a_value() {
+        for op in Op::ALL {
+            assert_eq!(
+                int(*op, Width::W64, 0, 1, 1, 1).is_some(),
+                is_int(*op),
+                "{}",
+                op.name()
+            );
+        }
     }
 
     #[test]

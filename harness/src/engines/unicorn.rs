@@ -1,0 +1,215 @@
+//! Unicorn (QEMU 5.0's x86 inside), in this process.
+//!
+//! It knows SSE2 and the general-purpose instructions, its exceptions come through a hook.
+
+use super::Runner;
+use anyhow::{Result, anyhow};
+use felix::replay::{
+    After, CODE, CODE_LEN, Case, DATA, DATA_LEN, ENDLESS, Hex64, Machine, READ_ONLY, READ_ONLY_LEN,
+    Registers, SYSCALL, Stop, changes,
+};
+use unicorn_engine::{
+    Arch, HookType, MemType, Mode, Prot, RegisterX86 as R, Unicorn as Uc, uc_error,
+};
+
+const GPRS: [R; 16] = [
+    R::RAX,
+    R::RCX,
+    R::RDX,
+    R::RBX,
+    R::RSP,
+    R::RBP,
+    R::RSI,
+    R::RDI,
+    R::R8,
+    R::R9,
+    R::R10,
+    R::R11,
+    R::R12,
+    R::R13,
+    R::R14,
+    R::R15,
+];
+const XMMS: [R; 16] = [
+    R::XMM0,
+    R::XMM1,
+    R::XMM2,
+    R::XMM3,
+    R::XMM4,
+    R::XMM5,
+    R::XMM6,
+    R::XMM7,
+    R::XMM8,
+    R::XMM9,
+    R::XMM10,
+    R::XMM11,
+    R::XMM12,
+    R::XMM13,
+    R::XMM14,
+    R::XMM15,
+];
+
+/// Microseconds after which a case counts as endless.
+const TIMEOUT: u64 = 200_000;
+
+/// What the hooks saw.
+#[derive(Default)]
+struct Seen {
+    vector: Option<u16>,
+    page: Option<(u64, bool)>,
+}
+
+/// See the module's head.
+pub struct Unicorn {
+    uc: Uc<'static, Seen>,
+}
+
+fn broken(e: uc_error) -> anyhow::Error {
+    anyhow!("unicorn: {e:?}")
+}
+
+impl Unicorn {
+    /// A machine with the memory of cases.
+    ///
+    /// # Errors
+    /// If Unicorn cannot be set up.
+    pub fn new() -> Result<Unicorn> {
+        let mut uc =
+            Uc::new_with_data(Arch::X86, Mode::MODE_64, Seen::default()).map_err(broken)?;
+        uc.mem_map(CODE, CODE_LEN as u64, Prot::ALL)
+            .map_err(broken)?;
+        uc.mem_map(DATA, DATA_LEN as u64, Prot::READ | Prot::WRITE)
+            .map_err(broken)?;
+        uc.mem_map(READ_ONLY, READ_ONLY_LEN as u64, Prot::READ)
+            .map_err(broken)?;
+        uc.add_intr_hook(|uc, vector| {
+            uc.get_data_mut().vector = u16::try_from(vector).ok();
+            let _ = uc.emu_stop();
+        })
+        .map_err(broken)?;
+        uc.add_mem_hook(HookType::MEM_INVALID, 1, 0, |uc, kind, addr, _, _| {
+            let write = matches!(kind, MemType::WRITE_UNMAPPED | MemType::WRITE_PROT);
+            uc.get_data_mut().page = Some((addr, write));
+            false
+        })
+        .map_err(broken)?;
+        uc.add_insn_sys_hook(unicorn_engine::X86Insn::SYSCALL, 1, 0, |uc| {
+            uc.get_data_mut().vector = Some(SYSCALL);
+            let _ = uc.emu_stop();
+        })
+        .map_err(broken)?;
+        Ok(Unicorn { uc })
+    }
+
+    fn one(&mut self, case: &Case) -> Result<Option<After>, uc_error> {
+        let uc = &mut self.uc;
+        *uc.get_data_mut() = Seen::default();
+        let data = Machine::initial_data(case);
+        uc.mem_write(DATA, &data)?;
+        uc.mem_write(CODE, &Machine::code_image(case))?;
+        uc.ctl_remove_cache(CODE, CODE + CODE_LEN as u64)?;
+        let b = &case.before;
+        let values: Vec<u64> = b.gpr.iter().map(|h| h.0).collect();
+        uc.reg_write_batch(&GPRS, &values, 16)?;
+        for (r, v) in XMMS.iter().zip(&b.xmm) {
+            let mut bytes = [0; 16];
+            bytes[..8].copy_from_slice(&v[0].0.to_le_bytes());
+            bytes[8..].copy_from_slice(&v[1].0.to_le_bytes());
+            uc.reg_write_long(*r, &bytes)?;
+        }
+        uc.reg_write(R::MXCSR, b.mxcsr.into())?;
+        uc.reg_write(R::EFLAGS, b.rflags.0 | 0x202)?;
+        uc.reg_write(R::FS_BASE, b.fs_gs[0].0)?;
+        uc.reg_write(R::GS_BASE, b.fs_gs[1].0)?;
+        let end = CODE + CODE_LEN as u64;
+        let result = uc.emu_start(b.rip.0, end, TIMEOUT, 0);
+        let mut rip = uc.reg_read(R::RIP)?;
+        let seen = uc.get_data();
+        let stop = match (seen.vector, seen.page, result) {
+            (Some(vector), _, _) => {
+                // The hook runs before RIP moves past INT3 and SYSCALL in some versions: what counts is
+                // that both are traps.
+                Stop {
+                    vector,
+                    addr: None,
+                    write: false,
+                }
+            }
+            (None, Some((addr, write)), _) => {
+                let canonical = felix::x86::GuestAddr(addr).is_canonical();
+                if canonical {
+                    Stop {
+                        vector: 14,
+                        addr: Some(Hex64(addr)),
+                        write,
+                    }
+                } else {
+                    Stop {
+                        vector: 13,
+                        addr: None,
+                        write: false,
+                    }
+                }
+            }
+            (None, None, Err(uc_error::INSN_INVALID)) => Stop {
+                vector: 6,
+                addr: None,
+                write: false,
+            },
+            (None, None, Err(_)) => return Ok(None),
+            (None, None, Ok(())) => Stop {
+                vector: ENDLESS,
+                addr: None,
+                write: false,
+            },
+        };
+        if stop.vector == 3 && rip < end && code_byte(case, rip) == 0xcc {
+            rip += 1;
+        }
+        let mut ids = GPRS;
+        let gpr = uc.reg_read_batch(&mut ids, 16)?;
+        let mut xmm = [[Hex64(0); 2]; 16];
+        for (v, r) in xmm.iter_mut().zip(&XMMS) {
+            let bytes = uc.reg_read_long(*r)?;
+            let half = |i: usize| {
+                let mut w = [0; 8];
+                w.copy_from_slice(&bytes[i..i + 8]);
+                Hex64(u64::from_le_bytes(w))
+            };
+            *v = [half(0), half(8)];
+        }
+        let mut now = vec![0; DATA_LEN];
+        uc.mem_read(DATA, &mut now)?;
+        let registers = Registers {
+            gpr: std::array::from_fn(|i| Hex64(gpr[i])),
+            rip: Hex64(rip),
+            rflags: Hex64(uc.reg_read(R::EFLAGS)?),
+            xmm,
+            mxcsr: u32::try_from(uc.reg_read(R::MXCSR)? & 0xffff).unwrap_or(0),
+            fs_gs: [
+                Hex64(uc.reg_read(R::FS_BASE)?),
+                Hex64(uc.reg_read(R::GS_BASE)?),
+            ],
+        };
+        Ok(Some(After {
+            stop,
+            registers,
+            memory: changes(&data, &now),
+        }))
+    }
+}
+
+fn code_byte(case: &Case, at: u64) -> u8 {
+    let offset = usize::try_from(at.wrapping_sub(case.before.rip.0)).unwrap_or(usize::MAX);
+    case.code.0.get(offset).copied().unwrap_or(0xcc)
+}
+
+impl Runner for Unicorn {
+    fn name(&self) -> &'static str {
+        "unicorn"
+    }
+
+    fn run(&mut self, cases: &[Case]) -> Result<Vec<Option<After>>> {
+        cases.iter().map(|c| self.one(c).map_err(broken)).collect()
+    }
+}

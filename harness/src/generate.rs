@@ -1,0 +1,326 @@
+//! Cases from the rows of the instruction table: every supported encoding, operand form, size and
+//! addressing mode, with values biased to edges.
+//!
+//! One seed, one case: nothing else is random. What the manual leaves undefined is followed through the
+//! sequence (`Undefined`), so that only defined flags are ever read or compared.
+
+mod operands;
+mod undefined;
+
+use crate::sys::GUEST_FS;
+use felix::lift::{ROWS, supported};
+use felix::replay::{CODE, CODE_LEN, Case, DATA, DATA_LEN, Hex64, HexBytes, Registers};
+use felix::x86::Rflags;
+use iced_x86::{
+    BlockEncoder, BlockEncoderOptions, Code, Formatter, Instruction, InstructionBlock,
+    IntelFormatter, Mnemonic,
+};
+use operands::Registry;
+use rand::{Rng, SeedableRng};
+use rand_pcg::Pcg64Mcg;
+use undefined::Undefined;
+
+/// The random numbers of one case.
+pub type Random = Pcg64Mcg;
+
+/// What may be generated.
+pub struct Generator {
+    /// Encodings, grouped by row, so that each mnemonic is equally likely.
+    rows: Vec<Vec<Code>>,
+    longest: usize,
+}
+
+impl Generator {
+    /// All rows, or those whose mnemonic is in `only`.
+    #[must_use]
+    pub fn new(only: &[Mnemonic], longest: usize) -> Generator {
+        let rows = ROWS
+            .iter()
+            .filter(|r| only.is_empty() || only.contains(&r.mnemonic))
+            .filter(|r| !EXCLUDED.contains(&r.mnemonic))
+            .map(|r| {
+                Code::values()
+                    .filter(|c| c.mnemonic() == r.mnemonic && supported(*c) && generated(*c))
+                    .collect()
+            })
+            .filter(|codes: &Vec<Code>| !codes.is_empty())
+            .collect();
+        Generator { rows, longest }
+    }
+
+    /// The mnemonics and their encodings, for coverage.
+    pub fn codes(&self) -> impl Iterator<Item = Code> + '_ {
+        self.rows.iter().flatten().copied()
+    }
+
+    /// Case number `index` of the campaign with this seed.
+    #[must_use]
+    pub fn case(&self, seed: u64, index: u64) -> Case {
+        let mut rng = Random::seed_from_u64(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ index);
+        loop {
+            if let Some(case) = self.attempt(&mut rng) {
+                return case;
+            }
+        }
+    }
+
+    fn attempt(&self, rng: &mut Random) -> Option<Case> {
+        // Short ones are as likely as long ones: they reduce better.
+        let len = 1 + rng.random_range(0..self.longest) * usize::from(rng.random_bool(0.7));
+        let mut registry = Registry::new(rng);
+        let mut undefined = Undefined::new(len);
+        let mut insns: Vec<Instruction> = Vec::with_capacity(len);
+        let mut tries = 0;
+        while insns.len() < len && tries < len * 20 {
+            tries += 1;
+            let row = &self.rows[rng.random_range(0..self.rows.len())];
+            let code = row[rng.random_range(0..row.len())];
+            let Some(mut insn) = registry.instruction(rng, code) else {
+                continue;
+            };
+            let at = insns.len();
+            if insn.is_jcc_short_or_near()
+                || insn.is_jmp_short_or_near()
+                || insn.is_call_near()
+                || insn.is_loop()
+                || insn.is_loopcc()
+                || insn.is_jcx_short()
+            {
+                // Forward only: cases end.
+                let target = rng.random_range(at + 1..=len);
+                insn.set_near_branch64(label(target));
+                if !undefined.allows(&insn) {
+                    continue;
+                }
+                undefined.jump(target);
+            } else if !undefined.allows(&insn) {
+                continue;
+            }
+            insn.set_ip(label(at));
+            undefined.step(&insn);
+            registry.wrote(&insn);
+            if insn.mnemonic() == Mnemonic::Popfq || insn.mnemonic() == Mnemonic::Popf {
+                insns.extend(operands::tame_flags(label(at), insn)?);
+            } else {
+                insns.push(insn);
+            }
+        }
+        let mut end = Instruction::with(Code::Int3);
+        end.set_ip(label(len));
+        // Sequences may be shorter than planned: jumps to the end stay valid.
+        insns.push(end);
+        let start = if rng.random_bool(0.1) {
+            // Across the page boundary inside the window.
+            CODE + 0x1000 - rng.random_range(1..32)
+        } else {
+            CODE + rng.random_range(0..64)
+        };
+        let code = encode(&insns, start)?;
+        if start + code.len() as u64 > CODE + CODE_LEN as u64 {
+            return None;
+        }
+        Some(Case {
+            about: String::new(),
+            listing: listing(&code, start),
+            code: HexBytes(code),
+            before: registry.registers(rng, start),
+            memory: rng.random_range(0..64),
+            patches: registry.patches(),
+            undefined_flags: Hex64(undefined.mask()),
+            after: None,
+        })
+    }
+}
+
+/// Mnemonics that no oracle can be asked about: they read the machine, or leave it.
+const EXCLUDED: &[Mnemonic] = &[
+    Mnemonic::Cpuid,
+    Mnemonic::Rdtsc,
+    Mnemonic::Rdtscp,
+    Mnemonic::Rdpmc,
+    Mnemonic::Syscall,
+    Mnemonic::Sysret,
+    Mnemonic::Sysretq,
+    Mnemonic::Sysexit,
+    Mnemonic::Sysexitq,
+    Mnemonic::Int1,
+];
+
+/// Encodings that are left out: segment register loads depend on the host's descriptor tables.
+fn generated(code: Code) -> bool {
+    use iced_x86::OpCodeOperandKind as K;
+    let info = code.op_code();
+    let segment_write = info.op_kinds().first() == Some(&K::seg_reg)
+        || matches!(
+            code,
+            Code::Popw_FS | Code::Popq_FS | Code::Popw_GS | Code::Popq_GS
+        );
+    let system = info
+        .op_kinds()
+        .iter()
+        .any(|k| matches!(k, K::cr_reg | K::dr_reg | K::tr_reg));
+    !segment_write && !system && !info.is_far_branch() && !info.is_far_branch_indirect()
+}
+
+/// A placeholder address for instruction `i`, for the block encoder.
+fn label(i: usize) -> u64 {
+    0x1_0000_0000 + 64 * i as u64
+}
+
+fn encode(insns: &[Instruction], start: u64) -> Option<Vec<u8>> {
+    let block = InstructionBlock::new(insns, start);
+    BlockEncoder::encode(64, block, BlockEncoderOptions::NONE)
+        .ok()
+        .map(|r| r.code_buffer)
+}
+
+/// The code as text.
+#[must_use]
+pub fn listing(code: &[u8], start: u64) -> Vec<String> {
+    let mut formatter = IntelFormatter::new();
+    let decoder = iced_x86::Decoder::with_ip(64, code, start, 0);
+    decoder
+        .into_iter()
+        .map(|insn| {
+            let mut text = String::new();
+            formatter.format(&insn, &mut text);
+            format!("{:#x} {text}", insn.ip())
+        })
+        .collect()
+}
+
+/// A number that is likely to be at an edge of some width.
+pub fn edgy(rng: &mut Random) -> u64 {
+    let edges = [
+        0,
+        1,
+        2,
+        0x7f,
+        0x80,
+        0xff,
+        0x7fff,
+        0x8000,
+        0xffff,
+        0x7fff_ffff,
+        0x8000_0000,
+        0xffff_ffff,
+        i64::MAX as u64,
+        1 << 63,
+        u64::MAX,
+        0x5555_5555_5555_5555,
+    ];
+    match rng.random_range(0..6) {
+        0 | 1 => edges[rng.random_range(0..edges.len())],
+        2 => edges[rng.random_range(0..edges.len())]
+            .wrapping_add(rng.random_range(0..3))
+            .wrapping_sub(1),
+        3 => rng.random_range(0..64),
+        4 => u64::from(rng.random::<u32>()),
+        _ => rng.random(),
+    }
+}
+
+/// A floating-point number that is likely to be special, as the bits of lanes of either width.
+pub fn edgy_float(rng: &mut Random) -> u64 {
+    let singles = [
+        0x0000_0000,
+        0x8000_0000,
+        0x3f80_0000,
+        0xbf80_0000,
+        0x7f80_0000,
+        0xff80_0000,
+        0x7fc0_0000,
+        0xffc1_2345,
+        0x7f80_0001,
+        0x0000_0001,
+        0x807f_ffff,
+        0x0080_0000,
+        0x7f7f_ffff,
+        0x4f00_0000,
+        0xcf00_0000,
+        0x4eff_ffff,
+        0x3fc0_0000,
+        0x4020_0000,
+        0x3f7f_ffff,
+        0x5f00_0000,
+    ];
+    let doubles = [
+        0,
+        1 << 63,
+        0x3ff0_0000_0000_0000,
+        0x7ff0_0000_0000_0000,
+        0xfff0_0000_0000_0000,
+        0x7ff8_0000_0000_0000,
+        0xfff8_0000_1234_5678,
+        0x7ff0_0000_0000_0001,
+        1,
+        0x800f_ffff_ffff_ffff,
+        0x0010_0000_0000_0000,
+        0x7fef_ffff_ffff_ffff,
+        0x41e0_0000_0000_0000,
+        0xc1e0_0000_0000_0000,
+        0x41df_ffff_ffc0_0000,
+        0x43e0_0000_0000_0000,
+        0x3ff8_0000_0000_0000,
+        0x4004_0000_0000_0000,
+        0x380f_ffff_ffff_ffff,
+        0x47ef_ffff_f000_0000,
+    ];
+    match rng.random_range(0..4) {
+        0 => doubles[rng.random_range(0..doubles.len())],
+        1 | 2 => {
+            let mut single = || -> u64 {
+                if rng.random_bool(0.7) {
+                    singles[rng.random_range(0..singles.len())]
+                } else {
+                    rng.random::<u32>().into()
+                }
+            };
+            single() | single() << 32
+        }
+        _ => {
+            // Two doubles of nearby exponents, so that sums are not just the larger one.
+            let exponent = 0x3ff + rng.random_range(0..8);
+            rng.random::<u64>() & 0x800f_ffff_ffff_ffff | exponent << 52
+        }
+    }
+}
+
+impl Registry {
+    fn registers(&self, rng: &mut Random, rip: u64) -> Registers {
+        let flags =
+            rng.random::<u64>() & (Rflags::STATUS | Rflags::DF * u64::from(rng.random_bool(0.3)));
+        let rounding = if rng.random_bool(0.6) {
+            0
+        } else {
+            rng.random_range(0..4)
+        };
+        let special = if rng.random_bool(0.85) {
+            0
+        } else {
+            rng.random::<u32>() & 0x8040
+        };
+        let unmasked = if rng.random_bool(0.95) {
+            0x1f80
+        } else {
+            rng.random::<u32>() & 0x1f80
+        };
+        Registers {
+            gpr: self.values(),
+            rip: Hex64(rip),
+            rflags: Hex64(flags | Rflags::FIXED | Rflags::IF),
+            xmm: std::array::from_fn(|_| {
+                if rng.random_bool(0.6) {
+                    [Hex64(edgy_float(rng)), Hex64(edgy_float(rng))]
+                } else {
+                    [Hex64(edgy(rng)), Hex64(edgy(rng))]
+                }
+            }),
+            mxcsr: unmasked
+                | rounding << 13
+                | special
+                | if rng.random_bool(0.5) { 0 } else { 0x20 },
+            fs_gs: [Hex64(GUEST_FS), Hex64(DATA + DATA_LEN as u64 / 2)],
+        }
+    }
+}

@@ -1,0 +1,384 @@
+//! The harness's unsafe part: a child process in which the PC's own CPU runs a case.
+//!
+//! The child enters guest code by executing INT3 and exchanging the interrupted context in the signal
+//! handler for the guest's; whatever signal ends the guest code exchanges them back. Between the two,
+//! nothing of Rust runs. System calls from the code window are refused by a seccomp filter, which also
+//! reports SYSCALL instructions. A timer ends what does not end by itself.
+//!
+//! Invariant: `SHARED` is touched only by the child's one thread and its signal handlers.
+#![allow(unsafe_code)]
+
+use felix::replay::{CODE, CODE_LEN, ENDLESS, Hex64, Registers, SYSCALL, Stop};
+use std::arch::asm;
+use std::cell::UnsafeCell;
+use std::io;
+use std::mem::zeroed;
+
+/// The bytes of FXSAVE's image that hold MXCSR and XMM0 to XMM15.
+const FXSAVE: usize = 512;
+
+struct Shared {
+    /// In guest code?
+    inside: bool,
+    ticks: u32,
+    own_fs: u64,
+    own_registers: [libc::greg_t; 23],
+    own_fpu: [u8; FXSAVE],
+    before: Option<Registers>,
+    after: Option<(Stop, Registers)>,
+}
+
+struct Cell(UnsafeCell<Shared>);
+// SAFETY: see the module's invariant.
+unsafe impl Sync for Cell {}
+
+static SHARED: Cell = Cell(UnsafeCell::new(Shared {
+    inside: false,
+    ticks: 0,
+    own_fs: 0,
+    own_registers: [0; 23],
+    own_fpu: [0; FXSAVE],
+    before: None,
+    after: None,
+}));
+
+/// Linux's register numbers in a ucontext, in the CPU's encoding order.
+const GREGS: [libc::c_int; 16] = [
+    libc::REG_RAX,
+    libc::REG_RCX,
+    libc::REG_RDX,
+    libc::REG_RBX,
+    libc::REG_RSP,
+    libc::REG_RBP,
+    libc::REG_RSI,
+    libc::REG_RDI,
+    libc::REG_R8,
+    libc::REG_R9,
+    libc::REG_R10,
+    libc::REG_R11,
+    libc::REG_R12,
+    libc::REG_R13,
+    libc::REG_R14,
+    libc::REG_R15,
+];
+
+/// Prepares the calling process to run cases: handlers, timer, seccomp filter.
+///
+/// # Errors
+/// If the host refuses something.
+pub fn prepare() -> io::Result<()> {
+    let stack = Vec::leak(vec![0u8; 256 * 1024]);
+    let alt = libc::stack_t {
+        ss_sp: stack.as_mut_ptr().cast(),
+        ss_flags: 0,
+        ss_size: stack.len(),
+    };
+    // SAFETY: the stack is leaked, so it outlives every use.
+    check(unsafe { libc::sigaltstack(&raw const alt, std::ptr::null_mut()) })?;
+    let signals = [
+        libc::SIGTRAP,
+        libc::SIGSEGV,
+        libc::SIGBUS,
+        libc::SIGILL,
+        libc::SIGFPE,
+        libc::SIGSYS,
+        libc::SIGALRM,
+    ];
+    for s in signals {
+        // SAFETY: an all-zero sigaction is valid; the fields that count are set.
+        let mut action: libc::sigaction = unsafe { zeroed() };
+        action.sa_sigaction = handler as *const () as usize;
+        action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_NODEFER;
+        // SAFETY: `handler` has the signature SA_SIGINFO asks for.
+        check(unsafe { libc::sigaction(s, &raw const action, std::ptr::null_mut()) })?;
+    }
+    let tick = libc::timeval {
+        tv_sec: 0,
+        tv_usec: 100_000,
+    };
+    let timer = libc::itimerval {
+        it_interval: tick,
+        it_value: tick,
+    };
+    // SAFETY: `timer` is initialised.
+    check(unsafe { libc::setitimer(libc::ITIMER_REAL, &raw const timer, std::ptr::null_mut()) })?;
+    filter()
+}
+
+fn check(r: libc::c_int) -> io::Result<()> {
+    if r == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
+/// System calls made by code in the code window raise SIGSYS.
+fn filter() -> io::Result<()> {
+    let (begin, end) = (CODE as u32, CODE as u32 + CODE_LEN as u32);
+    let op = |code: u32, jt, jf, k| libc::sock_filter {
+        code: code as u16,
+        jt,
+        jf,
+        k,
+    };
+    let load = libc::BPF_LD | libc::BPF_W | libc::BPF_ABS;
+    let jump = |c| libc::BPF_JMP | c | libc::BPF_K;
+    // Offset 8 of seccomp_data is the instruction pointer, low half first.
+    let mut program = [
+        op(load, 0, 0, 12),
+        op(jump(libc::BPF_JEQ), 0, 4, 0),
+        op(load, 0, 0, 8),
+        op(jump(libc::BPF_JGE), 0, 2, begin),
+        op(jump(libc::BPF_JGT), 1, 0, end),
+        op(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_TRAP),
+        op(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ALLOW),
+    ];
+    let fprog = libc::sock_fprog {
+        len: program.len() as u16,
+        filter: program.as_mut_ptr(),
+    };
+    // SAFETY: plain values.
+    check(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) })?;
+    // SAFETY: `fprog` describes `program`, which the kernel copies.
+    check(unsafe {
+        libc::prctl(
+            libc::PR_SET_SECCOMP,
+            libc::SECCOMP_MODE_FILTER,
+            &raw const fprog,
+        )
+    })
+}
+
+/// Runs the code at `before`'s RIP on this CPU until it stops.
+///
+/// # Panics
+/// If the handlers do not work: the exchange never happened.
+#[must_use]
+pub fn run(before: &Registers) -> (Stop, Registers) {
+    let shared = SHARED.0.get();
+    // SAFETY: the module's invariant; the handler runs between these two accesses, inside `asm!`, which
+    // the compiler must take for touching any memory. FSGSBASE is there on every kernel since 5.9.
+    unsafe {
+        (*shared).before = Some(before.clone());
+        (*shared).after = None;
+        (*shared).ticks = 0;
+        asm!("rdfsbase {}", out(reg)(*shared).own_fs);
+        asm!("int3");
+        (*shared)
+            .after
+            .take()
+            .expect("the handler stores what happened")
+    }
+}
+
+extern "C" fn handler(signal: i32, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
+    let shared = SHARED.0.get();
+    // SAFETY: the kernel passes valid pointers; SHARED by the module's invariant. The guest may have
+    // changed FS, which thread-local storage hangs on: it is put back before anything else.
+    unsafe {
+        if (*shared).inside {
+            asm!("wrfsbase {}", in(reg) (*shared).own_fs);
+        }
+        let context = &mut *context.cast::<libc::ucontext_t>();
+        exchange(&mut *shared, signal, &*info, context);
+    }
+}
+
+/// # Safety
+/// `context` is the interrupted context of the signal, with its floating-point state.
+unsafe fn exchange(
+    shared: &mut Shared,
+    signal: i32,
+    info: &libc::siginfo_t,
+    context: &mut libc::ucontext_t,
+) {
+    let regs = &mut context.uc_mcontext.gregs;
+    let fpu = context.uc_mcontext.fpregs.cast::<u8>();
+    if !shared.inside {
+        if signal == libc::SIGALRM {
+            return;
+        }
+        if signal != libc::SIGTRAP {
+            // A fault of the child itself: with the default action it ends here.
+            // SAFETY: resetting an action is always allowed.
+            unsafe { libc::signal(signal, libc::SIG_DFL) };
+            return;
+        }
+        let Some(before) = shared.before.take() else {
+            return;
+        };
+        shared.own_registers = *regs;
+        // SAFETY: the frame holds at least FXSAVE's 512 bytes, then the XSAVE header, whose first word
+        // says which parts are valid.
+        unsafe {
+            std::ptr::copy_nonoverlapping(fpu, shared.own_fpu.as_mut_ptr(), FXSAVE);
+            let image = std::slice::from_raw_parts_mut(fpu, FXSAVE);
+            image[24..28].copy_from_slice(&before.mxcsr.to_le_bytes());
+            for (i, v) in before.xmm.iter().enumerate() {
+                let at = 160 + 16 * i;
+                image[at..at + 8].copy_from_slice(&v[0].0.to_le_bytes());
+                image[at + 8..at + 16].copy_from_slice(&v[1].0.to_le_bytes());
+            }
+            let valid = fpu.add(FXSAVE).cast::<u64>();
+            valid.write_unaligned(valid.read_unaligned() | 3);
+        }
+        for (r, v) in GREGS.iter().zip(&before.gpr) {
+            regs[*r as usize] = v.0 as i64;
+        }
+        regs[libc::REG_RIP as usize] = before.rip.0 as i64;
+        regs[libc::REG_EFL as usize] = (before.rflags.0 | 0x202) as i64;
+        shared.inside = true;
+        let [fs, gs] = before.fs_gs;
+        // SAFETY: from here on nothing uses thread-local storage until the next signal.
+        unsafe {
+            asm!("wrgsbase {}", in(reg) gs.0);
+            asm!("wrfsbase {}", in(reg) fs.0);
+        }
+        return;
+    }
+    if signal == libc::SIGALRM {
+        shared.ticks += 1;
+        if shared.ticks < 3 {
+            return resume_guest(shared);
+        }
+    }
+    let trap = regs[libc::REG_TRAPNO as usize];
+    let error = regs[libc::REG_ERR as usize];
+    let stop = match signal {
+        libc::SIGALRM => Stop {
+            vector: ENDLESS,
+            addr: None,
+            write: false,
+        },
+        libc::SIGSYS => Stop {
+            vector: SYSCALL,
+            addr: None,
+            write: false,
+        },
+        _ if trap == 14 => {
+            // SAFETY: the kernel fills in the address for page faults.
+            let addr = unsafe { info.si_addr() } as u64;
+            Stop {
+                vector: 14,
+                addr: Some(Hex64(addr)),
+                write: error & 2 != 0,
+            }
+        }
+        _ => Stop {
+            vector: trap as u16,
+            addr: None,
+            write: false,
+        },
+    };
+    // SAFETY: as above.
+    let image = unsafe { std::slice::from_raw_parts(fpu, FXSAVE) };
+    let word = |at: usize| {
+        Hex64(u64::from_le_bytes(
+            image[at..at + 8].try_into().expect("eight bytes"),
+        ))
+    };
+    let mut fs_gs = [Hex64(0); 2];
+    // SAFETY: reading GS is harmless; the guest's FS was already replaced, and no instruction that
+    // changes it is ever generated.
+    unsafe { asm!("rdgsbase {}", out(reg) fs_gs[1].0) };
+    fs_gs[0] = Hex64(GUEST_FS);
+    shared.after = Some((
+        stop,
+        Registers {
+            gpr: GREGS.map(|r| Hex64(regs[r as usize] as u64)),
+            rip: Hex64(regs[libc::REG_RIP as usize] as u64),
+            rflags: Hex64(regs[libc::REG_EFL as usize] as u64),
+            xmm: std::array::from_fn(|i| [word(160 + 16 * i), word(168 + 16 * i)]),
+            mxcsr: u32::from_le_bytes(image[24..28].try_into().expect("four bytes")),
+            fs_gs,
+        },
+    ));
+    *regs = shared.own_registers;
+    // SAFETY: as above.
+    unsafe { std::ptr::copy_nonoverlapping(shared.own_fpu.as_ptr(), fpu, FXSAVE) };
+    shared.inside = false;
+}
+
+/// The base of FS in every case: the middle of the data.
+pub const GUEST_FS: u64 = felix::replay::DATA + 0x1000;
+
+/// Back into guest code after a tick.
+fn resume_guest(_shared: &mut Shared) {
+    // SAFETY: as on entering.
+    unsafe { asm!("wrfsbase {}", in(reg) GUEST_FS) };
+}
+
+/// Starts a child process that runs `body` on one end of a pair of pipes and exits.
+///
+/// # Errors
+/// If the host refuses.
+pub fn spawn(body: fn(&mut dyn io::Read, &mut dyn io::Write)) -> io::Result<Child> {
+    let (their_in, our_out) = io::pipe()?;
+    let (our_in, their_out) = io::pipe()?;
+    // SAFETY: the harness has one thread when it starts children.
+    match unsafe { libc::fork() } {
+        -1 => Err(io::Error::last_os_error()),
+        0 => {
+            drop((our_in, our_out));
+            let (mut r, mut w) = (io::BufReader::new(their_in), io::BufWriter::new(their_out));
+            body(&mut r, &mut w);
+            // SAFETY: ends the child without running the parent's destructors.
+            unsafe { libc::_exit(0) }
+        }
+        pid => Ok(Child {
+            pid,
+            input: our_out,
+            output: our_in,
+        }),
+    }
+}
+
+/// A child process; killed when dropped.
+#[derive(Debug)]
+pub struct Child {
+    pid: libc::pid_t,
+    /// What it reads.
+    pub input: io::PipeWriter,
+    /// What it writes.
+    pub output: io::PipeReader,
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        // SAFETY: our own child, not yet waited for.
+        unsafe {
+            libc::kill(self.pid, libc::SIGKILL);
+            libc::waitpid(self.pid, std::ptr::null_mut(), 0);
+        }
+    }
+}
+
+/// Unmaps the case windows this process inherited.
+pub fn unmap_windows() {
+    use felix::replay::{DATA, DATA_LEN, READ_ONLY, READ_ONLY_LEN};
+    for (at, len) in [
+        (CODE, CODE_LEN),
+        (DATA, DATA_LEN),
+        (READ_ONLY, READ_ONLY_LEN),
+    ] {
+        // SAFETY: only test memory lies there; the child uses none of the parent's.
+        unsafe { libc::munmap(std::ptr::with_exposed_provenance_mut(at as usize), len) };
+    }
+}
+
+/// Makes the code window executable by the host.
+///
+/// # Errors
+/// If the host refuses.
+pub fn make_code_executable() -> io::Result<()> {
+    let prot = libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC;
+    // SAFETY: the window is mapped, and only guest code lies in it.
+    check(unsafe {
+        libc::mprotect(
+            std::ptr::with_exposed_provenance_mut(CODE as usize),
+            CODE_LEN,
+            prot,
+        )
+    })
+}

@@ -1,0 +1,112 @@
+//! The command line: what the user says, turned into what `run` does, and errors into exit statuses.
+
+mod run;
+
+use crate::error::Error;
+use crate::personality::linux::table;
+use clap::{Parser, Subcommand};
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Runs x86-64 Linux programs on RISC-V Linux machines.
+#[derive(Debug, Parser)]
+#[command(name = "felix", version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a program.
+    Run(run::RunArgs),
+    /// Show what a sequence of instructions becomes.
+    Dump(DumpArgs),
+    /// List instructions and system calls with their support.
+    List,
+}
+
+/// Options of `felix dump`.
+#[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("input").required(true))]
+#[command(group = clap::ArgGroup::new("stage"))]
+pub struct DumpArgs {
+    /// The instructions' bytes in hexadecimal.
+    #[arg(long, group = "input", value_name = "HEX")]
+    pub bytes: Option<String>,
+    /// A file with the instructions' bytes.
+    #[arg(long, group = "input", value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Show the IR.
+    #[arg(long, group = "stage")]
+    pub ir: bool,
+    /// Show the RISC-V code.
+    #[arg(long, group = "stage")]
+    pub rv64: bool,
+    /// Host ISA extensions to generate for.
+    #[arg(long, value_name = "LIST")]
+    pub host_isa: Option<String>,
+}
+
+/// Shows what a sequence becomes.
+fn dump(_: &DumpArgs) -> Result<(), Error> {
+    Err(Error::Usage(
+        "felix dump: this build has no translator to show".into(),
+    ))
+}
+
+fn list() -> Result<(), Error> {
+    let mut out = std::io::stdout().lock();
+    let print = |out: &mut std::io::StdoutLock<'_>| -> std::io::Result<()> {
+        for r in table::TABLE {
+            let level = format!("{:?}", r.level).to_lowercase();
+            writeln!(out, "syscall {:3} {:24} {level}", r.nr, r.name)?;
+        }
+        Ok(())
+    };
+    match print(&mut out) {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::Host {
+            what: "standard output".into(),
+            source: e,
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn start_log() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("FELIX_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .without_time()
+        .with_target(false)
+        .with_ansi(false)
+        .init();
+}
+
+/// The whole program.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(c) => c,
+        Err(e) => {
+            let _ = e.print();
+            return ExitCode::from(if e.use_stderr() { 2 } else { 0 });
+        }
+    };
+    start_log();
+    let result = match cli.command {
+        Command::Run(args) => run::run(args).map(|never| match never {}),
+        Command::Dump(args) => dump(&args),
+        Command::List => list(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("felix: {e}");
+            ExitCode::from(e.exit_status())
+        }
+    }
+}

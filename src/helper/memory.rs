@@ -1,0 +1,212 @@
+//! Helpers with memory operands.
+
+use crate::sys::guest;
+use crate::x86::fxsave::{self, Form};
+use crate::x86::{CpuState, Fault, Gpr, GuestAddr, MemFault, x87env};
+
+/// Bytes from one page boundary to the next.
+const PAGE: u64 = 4096;
+
+/// FXSAVE's and FXRSTOR's second argument.
+pub(super) fn form(b: u64) -> Form {
+    if b == 1 { Form::Wide } else { Form::Narrow }
+}
+
+/// #GP unless `at` is a multiple of 16.
+fn aligned(at: GuestAddr) -> Result<(), Fault> {
+    if at.0.is_multiple_of(16) {
+        Ok(())
+    } else {
+        Err(Fault::GeneralProtection)
+    }
+}
+
+/// CMPXCHG16B; ZF. Always atomic: with LOCK or without.
+pub(super) fn cmpxchg16b(cpu: &mut CpuState, at: GuestAddr) -> Result<u64, Fault> {
+    aligned(at)?;
+    let old = [cpu.reg(Gpr::RAX), cpu.reg(Gpr::RDX)];
+    let new = [cpu.reg(Gpr::RBX), cpu.reg(Gpr::RCX)];
+    let found = guest::cas_u128(at, old, new).map_err(MemFault::classify)?;
+    if found != old {
+        cpu.set_reg(Gpr::RAX, found[0]);
+        cpu.set_reg(Gpr::RDX, found[1]);
+    }
+    Ok(u64::from(found == old))
+}
+
+/// FXSAVE and FXSAVE64.
+pub(super) fn fxsave(cpu: &CpuState, at: GuestAddr, form: Form) -> Result<(), Fault> {
+    aligned(at)?;
+    let image = fxsave::store_form(cpu, form);
+    guest::write_bytes(at, &image[..fxsave::WRITTEN]).map_err(MemFault::classify)
+}
+
+/// FXRSTOR and FXRSTOR64.
+pub(super) fn fxrstor(cpu: &mut CpuState, at: GuestAddr, form: Form) -> Result<(), Fault> {
+    aligned(at)?;
+    let mut image = [0; fxsave::SIZE];
+    guest::read_bytes(at, &mut image).map_err(MemFault::classify)?;
+    if fxsave::load_form(cpu, &image, form) {
+        Ok(())
+    } else {
+        Err(Fault::GeneralProtection)
+    }
+}
+
+/// FNSTENV: stores, then masks all exceptions.
+pub(super) fn fnstenv(cpu: &mut CpuState, at: GuestAddr, wide: bool) -> Result<(), Fault> {
+    let image = cpu.x87.environment(wide);
+    let size = if wide {
+        x87env::SIZE_32
+    } else {
+        x87env::SIZE_16
+    };
+    guest::write_bytes(at, &image[..size]).map_err(MemFault::classify)?;
+    cpu.x87.load_control(cpu.x87.fcw | 0x3f);
+    Ok(())
+}
+
+/// FLDENV.
+pub(super) fn fldenv(cpu: &mut CpuState, at: GuestAddr, wide: bool) -> Result<(), Fault> {
+    let mut image = [0; x87env::SIZE_32];
+    let size = if wide {
+        x87env::SIZE_32
+    } else {
+        x87env::SIZE_16
+    };
+    guest::read_bytes(at, &mut image[..size]).map_err(MemFault::classify)?;
+    cpu.x87.load_environment(wide, &image);
+    Ok(())
+}
+
+/// MASKMOVDQU. Bytes that are not selected are not accessed at all (the manual leaves open whether
+/// they may fault); if a selected one faults, none is stored.
+pub(super) fn maskmovdqu(
+    cpu: &CpuState,
+    at: GuestAddr,
+    source: u64,
+    mask: u64,
+) -> Result<(), Fault> {
+    let register = |n: u64| usize::try_from(n & 15).map_or([0; 16], |n| cpu.xmm(n).to_le_bytes());
+    let (source, mask) = (register(source), register(mask));
+    let selected = || (0u8..16).filter(|i| mask[usize::from(*i)] & 0x80 != 0);
+    let place = |i: u8| at.offset(i.into());
+    // One selected byte in each page tells whether its page can be written: exchanging a byte for
+    // itself writes nothing new.
+    let mut probed = None;
+    for i in selected() {
+        let page = place(i).0 / PAGE;
+        if probed != Some(page) {
+            guest::cas_u8(place(i), 0, 0).map_err(MemFault::classify)?;
+            probed = Some(page);
+        }
+    }
+    for i in selected() {
+        guest::write_u8(place(i), source[usize::from(i)]).map_err(MemFault::classify)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::call;
+    use super::*;
+    use crate::ir::Helper;
+    use crate::sys::fault;
+    use crate::x86::MemFaultKind;
+
+    #[repr(align(16))]
+    struct Buffer([u8; 528]);
+
+    impl Buffer {
+        fn at(&mut self) -> u64 {
+            self.0.as_mut_ptr() as u64
+        }
+    }
+
+    #[test]
+    fn masked_bytes_are_stored_alone() {
+        fault::install().unwrap();
+        let mut cpu = CpuState::default();
+        cpu.set_xmm(1, 0x0f0e_0d0c_0b0a_0908_0706_0504_0302_0100);
+        cpu.set_xmm(2, 0x80 << 120 | 0x7f00 | 0xff);
+        let mut buffer = Buffer([0xee; 528]);
+        call(Helper::Maskmovdqu, &mut cpu, buffer.at() + 1, 1, 2).unwrap();
+        assert_eq!(buffer.0[1], 0);
+        assert_eq!(buffer.0[2], 0xee);
+        assert_eq!(buffer.0[16], 15);
+        assert_eq!(
+            call(Helper::Maskmovdqu, &mut cpu, 0x10, 1, 0),
+            Ok(0),
+            "nothing selected"
+        );
+        let Err(Fault::Page(f)) = call(Helper::Maskmovdqu, &mut cpu, 0x10, 1, 2) else {
+            panic!()
+        };
+        assert!(f.write && f.kind == MemFaultKind::NotMapped);
+        assert_eq!(
+            call(Helper::Maskmovdqu, &mut cpu, 1 << 62, 1, 2),
+            Err(Fault::GeneralProtection),
+            "not canonical"
+        );
+    }
+
+    #[test]
+    fn state_saved_is_restored_and_misalignment_is_refused() {
+        fault::install().unwrap();
+        let mut buffer = Buffer([0xee; 528]);
+        let mut cpu = CpuState::default();
+        cpu.set_xmm(7, 42);
+        cpu.mxcsr = 0x9fc0;
+        let at = buffer.at();
+        assert_eq!(
+            call(Helper::Fxsave, &mut cpu, at + 8, 1, 0),
+            Err(Fault::GeneralProtection)
+        );
+        call(Helper::Fxsave, &mut cpu, at, 1, 0).unwrap();
+        assert_eq!(buffer.0[416], 0xee, "the reserved part is not written");
+        let mut back = CpuState::default();
+        call(Helper::Fxrstor, &mut back, at, 1, 0).unwrap();
+        assert_eq!((back.xmm(7), back.mxcsr), (42, 0x9fc0));
+        assert_eq!(
+            call(Helper::Ldmxcsr, &mut back, 1 << 16, 0, 0),
+            Err(Fault::GeneralProtection)
+        );
+    }
+
+    #[test]
+    fn sixteen_bytes_are_exchanged_or_loaded() {
+        fault::install().unwrap();
+        let mut buffer = Buffer([0; 528]);
+        let mut cpu = CpuState::default();
+        cpu.set_reg(Gpr::RBX, 5);
+        cpu.set_reg(Gpr::RCX, 6);
+        let at = buffer.at();
+        assert_eq!(call(Helper::Cmpxchg16b, &mut cpu, at, 1, 0), Ok(1));
+        assert_eq!((buffer.0[0], buffer.0[8]), (5, 6));
+        assert_eq!(call(Helper::Cmpxchg16b, &mut cpu, at, 1, 0), Ok(0));
+        assert_eq!((cpu.reg(Gpr::RAX), cpu.reg(Gpr::RDX)), (5, 6));
+        assert_eq!(
+            call(Helper::Cmpxchg16b, &mut cpu, at + 8, 1, 0),
+            Err(Fault::GeneralProtection)
+        );
+    }
+
+    #[test]
+    fn storing_the_x87_environment_masks_exceptions() {
+        fault::install().unwrap();
+        let mut buffer = Buffer([0xee; 528]);
+        let mut cpu = CpuState::default();
+        call(Helper::Fldcw, &mut cpu, 0x340, 0, 0).unwrap();
+        let at = buffer.at();
+        call(Helper::Fnstenv, &mut cpu, at, 0, 0).unwrap();
+        assert_eq!(call(Helper::Fnstcw, &mut cpu, 0, 0, 0), Ok(0x37f));
+        assert_eq!((buffer.0[0], buffer.0[28]), (0x40, 0xee));
+        // An exception flag that is unmasked is pending for the next waiting instruction.
+        guest::write_u8(GuestAddr(at + 4), 1).unwrap();
+        call(Helper::Fldenv, &mut cpu, at, 0, 0).unwrap();
+        assert_eq!(call(Helper::Fwait, &mut cpu, 0, 0, 0), Err(Fault::X87));
+        call(Helper::Fnclex, &mut cpu, 0, 0, 0).unwrap();
+        assert_eq!(call(Helper::Fwait, &mut cpu, 0, 0, 0), Ok(0));
+    }
+}

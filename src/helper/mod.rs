@@ -1,0 +1,65 @@
+//! Out-of-line semantics: what is too big to be IR and too rare to be host code.
+//!
+//! Both engines call the same functions, so that they cannot differ. `call` runs a `Helper` on the
+//! register file; `float` is the exact meaning of the floating-point operations. Knows the guest CPU,
+//! the IR's numbering and guest memory; no engine, no operating system. Invariant: a helper that
+//! returns a fault has changed nothing but what the manual says (a partly done FXSAVE).
+
+pub mod float;
+mod memory;
+mod system;
+
+use crate::ir::Helper;
+use crate::x86::state::MXCSR_MASK;
+use crate::x86::{CpuState, Fault, GuestAddr};
+
+/// Runs a helper with up to three integer arguments; gives its result, 0 if it has none.
+///
+/// # Errors
+/// The guest's fault.
+#[allow(clippy::cast_possible_truncation)] // Control words and MXCSR are the low bits of their argument.
+pub fn call(helper: Helper, cpu: &mut CpuState, a: u64, b: u64, c: u64) -> Result<u64, Fault> {
+    let at = GuestAddr(a);
+    match helper {
+        Helper::Cpuid => system::cpuid(cpu),
+        Helper::Rdtsc => return Ok(system::time_stamp()),
+        // One processor, number 0, as CPUID says.
+        Helper::TscAux => {}
+        Helper::Cmpxchg16b => return memory::cmpxchg16b(cpu, at),
+        Helper::Fxsave => memory::fxsave(cpu, at, memory::form(b))?,
+        Helper::Fxrstor => memory::fxrstor(cpu, at, memory::form(b))?,
+        Helper::Ldmxcsr => {
+            let v = a as u32;
+            if v & !MXCSR_MASK != 0 {
+                return Err(Fault::GeneralProtection);
+            }
+            cpu.mxcsr = v;
+        }
+        Helper::Stmxcsr => return Ok(cpu.mxcsr.into()),
+        Helper::Maskmovdqu => memory::maskmovdqu(cpu, at, b, c)?,
+        Helper::Fninit => cpu.x87.init(),
+        Helper::Fnstcw => return Ok(cpu.x87.fcw.into()),
+        Helper::Fldcw => {
+            wait(cpu)?;
+            cpu.x87.load_control(a as u16);
+        }
+        Helper::Fnstsw => return Ok(cpu.x87.fsw.into()),
+        Helper::Fnclex => cpu.x87.clear_exceptions(),
+        Helper::Fwait => wait(cpu)?,
+        Helper::Fnstenv => memory::fnstenv(cpu, at, b == 0)?,
+        Helper::Fldenv => {
+            wait(cpu)?;
+            memory::fldenv(cpu, at, b == 0)?;
+        }
+    }
+    Ok(0)
+}
+
+/// What every waiting x87 instruction does first.
+fn wait(cpu: &CpuState) -> Result<(), Fault> {
+    if cpu.x87.pending() {
+        Err(Fault::X87)
+    } else {
+        Ok(())
+    }
+}

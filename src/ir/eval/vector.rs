@@ -1,0 +1,317 @@
+//! The meaning of the pure vector operations, as code on `u128`.
+//!
+//! Constant folding, the `interp` engine and out-of-line evaluation by the JIT use this one
+//! definition. Byte 0 of a vector is the low byte of the `u128`, on every host.
+//!
+//! How to call it: `vector` takes the vector arguments in `a` and `b` and an integer (or the bits of
+//! a float) argument in `i`; what an operation does not have may be anything. The result is a `u128`
+//! also where it is an integer or the bits of a float: then its low 64 bits count and the others are
+//! zero. Floating-point arithmetic depends on MXCSR and is not here, but in `crate::helper::float`.
+
+use super::super::Op;
+use super::approx;
+use crate::x86::Width;
+
+/// The value of a pure operation on vectors; `None` for any other operation.
+#[must_use]
+#[inline]
+#[allow(clippy::too_many_arguments)] // The parts of an instruction, so that callers need not build one.
+pub fn vector(
+    op: Op,
+    w: Width,
+    imm: u64,
+    pool: &[[u8; 16]],
+    a: u128,
+    b: u128,
+    i: u64,
+) -> Option<u128> {
+    Some(match op {
+        Op::VConst => u128::from_le_bytes(constant(pool, imm)),
+        Op::FGet => lane(w, a, 0).into(),
+        Op::FBits | Op::FFrom => w.zext(i).into(),
+        Op::FPut => with_lane(w, a, 0, i),
+        Op::FRcp => approx::rcp(low32(i)).into(),
+        Op::FRsqrt => approx::rsqrt(low32(i)).into(),
+        Op::VAnd => a & b,
+        Op::VAndN => !a & b,
+        Op::VOr => a | b,
+        Op::VXor => a ^ b,
+        Op::VAdd => add(w, a, b),
+        Op::VSub => sub(w, a, b),
+        Op::VAddSatS => map_signed(w, a, b, |x, y| saturate(w, x.saturating_add(y))),
+        Op::VSubSatS => map_signed(w, a, b, |x, y| saturate(w, x.saturating_sub(y))),
+        Op::VAddSatU => map(w, a, b, |x, y| x.saturating_add(y).min(w.mask())),
+        Op::VSubSatU => map(w, a, b, u64::saturating_sub),
+        Op::VMul => map(w, a, b, u64::wrapping_mul),
+        Op::VMulHiS => map_signed(w, a, b, |x, y| x.wrapping_mul(y) >> w.bits()),
+        Op::VMulHiU => map(w, a, b, |x, y| x.wrapping_mul(y) >> w.bits()),
+        Op::VMulEvenU => map(Width::W64, a, b, |x, y| {
+            (x & 0xffff_ffff).wrapping_mul(y & 0xffff_ffff)
+        }),
+        Op::VMadd => map(Width::W32, a, b, madd),
+        Op::VSad => map(Width::W64, a, b, sad),
+        Op::VMinS => map_signed(w, a, b, i64::min),
+        Op::VMaxS => map_signed(w, a, b, i64::max),
+        Op::VMinU => map(w, a, b, u64::min),
+        Op::VMaxU => map(w, a, b, u64::max),
+        // Lanes of 8 and 16 bits only, so the sum cannot overflow.
+        Op::VAvg => map(w, a, b, |x, y| (x + y + 1) >> 1),
+        Op::VCmpEq => map(w, a, b, |x, y| if x == y { u64::MAX } else { 0 }),
+        Op::VCmpGt => map_signed(w, a, b, |x, y| if x > y { -1 } else { 0 }),
+        Op::VShl if i >= u64::from(w.bits()) => 0,
+        Op::VShl => map(w, a, 0, |x, _| x << i),
+        Op::VShr if i >= u64::from(w.bits()) => 0,
+        Op::VShr => map(w, a, 0, |x, _| x >> i),
+        Op::VSar => {
+            let n = i.min(u64::from(w.bits() - 1));
+            map_signed(w, a, 0, |x, _| x >> n)
+        }
+        Op::VPackS => pack(w, a, b, |half, x| saturate(half, x).cast_unsigned()),
+        Op::VPackU => pack(w, a, b, |half, x| {
+            u64::try_from(x).unwrap_or(0).min(half.mask())
+        }),
+        Op::VShuf => shuffle(a, b, constant(pool, imm)),
+        Op::VMovMask => mov_mask(w, a).into(),
+        Op::VExtract => lane(w, a, imm).into(),
+        Op::VInsert => with_lane(w, a, imm, i),
+        Op::VFromI => w.zext(i).into(),
+        Op::VFRcp => map(Width::W32, a, 0, |x, _| approx::rcp(low32(x)).into()),
+        Op::VFRsqrt => map(Width::W32, a, 0, |x, _| approx::rsqrt(low32(x)).into()),
+        _ => return None,
+    })
+}
+
+/// Constant `n` of the pool.
+fn constant(pool: &[[u8; 16]], n: u64) -> [u8; 16] {
+    usize::try_from(n)
+        .ok()
+        .and_then(|n| pool.get(n))
+        .copied()
+        .unwrap_or_default()
+}
+
+/// Lane `n`, zero-extended.
+#[must_use]
+#[inline]
+#[allow(clippy::cast_possible_truncation)] // Masked to the lane's width.
+pub const fn lane(w: Width, v: u128, n: u64) -> u64 {
+    w.zext((v >> (n * w.bits() as u64)) as u64)
+}
+
+/// `v` with lane `n` replaced by the low bits of `x`.
+#[must_use]
+#[inline]
+pub const fn with_lane(w: Width, v: u128, n: u64, x: u64) -> u128 {
+    let at = n * w.bits() as u64;
+    v & !((w.mask() as u128) << at) | (w.zext(x) as u128) << at
+}
+
+#[allow(clippy::cast_possible_truncation)] // The low half is what is asked for.
+const fn low32(v: u64) -> u32 {
+    v as u32
+}
+
+/// Applies `f` to the lanes, zero-extended; of its results the low `w` bits count.
+#[inline]
+fn map(w: Width, a: u128, b: u128, f: impl Fn(u64, u64) -> u64) -> u128 {
+    let mut r = 0;
+    for n in 0..16 / w.bytes() {
+        r |= u128::from(w.zext(f(lane(w, a, n), lane(w, b, n)))) << (n * u64::from(w.bits()));
+    }
+    r
+}
+
+/// The same with sign-extended lanes.
+#[inline]
+fn map_signed(w: Width, a: u128, b: u128, f: impl Fn(i64, i64) -> i64) -> u128 {
+    map(w, a, b, |x, y| f(w.sext(x), w.sext(y)).cast_unsigned())
+}
+
+/// One bit at the top of each lane.
+const fn tops(w: Width) -> u128 {
+    match w {
+        Width::W8 => 0x8080_8080_8080_8080_8080_8080_8080_8080,
+        Width::W16 => 0x8000_8000_8000_8000_8000_8000_8000_8000,
+        Width::W32 => 0x8000_0000_8000_0000_8000_0000_8000_0000,
+        Width::W64 => 0x8000_0000_0000_0000_8000_0000_0000_0000,
+    }
+}
+
+/// Sums of lanes: without the top bits no carry leaves a lane; those are added without carry.
+const fn add(w: Width, a: u128, b: u128) -> u128 {
+    let t = tops(w);
+    (a & !t).wrapping_add(b & !t) ^ (a ^ b) & t
+}
+
+/// Differences of lanes: with the top bits of `a` set no borrow leaves a lane.
+const fn sub(w: Width, a: u128, b: u128) -> u128 {
+    let t = tops(w);
+    (a | t).wrapping_sub(b & !t) ^ (a ^ !b) & t
+}
+
+/// `v` limited to what a signed lane of width `w` holds.
+fn saturate(w: Width, v: i64) -> i64 {
+    let max = (w.mask() >> 1).cast_signed();
+    v.clamp(!max, max)
+}
+
+/// PMADDWD on one pair of words. Only (-2^15)^2 * 2 overflows, and wraps.
+fn madd(x: u64, y: u64) -> u64 {
+    let product = |n: u32| Width::W16.sext(x >> n) * Width::W16.sext(y >> n);
+    (product(0) + product(16)).cast_unsigned()
+}
+
+/// PSADBW on eight bytes.
+fn sad(x: u64, y: u64) -> u64 {
+    x.to_le_bytes()
+        .iter()
+        .zip(y.to_le_bytes())
+        .map(|(a, b)| u64::from(a.abs_diff(b)))
+        .sum()
+}
+
+fn pack(w: Width, a: u128, b: u128, narrow: impl Fn(Width, i64) -> u64) -> u128 {
+    let half = match w {
+        Width::W64 => Width::W32,
+        Width::W32 => Width::W16,
+        _ => Width::W8,
+    };
+    let lanes = 16 / w.bytes();
+    let mut r = 0;
+    for n in 0..lanes {
+        r = with_lane(half, r, n, narrow(half, w.sext(lane(w, a, n))));
+        r = with_lane(half, r, lanes + n, narrow(half, w.sext(lane(w, b, n))));
+    }
+    r
+}
+
+fn shuffle(a: u128, b: u128, select: [u8; 16]) -> u128 {
+    let (a, b) = (a.to_le_bytes(), b.to_le_bytes());
+    u128::from_le_bytes(select.map(|s| match s {
+        0..16 => a[usize::from(s)],
+        16..32 => b[usize::from(s) - 16],
+        _ => 0,
+    }))
+}
+
+fn mov_mask(w: Width, a: u128) -> u64 {
+    (0..16 / w.bytes()).fold(0, |m, n| m | (lane(w, a, n) >> (w.bits() - 1)) << n)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn v2(op: Op, w: Width, a: u128, b: u128) -> u128 {
+        vector(op, w, 0, &[], a, b, 0).unwrap()
+    }
+
+    #[test]
+    fn sums_and_differences_stay_in_their_lanes() {
+        let edges = [
+            0,
+            1,
+            0x7f,
+            0x80,
+            0xff,
+            0x7fff,
+            0x8000,
+            0xffff,
+            1 << 31,
+            u64::MAX,
+        ];
+        for w in Width::ALL {
+            for x in edges {
+                for y in edges {
+                    let a = u128::from(x) << 64 | u128::from(y);
+                    let b = u128::from(y) << 64 | u128::from(x.wrapping_mul(3));
+                    assert_eq!(
+                        v2(Op::VAdd, w, a, b),
+                        map(w, a, b, u64::wrapping_add),
+                        "{w} {a:x} {b:x}"
+                    );
+                    assert_eq!(
+                        v2(Op::VSub, w, a, b),
+                        map(w, a, b, u64::wrapping_sub),
+                        "{w} {a:x} {b:x}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn saturation_stops_at_the_lanes_limits() {
+        assert_eq!(v2(Op::VAddSatS, Width::W8, 0x7f_80, 0x01_ff), 0x7f_80);
+        assert_eq!(
+            v2(Op::VSubSatS, Width::W16, 0x8000_7fff, 0x0001_ffff),
+            0x8000_7fff
+        );
+        assert_eq!(v2(Op::VAddSatU, Width::W8, 0xff_01, 0x01_01), 0xff_02);
+        assert_eq!(v2(Op::VSubSatU, Width::W16, 0x0001_0005, 0x0002_0003), 2);
+        assert_eq!(
+            v2(Op::VPackS, Width::W32, 0x0001_0000_ffff_0000, 0xffff_ffff),
+            0xffff_0000_0000_7fff_8000
+        );
+        assert_eq!(
+            v2(Op::VPackU, Width::W16, 0x0100_ffff, 0x00ff),
+            0xff_0000_0000_0000_ff00
+        );
+    }
+
+    #[test]
+    fn products_of_extremes() {
+        let m = 0x8000_8000;
+        assert_eq!(v2(Op::VMadd, Width::W16, m, m), 0x8000_0000);
+        assert_eq!(v2(Op::VMulHiS, Width::W16, 0x8000, 0x8000), 0x4000);
+        assert_eq!(v2(Op::VMulHiS, Width::W16, 0xffff, 1), 0xffff);
+        assert_eq!(v2(Op::VMulHiU, Width::W16, 0xffff, 0xffff), 0xfffe);
+        let ones = u128::from(u64::MAX);
+        assert_eq!(
+            v2(Op::VMulEvenU, Width::W32, ones, ones),
+            0xffff_fffe_0000_0001
+        );
+        assert_eq!(v2(Op::VSad, Width::W8, u128::MAX, 0), 0x7f8 << 64 | 0x7f8);
+        assert_eq!(v2(Op::VAvg, Width::W8, 0xff_00, 0xff_01), 0xff_01);
+    }
+
+    #[test]
+    fn shift_counts_beyond_the_width_clear_or_copy_the_sign() {
+        let shift = |op, w, a, i| vector(op, w, 0, &[], a, 0, i).unwrap();
+        assert_eq!(shift(Op::VShl, Width::W16, 0xffff_ffff, 16), 0);
+        assert_eq!(shift(Op::VShl, Width::W64, 3, 63), 1 << 63);
+        assert_eq!(shift(Op::VShr, Width::W32, 0xffff_ffff, 1 << 40), 0);
+        assert_eq!(
+            shift(Op::VSar, Width::W32, 0x8000_0000, u64::MAX),
+            0xffff_ffff
+        );
+        assert_eq!(shift(Op::VSar, Width::W16, 0x4000_8000, 15), 0xffff);
+    }
+
+    #[test]
+    fn bytes_go_where_the_pattern_says() {
+        let mut pattern = [0x80; 16];
+        pattern[..3].copy_from_slice(&[15, 16, 31]);
+        let (a, b) = (0x11 << 120, 0x22 | 0x33 << 120);
+        assert_eq!(
+            vector(Op::VShuf, Width::W8, 0, &[pattern], a, b, 0),
+            Some(0x33_22_11)
+        );
+        assert_eq!(
+            vector(Op::VInsert, Width::W16, 7, &[], 1, 0, 0x1_2345),
+            Some(0x2345 << 112 | 1)
+        );
+        assert_eq!(
+            vector(Op::VExtract, Width::W16, 7, &[], 0x2345 << 112, 0, 0),
+            Some(0x2345)
+        );
+        assert_eq!(
+            vector(Op::VMovMask, Width::W8, 0, &[], 0x80 << 120 | 0x80, 0, 0),
+            Some(0x8001)
+        );
+        assert_eq!(
+            vector(Op::FPut, Width::W32, 0, &[], u128::MAX, 0, 0),
+            Some(u128::MAX << 32)
+        );
+    }
+}

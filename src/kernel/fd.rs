@@ -1,0 +1,41 @@
+//! Felix's own descriptors: kept at high numbers, out of the guest's sight.
+//!
+//! Invariant: a descriptor with a number in the hidden range is felix's; system calls of the guest that name
+//! one get EBADF (`is_hidden`), and closing a range skips it.
+
+use crate::sys::{Errno, host};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::sync::OnceLock;
+
+/// How many numbers are kept.
+const COUNT: i32 = 64;
+
+fn base() -> RawFd {
+    static BASE: OnceLock<RawFd> = OnceLock::new();
+    *BASE.get_or_init(|| {
+        // RLIMIT_NOFILE; not too high, because the kernel copies the whole table at every fork.
+        let limit = host::soft_limit(7).clamp(256, 16384);
+        i32::try_from(limit).unwrap_or(256) - COUNT
+    })
+}
+
+/// Moves a descriptor into the hidden range.
+pub fn hide(fd: OwnedFd) -> Result<OwnedFd, Errno> {
+    host::dup_high(fd.as_raw_fd(), base())
+}
+
+/// True if the guest may not name this number.
+#[must_use]
+pub fn is_hidden(fd: RawFd) -> bool {
+    (base()..base() + COUNT).contains(&fd)
+}
+
+/// The parts of `first..=last` that the guest may close.
+#[must_use]
+pub fn visible(first: u32, last: u32) -> Vec<(u32, u32)> {
+    let (low, high) = (base().unsigned_abs(), (base() + COUNT).unsigned_abs());
+    [(first, last.min(low - 1)), (first.max(high), last)]
+        .into_iter()
+        .filter(|(a, b)| a <= b)
+        .collect()
+}

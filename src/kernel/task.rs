@@ -1,0 +1,96 @@
+//! A thread of the guest: one host thread, whose id and signal mask are the guest's.
+
+use crate::sys::signal::{Mailbox, RawInfo, SYNC, SigSet, bit};
+use std::sync::Arc;
+
+/// What the last fault left for signal frames (`trapno`, `err`, `cr2` of sigcontext).
+#[derive(Clone, Copy, Default, Debug)]
+pub struct TrapInfo {
+    /// Exception vector.
+    pub vector: u64,
+    /// Error code.
+    pub error: u64,
+    /// Address of the last page fault.
+    pub address: u64,
+}
+
+/// Alternate signal stack (sigaltstack(2)).
+#[derive(Clone, Copy, Default, Debug)]
+pub struct AltStack {
+    /// Base.
+    pub sp: u64,
+    /// SS_* flags.
+    pub flags: u32,
+    /// Size; 0 means disabled.
+    pub size: u64,
+}
+
+/// State of one guest thread. Owned by the host thread that runs it.
+#[derive(Debug)]
+pub struct Task {
+    /// Thread id.
+    pub tid: i32,
+    /// Blocked signals, mirrored by the host thread's mask.
+    pub mask: SigSet,
+    /// The mask of a call such as sigsuspend(2) that was in force when it was interrupted.
+    pub call_mask: Option<SigSet>,
+    /// Alternate signal stack.
+    pub altstack: AltStack,
+    /// Address to clear and wake at exit (set_tid_address(2)).
+    pub clear_child_tid: u64,
+    /// Head of the robust futex list (set_robust_list(2)).
+    pub robust_list: u64,
+    /// Where the host handler leaves a signal.
+    pub mailbox: Arc<Mailbox>,
+    /// Signals of the `SYNC` kind that were sent while the guest blocks them.
+    pub deferred: Vec<RawInfo>,
+    /// The number of the call that was interrupted and may be restarted.
+    pub restart: Option<u64>,
+    /// The last fault.
+    pub trap: TrapInfo,
+    /// The call that is being made again after code was dropped from under its buffers.
+    pub unprotected: Option<u64>,
+}
+
+impl Task {
+    /// The first task of a process that inherits `mask`.
+    #[must_use]
+    pub fn new(tid: i32, mask: SigSet) -> Task {
+        Task {
+            tid,
+            mask,
+            call_mask: None,
+            altstack: AltStack::default(),
+            clear_child_tid: 0,
+            robust_list: 0,
+            mailbox: Arc::default(),
+            deferred: Vec::new(),
+            restart: None,
+            trap: TrapInfo::default(),
+            unprotected: None,
+        }
+    }
+
+    /// The next signal to deliver: one that is not blocked.
+    pub fn take_signal(&mut self) -> Option<RawInfo> {
+        let blocked = |info: &RawInfo, mask| bit(signal_number(info)) & mask != 0;
+        if let Some(i) = self.deferred.iter().position(|d| !blocked(d, self.mask)) {
+            return Some(self.deferred.remove(i));
+        }
+        while let Some(info) = self.mailbox.take() {
+            // The host's mask mirrors the guest's, so only the signals felix keeps unblocked can be blocked here.
+            if bit(signal_number(&info)) & SYNC != 0 && blocked(&info, self.mask) {
+                self.deferred.push(info);
+            } else {
+                return Some(info);
+            }
+        }
+        None
+    }
+}
+
+/// `si_signo` of a siginfo.
+#[must_use]
+pub fn signal_number(info: &RawInfo) -> i32 {
+    i32::from_le_bytes([info[0], info[1], info[2], info[3]])
+}

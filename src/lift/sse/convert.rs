@@ -1,0 +1,109 @@
+//! Conversion (SDM vol. 1, 5.5.1.6, 5.6.1.6 and 5.6.2).
+
+use super::{Cx, Lifted, Op, Width};
+use crate::ir::CvtKind;
+
+/// Packed, from a whole register or aligned memory.
+macro_rules! packed_conversions {
+    ($($(#[$doc:meta])* $name:ident $kind:ident;)*) => {$(
+        $(#[$doc])*
+        pub fn $name(cx: &mut Cx<'_>) -> Lifted {
+            cx.packed_unary(Op::VCvt, Width::W32, CvtKind::$kind as u16)
+        }
+    )*};
+}
+
+packed_conversions! {
+    /// CVTDQ2PS
+    cvtdq2ps I32F32;
+    /// CVTPS2DQ
+    cvtps2dq F32I32;
+    /// CVTTPS2DQ
+    cvttps2dq F32I32Trunc;
+    /// CVTPD2DQ
+    cvtpd2dq F64I32;
+    /// CVTTPD2DQ
+    cvttpd2dq F64I32Trunc;
+    /// CVTPD2PS
+    cvtpd2ps F64F32;
+}
+
+/// Packed, from the low half of a register or 64 bits of memory.
+fn widening(cx: &mut Cx<'_>, kind: CvtKind) -> Lifted {
+    let a = cx.xmm_low(Width::W64, 1)?;
+    let r = cx.op_imm(Op::VCvt, Width::W32, &[a], 0, kind as u16);
+    cx.set_xmm(0, r)
+}
+
+/// CVTDQ2PD
+pub fn cvtdq2pd(cx: &mut Cx<'_>) -> Lifted {
+    widening(cx, CvtKind::I32F64)
+}
+
+/// CVTPS2PD
+pub fn cvtps2pd(cx: &mut Cx<'_>) -> Lifted {
+    widening(cx, CvtKind::F32F64)
+}
+
+/// Between the float widths.
+fn float_to_float(cx: &mut Cx<'_>, from: Width, to: Width) -> Lifted {
+    let a = cx.float(from, 1)?;
+    let r = cx.op(Op::FCvtF, to, &[a]);
+    cx.set_float(to, r)
+}
+
+/// CVTSS2SD
+pub fn cvtss2sd(cx: &mut Cx<'_>) -> Lifted {
+    float_to_float(cx, Width::W32, Width::W64)
+}
+
+/// CVTSD2SS
+pub fn cvtsd2ss(cx: &mut Cx<'_>) -> Lifted {
+    float_to_float(cx, Width::W64, Width::W32)
+}
+
+/// From a register or memory of 32 or 64 bits.
+fn int_to_float(cx: &mut Cx<'_>, w: Width) -> Lifted {
+    let size = cx.width(1)? as u16;
+    let v = cx.read(1)?;
+    let r = cx.op_imm(Op::FCvtFromI, w, &[v], 0, size);
+    cx.set_float(w, r)
+}
+
+/// CVTSI2SS
+pub fn cvtsi2ss(cx: &mut Cx<'_>) -> Lifted {
+    int_to_float(cx, Width::W32)
+}
+
+/// CVTSI2SD
+pub fn cvtsi2sd(cx: &mut Cx<'_>) -> Lifted {
+    int_to_float(cx, Width::W64)
+}
+
+/// To a register of 32 or 64 bits; `truncate` is 4 or 0.
+fn float_to_int(cx: &mut Cx<'_>, w: Width, truncate: u16) -> Lifted {
+    let size = cx.width(0)? as u16;
+    let a = cx.float(w, 1)?;
+    let r = cx.op_imm(Op::FCvtToI, w, &[a], 0, size | truncate);
+    cx.write(0, r)
+}
+
+/// CVTSS2SI
+pub fn cvtss2si(cx: &mut Cx<'_>) -> Lifted {
+    float_to_int(cx, Width::W32, 0)
+}
+
+/// CVTSD2SI
+pub fn cvtsd2si(cx: &mut Cx<'_>) -> Lifted {
+    float_to_int(cx, Width::W64, 0)
+}
+
+/// CVTTSS2SI
+pub fn cvttss2si(cx: &mut Cx<'_>) -> Lifted {
+    float_to_int(cx, Width::W32, 4)
+}
+
+/// CVTTSD2SI
+pub fn cvttsd2si(cx: &mut Cx<'_>) -> Lifted {
+    float_to_int(cx, Width::W64, 4)
+}

@@ -1,0 +1,139 @@
+//! Shuffle, unpack and byte shifts (SDM vol. 1, 5.5.1.5, 5.6.1.5 and 5.6.3): all are `vshuf`.
+
+use super::{Cx, Lifted, Width};
+
+/// Writes to operand 0 the bytes of (operand 0, operand 1) that `select` names.
+fn pick(cx: &mut Cx<'_>, select: [u8; 16]) -> Lifted {
+    let b = cx.xmm_m128(1)?;
+    let a = cx.xmm(0)?;
+    let r = cx.shuffle(a, b, select);
+    cx.set_xmm(0, r)
+}
+
+/// Byte `i` of a selection made lane by lane: `lane(n)` is which lane of `w` goes to place `n`, lanes
+/// of the second operand following those of the first.
+fn by_lanes(w: Width, lane: impl Fn(u8) -> u8) -> [u8; 16] {
+    let bytes = 1u8 << w as u8;
+    std::array::from_fn(|i| {
+        let i = u8::try_from(i).unwrap_or(0);
+        lane(i / bytes) * bytes + i % bytes
+    })
+}
+
+/// Interleaves lanes of both operands, from lane `first` on.
+fn unpack(cx: &mut Cx<'_>, w: Width, high: bool) -> Lifted {
+    let lanes = 16u8 >> w as u8;
+    let first = if high { lanes / 2 } else { 0 };
+    pick(
+        cx,
+        by_lanes(w, |n| first + n / 2 + if n % 2 == 0 { 0 } else { lanes }),
+    )
+}
+
+macro_rules! unpacks {
+    ($($(#[$doc:meta])* $name:ident $w:ident $high:literal;)*) => {$(
+        $(#[$doc])*
+        pub fn $name(cx: &mut Cx<'_>) -> Lifted {
+            unpack(cx, Width::$w, $high)
+        }
+    )*};
+}
+
+unpacks! {
+    /// PUNPCKLBW
+    unpack_low8 W8 false;
+    /// PUNPCKLWD
+    unpack_low16 W16 false;
+    /// PUNPCKLDQ, UNPCKLPS
+    unpack_low32 W32 false;
+    /// PUNPCKLQDQ, UNPCKLPD
+    unpack_low64 W64 false;
+    /// PUNPCKHBW
+    unpack_high8 W8 true;
+    /// PUNPCKHWD
+    unpack_high16 W16 true;
+    /// PUNPCKHDQ, UNPCKHPS
+    unpack_high32 W32 true;
+    /// PUNPCKHQDQ, UNPCKHPD
+    unpack_high64 W64 true;
+}
+
+/// SHUFPS: two lanes of the first operand, two of the second.
+pub fn shufps(cx: &mut Cx<'_>) -> Lifted {
+    let imm = cx.insn.immediate8();
+    pick(
+        cx,
+        by_lanes(Width::W32, |n| {
+            (imm >> (2 * n) & 3) + if n < 2 { 0 } else { 4 }
+        }),
+    )
+}
+
+/// SHUFPD: one lane of each.
+pub fn shufpd(cx: &mut Cx<'_>) -> Lifted {
+    let imm = cx.insn.immediate8();
+    pick(cx, by_lanes(Width::W64, |n| (imm >> n & 1) + 2 * n))
+}
+
+/// Operand 0 = bytes of operand 1 alone.
+fn permute(cx: &mut Cx<'_>, select: [u8; 16]) -> Lifted {
+    let a = cx.xmm_m128(1)?;
+    let r = cx.shuffle(a, a, select);
+    cx.set_xmm(0, r)
+}
+
+/// PSHUFD
+pub fn pshufd(cx: &mut Cx<'_>) -> Lifted {
+    let imm = cx.insn.immediate8();
+    permute(cx, by_lanes(Width::W32, |n| imm >> (2 * n) & 3))
+}
+
+/// PSHUFLW
+pub fn pshuflw(cx: &mut Cx<'_>) -> Lifted {
+    let imm = cx.insn.immediate8();
+    permute(
+        cx,
+        by_lanes(Width::W16, |n| if n < 4 { imm >> (2 * n) & 3 } else { n }),
+    )
+}
+
+/// PSHUFHW
+pub fn pshufhw(cx: &mut Cx<'_>) -> Lifted {
+    let imm = cx.insn.immediate8();
+    permute(
+        cx,
+        by_lanes(Width::W16, |n| {
+            if n < 4 {
+                n
+            } else {
+                4 + (imm >> (2 * (n - 4)) & 3)
+            }
+        }),
+    )
+}
+
+/// Shifts operand 0 by bytes; counts above 15 clear it.
+fn byte_shift(cx: &mut Cx<'_>, left: bool) -> Lifted {
+    let count = usize::from(cx.insn.immediate8()).min(16);
+    let select = std::array::from_fn(|i| {
+        let from = if left {
+            i.checked_sub(count)
+        } else {
+            Some(i + count).filter(|n| *n < 16)
+        };
+        from.and_then(|n| u8::try_from(n).ok()).unwrap_or(0x80)
+    });
+    let a = cx.xmm(0)?;
+    let r = cx.shuffle(a, a, select);
+    cx.set_xmm(0, r)
+}
+
+/// PSLLDQ
+pub fn pslldq(cx: &mut Cx<'_>) -> Lifted {
+    byte_shift(cx, true)
+}
+
+/// PSRLDQ
+pub fn psrldq(cx: &mut Cx<'_>) -> Lifted {
+    byte_shift(cx, false)
+}

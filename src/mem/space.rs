@@ -1,0 +1,774 @@
+//! The map of the guest's address space, and the only way to change it.
+//!
+//! Guest addresses are host addresses, so the host's kernel is the memory manager; this map remembers which
+//! parts are the guest's and what the guest asked for (the host mapping never gets PROT_EXEC, and the engines
+//! may write-protect pages with translated code). It knows nothing of system call numbers, of code or of
+//! engines: operations report the ranges whose code may have changed, and the caller passes them on.
+//!
+//! Invariants: no operation touches a host mapping that is not in the map, so felix's own memory cannot
+//! be replaced or unmapped (free parts of a MAP_FIXED range are first claimed with
+//! MAP_FIXED_NOREPLACE); the map changes only while its lock is held, over the host call too. The lock
+//! is a leaf: nothing else is locked under it.
+
+use crate::sys::{Errno, host};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::ops::Range;
+use std::os::fd::RawFd;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The guest's page size.
+pub const PAGE: u64 = 4096;
+/// The end of the user half with 48-bit addresses, less the guard page Linux keeps (TASK_SIZE).
+pub const LIMIT: u64 = (1 << 47) - PAGE;
+
+/// PROT_READ, PROT_WRITE, PROT_EXEC (mmap(2)); the same bits on all hosts.
+pub const READ: u32 = 1;
+/// See `READ`.
+pub const WRITE: u32 = 2;
+/// See `READ`.
+pub const EXEC: u32 = 4;
+
+/// mmap(2) flags, x86-64 numbering; all but the last two are the same in the generic ABI.
+pub mod flag {
+    #![allow(missing_docs)] // mmap(2)'s names.
+    pub const SHARED: u32 = 1;
+    pub const PRIVATE: u32 = 2;
+    pub const TYPE: u32 = 0xf;
+    pub const FIXED: u32 = 0x10;
+    pub const ANONYMOUS: u32 = 0x20;
+    pub const GROWSDOWN: u32 = 0x100;
+    pub const NORESERVE: u32 = 0x4000;
+    pub const FIXED_NOREPLACE: u32 = 0x10_0000;
+    pub const X32BIT: u32 = 0x40;
+    pub const ABOVE4G: u32 = 0x80;
+}
+
+/// What a mapping shows in /proc/PID/maps.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub enum Backing {
+    /// Anonymous memory without a name.
+    #[default]
+    Anonymous,
+    /// Anonymous memory with a name in brackets.
+    Named(&'static str),
+    /// A file.
+    File {
+        /// Path as the guest sees it.
+        path: Arc<[u8]>,
+        /// Device number, major and minor.
+        dev: (u32, u32),
+        /// Inode number.
+        ino: u64,
+    },
+}
+
+/// A stretch of guest memory with the same rights.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Region {
+    /// One past the last byte; the start is the key.
+    pub end: u64,
+    /// READ, WRITE, EXEC as the guest asked.
+    pub prot: u32,
+    /// MAP_SHARED.
+    pub shared: bool,
+    /// What is behind it.
+    pub backing: Backing,
+    /// Offset in the file of the first byte.
+    pub offset: u64,
+}
+
+/// A request to map memory (mmap(2)).
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Address or hint.
+    pub addr: u64,
+    /// Length in bytes.
+    pub len: u64,
+    /// READ, WRITE, EXEC.
+    pub prot: u32,
+    /// The guest's flags.
+    pub flags: u32,
+    /// File, or -1.
+    pub fd: RawFd,
+    /// Offset in it.
+    pub offset: u64,
+    /// What to show for it.
+    pub backing: Backing,
+}
+
+/// Ranges in which the guest's code may have changed.
+pub type Changes = Vec<Range<u64>>;
+
+#[derive(Default)]
+struct Inner {
+    regions: BTreeMap<u64, Region>,
+    /// Pages an engine has write-protected because it translated code from them.
+    watched: BTreeSet<u64>,
+    brk_start: u64,
+    brk: u64,
+}
+
+/// See the module's head.
+#[derive(Default)]
+pub struct AddressSpace {
+    inner: Mutex<Inner>,
+}
+
+static SPACE: AddressSpace = AddressSpace {
+    inner: Mutex::new(Inner {
+        regions: BTreeMap::new(),
+        watched: BTreeSet::new(),
+        brk_start: 0,
+        brk: 0,
+    }),
+};
+
+/// The one address space of this process: guest addresses are host addresses, so there can be only one.
+#[must_use]
+pub fn space() -> &'static AddressSpace {
+    &SPACE
+}
+
+/// Keeps the map consistent over a fork: held from before until after it, in parent and child.
+pub struct ForkGuard<'a> {
+    _lock: MutexGuard<'a, Inner>,
+}
+
+fn host_prot(prot: u32) -> i32 {
+    // On x86 whatever can be written or executed can be read; felix fetches with loads.
+    let read = if prot & (READ | WRITE | EXEC) != 0 {
+        READ
+    } else {
+        0
+    };
+    (prot & WRITE | read).cast_signed()
+}
+
+fn round_up(v: u64) -> Option<u64> {
+    v.checked_add(PAGE - 1).map(|v| v & !(PAGE - 1))
+}
+
+impl Inner {
+    /// Regions that overlap `r`.
+    fn overlapping(&self, r: &Range<u64>) -> impl Iterator<Item = (&u64, &Region)> {
+        let first = self
+            .regions
+            .range(..=r.start)
+            .next_back()
+            .filter(|(_, x)| x.end > r.start)
+            .map_or(r.start, |(s, _)| *s);
+        self.regions.range(first..r.end)
+    }
+
+    /// The parts of `r` that no region covers.
+    fn gaps(&self, r: &Range<u64>) -> Vec<Range<u64>> {
+        let mut gaps = Vec::new();
+        let mut at = r.start;
+        for (&start, region) in self.overlapping(r) {
+            if start > at {
+                gaps.push(at..start);
+            }
+            at = at.max(region.end);
+        }
+        if at < r.end {
+            gaps.push(at..r.end);
+        }
+        gaps
+    }
+
+    fn split(&mut self, at: u64) {
+        let Some((&start, region)) = self.regions.range(..at).next_back() else {
+            return;
+        };
+        if region.end <= at {
+            return;
+        }
+        let mut right = region.clone();
+        right.offset += at - start;
+        if let Some(left) = self.regions.get_mut(&start) {
+            left.end = at;
+        }
+        self.regions.insert(at, right);
+    }
+
+    /// Takes `r` out of the map. What is put there next has its own protection, so nothing in it is watched.
+    fn cut(&mut self, r: &Range<u64>) -> Vec<(u64, Region)> {
+        self.forget_watched(r);
+        self.split(r.start);
+        self.split(r.end);
+        let keys: Vec<u64> = self
+            .regions
+            .range(r.start..r.end)
+            .map(|(k, _)| *k)
+            .collect();
+        keys.into_iter()
+            .filter_map(|k| self.regions.remove(&k).map(|v| (k, v)))
+            .collect()
+    }
+
+    fn forget_watched(&mut self, r: &Range<u64>) {
+        while let Some(&page) = self.watched.range(r.clone()).next() {
+            self.watched.remove(&page);
+        }
+    }
+
+    fn rights(&self, addr: u64) -> Option<(Range<u64>, u32)> {
+        self.regions
+            .range(..=addr)
+            .next_back()
+            .filter(|(_, r)| r.end > addr)
+            .map(|(s, r)| (*s..r.end, r.prot))
+    }
+
+    fn executable(&self, r: &Range<u64>) -> bool {
+        self.overlapping(r).any(|(_, x)| x.prot & EXEC != 0)
+    }
+
+    /// Puts a region where nothing is, joined with equal neighbours.
+    fn put(&mut self, mut start: u64, mut region: Region) {
+        let continues = |a: (u64, &Region), b: (u64, &Region)| {
+            a.1.end == b.0
+                && a.1.prot == b.1.prot
+                && a.1.shared == b.1.shared
+                && a.1.backing == b.1.backing
+                && (!matches!(a.1.backing, Backing::File { .. })
+                    || a.1.offset + (a.1.end - a.0) == b.1.offset)
+        };
+        if let Some((&s, left)) = self.regions.range(..start).next_back()
+            && continues((s, left), (start, &region))
+        {
+            region.offset = left.offset;
+            self.regions.remove(&s);
+            start = s;
+        }
+        if let Some((&s, right)) = self.regions.range(start + 1..).next()
+            && continues((start, &region), (s, right))
+        {
+            region.end = right.end;
+            self.regions.remove(&s);
+        }
+        self.regions.insert(start, region);
+    }
+
+    /// Claims the free parts of `r` from the host, so that MAP_FIXED can be used on all of it.
+    fn claim(&self, r: &Range<u64>) -> Result<Vec<Range<u64>>, Errno> {
+        let mut claimed: Vec<Range<u64>> = Vec::new();
+        let flags = flag::PRIVATE | flag::ANONYMOUS | flag::NORESERVE | flag::FIXED_NOREPLACE;
+        for gap in self.gaps(r) {
+            let len = gap.end - gap.start;
+            let got = host::mem_map(gap.start, len, 0, flags.cast_signed(), -1, 0);
+            let err = match got {
+                Ok(at) if at == gap.start => {
+                    claimed.push(gap);
+                    continue;
+                }
+                Ok(elsewhere) => {
+                    let _ = host::mem_unmap(elsewhere, len);
+                    Errno::EEXIST
+                }
+                Err(e) => e,
+            };
+            release(&claimed);
+            if err == Errno::EEXIST {
+                tracing::warn!(
+                    "the guest asks for {:#x}-{:#x}, where felix or the host has memory of its own",
+                    r.start,
+                    r.end
+                );
+                return Err(Errno::ENOMEM);
+            }
+            return Err(err);
+        }
+        Ok(claimed)
+    }
+}
+
+fn release(claimed: &[Range<u64>]) {
+    for c in claimed {
+        let _ = host::mem_unmap(c.start, c.end - c.start);
+    }
+}
+
+/// A page-aligned, non-empty, non-wrapping range in the user half.
+fn range(addr: u64, len: u64) -> Result<Range<u64>, Errno> {
+    if !addr.is_multiple_of(PAGE) {
+        return Err(Errno::EINVAL);
+    }
+    let len = round_up(len).ok_or(Errno::ENOMEM)?;
+    let end = addr
+        .checked_add(len)
+        .filter(|e| *e <= LIMIT + PAGE)
+        .ok_or(Errno::ENOMEM)?;
+    Ok(addr..end)
+}
+
+impl AddressSpace {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // A panic elsewhere does not leave the map half-changed in a way that matters more than going on.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps the map's lock over a fork.
+    pub fn for_fork(&self) -> ForkGuard<'_> {
+        ForkGuard { _lock: self.lock() }
+    }
+
+    /// mmap(2).
+    pub fn map(&self, req: &Request, changes: &mut Changes) -> Result<u64, Errno> {
+        if req.len == 0 {
+            return Err(Errno::EINVAL);
+        }
+        let len = round_up(req.len)
+            .filter(|l| *l <= LIMIT)
+            .ok_or(Errno::ENOMEM)?;
+        let mut inner = self.lock();
+        let own =
+            flag::X32BIT | flag::ABOVE4G | flag::GROWSDOWN | flag::FIXED | flag::FIXED_NOREPLACE;
+        let host_flags = req.flags & !own;
+        let host_map = |addr: u64, more: u32| {
+            host::mem_map(
+                addr,
+                len,
+                host_prot(req.prot),
+                (host_flags | more).cast_signed(),
+                req.fd,
+                req.offset,
+            )
+        };
+        let fresh = |addr: u64| match host_map(addr, flag::FIXED_NOREPLACE) {
+            Ok(at) if at == addr => Ok(at),
+            Ok(elsewhere) => {
+                let _ = host::mem_unmap(elsewhere, len);
+                Err(Errno::EEXIST)
+            }
+            Err(e) => Err(e),
+        };
+        let mut was_executable = false;
+        let addr = if req.flags & flag::FIXED_NOREPLACE != 0 {
+            let r = range(req.addr, len)?;
+            if inner.overlapping(&r).next().is_some() {
+                return Err(Errno::EEXIST);
+            }
+            fresh(req.addr)?
+        } else if req.flags & flag::FIXED != 0 {
+            let r = range(req.addr, len)?;
+            let claimed = inner.claim(&r)?;
+            was_executable = inner.executable(&r);
+            let at = host_map(req.addr, flag::FIXED).inspect_err(|_| release(&claimed))?;
+            inner.cut(&r);
+            at
+        } else if req.flags & flag::X32BIT != 0 {
+            // mmap(2): the first 2 GiB; Linux searches from 1 GiB up.
+            let free: Vec<u64> = inner
+                .gaps(&(0x4000_0000..0x8000_0000))
+                .into_iter()
+                .filter(|g| g.end - g.start >= len)
+                .map(|g| g.start)
+                .collect();
+            free.into_iter()
+                .find_map(|a| fresh(a).ok())
+                .ok_or(Errno::ENOMEM)?
+        } else {
+            // A hint is a hint for the host's kernel, too; it never takes what is in use.
+            host_map(req.addr & !(PAGE - 1), 0)?
+        };
+        let region = Region {
+            end: addr + len,
+            prot: req.prot & (READ | WRITE | EXEC),
+            shared: req.flags & flag::TYPE != flag::PRIVATE,
+            backing: req.backing.clone(),
+            offset: req.offset,
+        };
+        if was_executable || region.prot & EXEC != 0 {
+            changes.push(addr..addr + len);
+        }
+        inner.put(addr, region);
+        Ok(addr)
+    }
+
+    /// munmap(2): what is the guest's in the range goes, the rest is left alone.
+    pub fn unmap(&self, addr: u64, len: u64, changes: &mut Changes) -> Result<(), Errno> {
+        if len == 0 {
+            return Err(Errno::EINVAL);
+        }
+        let r = range(addr, len).map_err(|_| Errno::EINVAL)?;
+        let mut inner = self.lock();
+        if inner.executable(&r) {
+            changes.push(r.clone());
+        }
+        for (start, region) in inner.cut(&r) {
+            host::mem_unmap(start, region.end - start)?;
+        }
+        Ok(())
+    }
+
+    /// mprotect(2).
+    pub fn protect(
+        &self,
+        addr: u64,
+        len: u64,
+        prot: u32,
+        changes: &mut Changes,
+    ) -> Result<(), Errno> {
+        let r = range(addr, len)?;
+        if r.is_empty() {
+            return Ok(());
+        }
+        let mut inner = self.lock();
+        if !inner.gaps(&r).is_empty() {
+            return Err(Errno::ENOMEM);
+        }
+        let prot = prot & (READ | WRITE | EXEC);
+        host::mem_protect(r.start, r.end - r.start, host_prot(prot))?;
+        if prot & EXEC != 0 || inner.executable(&r) {
+            changes.push(r.clone());
+        }
+        for (start, mut region) in inner.cut(&r) {
+            region.prot = prot;
+            inner.put(start, region);
+        }
+        Ok(())
+    }
+
+    /// mremap(2); flags 1 MAYMOVE, 2 FIXED, 4 DONTUNMAP.
+    pub fn remap(
+        &self,
+        addr: u64,
+        old: u64,
+        new: u64,
+        flags: u32,
+        to: u64,
+        changes: &mut Changes,
+    ) -> Result<u64, Errno> {
+        let from = range(addr, old)?;
+        if new == 0 || flags & !7 != 0 || (flags & 6 != 0 && flags & 1 == 0) {
+            return Err(Errno::EINVAL);
+        }
+        let new = round_up(new).filter(|n| *n <= LIMIT).ok_or(Errno::ENOMEM)?;
+        // The protections move with the pages.
+        self.unwatch_range(from.clone());
+        let mut inner = self.lock();
+        let first = inner
+            .overlapping(&(addr..addr + 1))
+            .next()
+            .map(|(s, r)| (*s, r.clone()))
+            .ok_or(Errno::EFAULT)?;
+        if !inner.gaps(&from).is_empty() {
+            return Err(Errno::EFAULT);
+        }
+        if inner.executable(&from) {
+            changes.push(from.clone());
+        }
+        let mut claimed = Vec::new();
+        if flags & 2 != 0 {
+            let target = range(to, new)?;
+            if target.start < from.end && from.start < target.end {
+                return Err(Errno::EINVAL);
+            }
+            claimed = inner.claim(&target)?;
+            if inner.executable(&target) {
+                changes.push(target.clone());
+            }
+        }
+        let at = host::mem_remap(addr, from.end - from.start, new, flags.cast_signed(), to)
+            .inspect_err(|_| release(&claimed))?;
+        let mut pieces = if flags & 4 != 0 || from.is_empty() {
+            Vec::new()
+        } else {
+            inner.cut(&from)
+        };
+        inner.cut(&(at..at + new));
+        if pieces.is_empty() {
+            let mut r = first.1;
+            r.offset += addr - first.0;
+            r.end = addr + new;
+            pieces.push((addr, r));
+        }
+        let last = pieces.len() - 1;
+        for (i, (start, mut region)) in pieces.into_iter().enumerate() {
+            let offset = start - addr;
+            if offset >= new {
+                break;
+            }
+            let end = if i == last {
+                new
+            } else {
+                (region.end - addr).min(new)
+            };
+            region.end = at + end;
+            inner.put(at + offset, region);
+        }
+        if inner.executable(&(at..at + new)) {
+            changes.push(at..at + new);
+        }
+        Ok(at)
+    }
+
+    /// Sets where the heap starts (end of the program's image).
+    pub fn set_brk_start(&self, at: u64) {
+        let mut inner = self.lock();
+        inner.brk_start = at;
+        inner.brk = at;
+    }
+
+    /// brk(2): the new end of the heap, or the old one if it cannot be moved there.
+    pub fn brk(&self, to: u64, changes: &mut Changes) -> u64 {
+        let (start, old) = {
+            let inner = self.lock();
+            (inner.brk_start, inner.brk)
+        };
+        if to < start || to > LIMIT {
+            return old;
+        }
+        let (Some(from_page), Some(to_page)) = (round_up(old), round_up(to)) else {
+            return old;
+        };
+        let done = if to_page > from_page {
+            let req = Request {
+                addr: from_page,
+                len: to_page - from_page,
+                prot: READ | WRITE,
+                flags: flag::PRIVATE | flag::ANONYMOUS | flag::FIXED_NOREPLACE,
+                fd: -1,
+                offset: 0,
+                backing: Backing::Named("[heap]"),
+            };
+            self.map(&req, changes).is_ok()
+        } else {
+            to_page == from_page || self.unmap(to_page, from_page - to_page, changes).is_ok()
+        };
+        if done {
+            self.lock().brk = to;
+            return to;
+        }
+        old
+    }
+
+    /// True if all of the range is mapped by the guest.
+    #[must_use]
+    pub fn covers(&self, addr: u64, len: u64) -> bool {
+        let start = addr & !(PAGE - 1);
+        match addr.checked_add(len) {
+            Some(end) => end <= start || self.lock().gaps(&(start..end)).is_empty(),
+            None => false,
+        }
+    }
+
+    /// True if any of the range is executable.
+    #[must_use]
+    pub fn any_executable(&self, addr: u64, len: u64) -> bool {
+        self.lock().executable(&(addr..addr.saturating_add(len)))
+    }
+
+    /// What the guest may do at this address (READ, WRITE, EXEC), with the range that has these rights; `None` if nothing is
+    /// mapped there.
+    #[must_use]
+    pub fn rights(&self, addr: u64) -> Option<(Range<u64>, u32)> {
+        self.lock().rights(addr)
+    }
+
+    /// From now on writes to this page fault on the host, if the guest may write there at all: code was translated from it.
+    pub fn watch(&self, page: u64) {
+        let mut inner = self.lock();
+        if let Some((_, prot)) = inner.rights(page)
+            && prot & WRITE != 0
+            && host::mem_protect(page, PAGE, host_prot(prot & !WRITE)).is_ok()
+        {
+            inner.watched.insert(page);
+        }
+    }
+
+    /// If the page of `addr` is watched, lets the guest write to it again and says true.
+    pub fn unwatch(&self, addr: u64) -> bool {
+        let page = addr & !(PAGE - 1);
+        let mut inner = self.lock();
+        if !inner.watched.remove(&page) {
+            return false;
+        }
+        match inner.rights(page) {
+            Some((_, prot)) if prot & WRITE != 0 => {
+                host::mem_protect(page, PAGE, host_prot(prot)).is_ok()
+            }
+            _ => false,
+        }
+    }
+
+    /// Lets the guest write to all watched pages of a range again; true if there were any.
+    pub fn unwatch_range(&self, r: Range<u64>) -> bool {
+        let pages: Vec<u64> = self.lock().watched.range(r).copied().collect();
+        let before = pages.len();
+        pages.into_iter().for_each(|p| {
+            self.unwatch(p);
+        });
+        before != 0
+    }
+
+    /// How many bytes from `addr` on the guest may execute, up to `max`.
+    #[must_use]
+    pub fn executable_bytes(&self, addr: u64, max: u64) -> u64 {
+        let inner = self.lock();
+        let mut at = addr;
+        while at.saturating_sub(addr) < max {
+            match inner.rights(at) {
+                Some((r, prot)) if prot & EXEC != 0 => at = r.end,
+                _ => break,
+            }
+        }
+        (at - addr).min(max)
+    }
+
+    /// Takes note of a mapping the host has just made for the guest (shmat(2)).
+    pub fn note(&self, addr: u64, len: u64, region: Region) {
+        let mut inner = self.lock();
+        let end = addr + round_up(len).unwrap_or(len);
+        inner.cut(&(addr..end));
+        inner.put(addr, Region { end, ..region });
+    }
+
+    /// Takes note that the host has unmapped the region that starts here (shmdt(2)).
+    pub fn forget(&self, addr: u64, changes: &mut Changes) {
+        let mut inner = self.lock();
+        if let Some(r) = inner.regions.remove(&addr)
+            && r.prot & EXEC != 0
+        {
+            changes.push(addr..r.end);
+        }
+    }
+
+    /// Claims a range for MAP_FIXED-like calls of other kinds (shmat(2) with SHM_REMAP).
+    pub fn reserve(&self, addr: u64, len: u64) -> Result<(), Errno> {
+        let r = range(addr, len)?;
+        self.lock().claim(&r).map(drop)
+    }
+
+    /// Unmaps all of the guest (exec).
+    pub fn clear(&self, changes: &mut Changes) {
+        let mut inner = self.lock();
+        inner.watched.clear();
+        for (start, region) in std::mem::take(&mut inner.regions) {
+            let _ = host::mem_unmap(start, region.end - start);
+            changes.push(start..region.end);
+        }
+    }
+
+    /// The text of /proc/PID/maps (proc(5)).
+    #[must_use]
+    pub fn maps(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        for (start, r) in &self.lock().regions {
+            let bit = |b, c| if r.prot & b != 0 { c } else { '-' };
+            let (major, minor, ino) = match r.backing {
+                Backing::File { dev, ino, .. } => (dev.0, dev.1, ino),
+                _ => (0, 0, 0),
+            };
+            let offset = if ino != 0 { r.offset } else { 0 };
+            let mut line = String::new();
+            let _ = write!(
+                line,
+                "{start:08x}-{:08x} {}{}{}{} {offset:08x} {major:02x}:{minor:02x} {ino} ",
+                r.end,
+                bit(READ, 'r'),
+                bit(WRITE, 'w'),
+                bit(EXEC, 'x'),
+                if r.shared { 's' } else { 'p' },
+            );
+            let name: &[u8] = match &r.backing {
+                Backing::Anonymous => b"",
+                Backing::Named(n) => n.as_bytes(),
+                Backing::File { path, .. } => path,
+            };
+            if !name.is_empty() {
+                while line.len() < 73 {
+                    line.push(' ');
+                }
+            }
+            out.extend_from_slice(line.as_bytes());
+            out.extend_from_slice(name);
+            out.push(b'\n');
+        }
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn anon(addr: u64, len: u64, prot: u32, flags: u32) -> Request {
+        Request {
+            addr,
+            len,
+            prot,
+            flags: flags | flag::PRIVATE | flag::ANONYMOUS,
+            fd: -1,
+            offset: 0,
+            backing: Backing::Anonymous,
+        }
+    }
+
+    #[test]
+    fn map_protect_and_unmap_keep_the_map_exact() {
+        let s = AddressSpace::default();
+        let mut c = Changes::new();
+        let a = s.map(&anon(0, 8 * PAGE, READ | WRITE, 0), &mut c).unwrap();
+        assert!(c.is_empty());
+        s.protect(a + PAGE, PAGE, READ | EXEC, &mut c).unwrap();
+        assert_eq!(c, [a + PAGE..a + 2 * PAGE]);
+        assert_eq!(
+            s.rights(a + PAGE),
+            Some((a + PAGE..a + 2 * PAGE, READ | EXEC))
+        );
+        s.protect(a + PAGE, PAGE, READ | WRITE, &mut c).unwrap();
+        assert_eq!(
+            s.rights(a),
+            Some((a..a + 8 * PAGE, READ | WRITE)),
+            "equal neighbours join again"
+        );
+        s.unmap(a + 2 * PAGE, PAGE, &mut c).unwrap();
+        assert!(!s.covers(a, 8 * PAGE) && s.covers(a, 2 * PAGE));
+        assert_eq!(s.protect(a, 4 * PAGE, READ, &mut c), Err(Errno::ENOMEM));
+        s.clear(&mut c);
+        assert!(s.maps().is_empty());
+    }
+
+    #[test]
+    fn map_fixed_cannot_replace_memory_of_felix() {
+        let s = AddressSpace::default();
+        let mut c = Changes::new();
+        let own = vec![7u8; 1 << 20];
+        let page = (host::address_of(own.as_slice()) + PAGE) & !(PAGE - 1);
+        assert_eq!(
+            s.map(&anon(page, PAGE, READ, flag::FIXED), &mut c),
+            Err(Errno::ENOMEM)
+        );
+        s.unmap(page, PAGE, &mut c).unwrap();
+        assert!(own.iter().all(|b| *b == 7));
+    }
+
+    #[test]
+    fn map_32bit_and_noreplace() {
+        let s = AddressSpace::default();
+        let mut c = Changes::new();
+        let a = s.map(&anon(0, PAGE, READ, flag::X32BIT), &mut c).unwrap();
+        assert!(a < 1 << 31);
+        assert_eq!(
+            s.map(&anon(a, PAGE, READ, flag::FIXED_NOREPLACE), &mut c),
+            Err(Errno::EEXIST)
+        );
+        s.clear(&mut c);
+    }
+
+    #[test]
+    fn remap_grows_and_moves() {
+        let s = AddressSpace::default();
+        let mut c = Changes::new();
+        let a = s.map(&anon(0, 4 * PAGE, READ | WRITE, 0), &mut c).unwrap();
+        let b = s.remap(a, 4 * PAGE, 64 * PAGE, 1, 0, &mut c).unwrap();
+        assert!(s.covers(b, 64 * PAGE));
+        let d = s.remap(b, 64 * PAGE, PAGE, 0, 0, &mut c).unwrap();
+        assert_eq!(d, b);
+        assert!(!s.covers(b, 2 * PAGE));
+        s.clear(&mut c);
+    }
+}

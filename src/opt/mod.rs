@@ -1,0 +1,35 @@
+//! IR to IR: from what lift emits to what engines take.
+//!
+//! Passes, each linear in the region: `simplify` (forwarding of guest state inside a block, folding,
+//! conditions expanded from their bundles), `dead` (liveness of flags over the region; dead and lazy
+//! instructions), `legal` (the bundles that remain become records). Knows no host and no engine.
+
+mod dead;
+mod flags;
+mod legal;
+mod rewrite;
+mod simplify;
+
+use crate::ir::{Region, verify};
+
+/// Brings a region into the form engines take.
+pub fn optimize(region: &mut Region) {
+    simplify::run(region);
+    debug_verify(region, "simplify");
+    dead::run(region);
+    debug_verify(region, "dead");
+    if legal::run(region) {
+        // The expansion of a bundle is worth folding, and leaves its operands dead.
+        simplify::run(region);
+        dead::run(region);
+    }
+    debug_verify(region, "legal");
+}
+
+fn debug_verify(region: &Region, pass: &str) {
+    if cfg!(debug_assertions)
+        && let Err(e) = verify(region)
+    {
+        panic!("after {pass}: {e}\n{region}");
+    }
+}

@@ -1,0 +1,288 @@
+//! A block being rewritten front to back: old values map to new ones, and what is emitted is folded
+//! as it is emitted.
+
+use crate::ir::{Effect, Inst, Op, Value, eval};
+use crate::x86::{Cond, Rflags, Width};
+
+/// The new block.
+pub struct Rewriter {
+    /// Instructions emitted so far.
+    pub out: Vec<Inst>,
+    map: Vec<Value>,
+    /// A direct-mapped table of pure instructions, to find equal ones.
+    seen: [Value; SEEN],
+}
+
+const SEEN: usize = 128;
+
+/// Where an instruction goes in the table. Only speed depends on how well it spreads.
+fn seen_slot(i: &Inst) -> usize {
+    let mut h = i.imm ^ u64::from(i.op as u8) << 8 ^ u64::from(i.aux) << 3 ^ u64::from(i.w as u8);
+    for a in i.args {
+        h = h.rotate_left(7) ^ u64::from(a.0);
+    }
+    usize::try_from(h.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 57).expect("seven bits")
+}
+
+impl Rewriter {
+    /// For a block of `n` instructions.
+    pub fn new(n: usize) -> Rewriter {
+        Rewriter {
+            out: Vec::with_capacity(n + n / 2),
+            map: Vec::with_capacity(n),
+            seen: [Value::NONE; SEEN],
+        }
+    }
+
+    /// The new value of old value `v`.
+    pub fn mapped(&self, v: Value) -> Value {
+        if v.is_some() { self.map[v.index()] } else { v }
+    }
+
+    /// The instruction with its arguments mapped.
+    pub fn with_mapped_args(&self, mut inst: Inst) -> Inst {
+        for a in &mut inst.args {
+            *a = self.mapped(*a);
+        }
+        inst
+    }
+
+    /// Says what the next old instruction's value became; `Value::NONE` for none.
+    pub fn define(&mut self, v: Value) {
+        self.map.push(v);
+    }
+
+    /// The instruction that gives `v`.
+    pub fn def(&self, v: Value) -> &Inst {
+        &self.out[v.index()]
+    }
+
+    /// `v`'s value, if it is a constant.
+    pub fn constant(&self, v: Value) -> Option<u64> {
+        if !v.is_some() {
+            return None;
+        }
+        let d = self.def(v);
+        (d.op == Op::Const).then_some(d.imm)
+    }
+
+    /// Emits as it is, or finds an equal pure instruction before it.
+    pub fn push(&mut self, inst: Inst) -> Value {
+        let next = Value(u32::try_from(self.out.len()).expect("blocks are bounded"));
+        if inst.op.effect() == Effect::Pure {
+            let place = &mut self.seen[seen_slot(&inst)];
+            if place.is_some() && self.out[place.index()] == inst {
+                return *place;
+            }
+            *place = next;
+        }
+        self.out.push(inst);
+        next
+    }
+
+    /// A constant.
+    pub fn konst(&mut self, v: u64) -> Value {
+        let mut inst = Inst::new(Op::Const, Width::W64);
+        inst.imm = v;
+        self.push(inst)
+    }
+
+    /// Emits an operation, folded.
+    pub fn op(&mut self, op: Op, w: Width, args: &[Value]) -> Value {
+        let mut inst = Inst::new(op, w);
+        inst.args[..args.len()].copy_from_slice(args);
+        self.emit(inst)
+    }
+
+    /// An operation with a constant second argument, folded.
+    pub fn op_imm(&mut self, op: Op, w: Width, a: Value, n: u64) -> Value {
+        let n = self.konst(n);
+        self.op(op, w, &[a, n])
+    }
+
+    /// Condition `c` of an opaque bundle.
+    pub fn cond_of(&mut self, f: Value, c: Cond) -> Value {
+        let mut inst = Inst::new(Op::CondOf, Width::W64);
+        inst.args[0] = f;
+        inst.aux = c as u16;
+        self.push(inst)
+    }
+
+    /// True if all bits of `v` above the low `w` are known to be 0.
+    fn fits(&self, v: Value, w: Width) -> bool {
+        let d = self.def(v);
+        match d.op {
+            Op::Const => d.imm & !w.mask() == 0,
+            Op::Eq | Op::Ne | Op::LtU | Op::LeU | Op::LtS | Op::LeS | Op::CondOf | Op::FCmp => true,
+            Op::Sext | Op::Deposit | Op::Get | Op::Call | Op::VMovMask => {
+                d.op == Op::VMovMask && w >= Width::W16
+            }
+            Op::Select => self.fits(d.args[1], w) && self.fits(d.args[2], w),
+            Op::And => d.w <= w || self.fits(d.args[0], w) || self.fits(d.args[1], w),
+            Op::Or | Op::Xor => d.w <= w || (self.fits(d.args[0], w) && self.fits(d.args[1], w)),
+            Op::Shr => d.w <= w || self.fits(d.args[0], w),
+            Op::FCvtToI => d.aux & 3 <= w as u16,
+            Op::FlBits | Op::FComi => w >= Width::W16,
+            Op::FBits | Op::VExtract | Op::Load | Op::Rmw | Op::Cas => d.w <= w,
+            op => eval::is_int(op) && d.w <= w,
+        }
+    }
+
+    /// `v` without an extension that leaves the low `w` bits alone.
+    fn low_bits(&self, v: Value, w: Width) -> Value {
+        let mut v = v;
+        while v.is_some() {
+            let d = self.def(v);
+            match d.op {
+                Op::Zext | Op::Sext if d.w >= w => v = d.args[0],
+                Op::Deposit if d.imm == 0 && d.w >= w => v = d.args[1],
+                _ => break,
+            }
+        }
+        v
+    }
+
+    /// Emits an instruction, or finds the value it is equal to.
+    pub fn emit(&mut self, mut inst: Inst) -> Value {
+        // How many arguments are read only in their low `w` bits.
+        let narrow = match inst.op {
+            Op::Add
+            | Op::Sub
+            | Op::Mul
+            | Op::And
+            | Op::Or
+            | Op::Xor
+            | Op::Eq
+            | Op::Ne
+            | Op::LtU
+            | Op::LeU
+            | Op::LtS
+            | Op::LeS
+            | Op::FlAdd
+            | Op::FlSub
+            | Op::FlAdc
+            | Op::FlSbb
+            | Op::FlAddKeepCarry
+            | Op::FlSubKeepCarry => 2,
+            Op::Shl
+            | Op::Shr
+            | Op::Sar
+            | Op::Rotl
+            | Op::Rotr
+            | Op::Clz
+            | Op::Ctz
+            | Op::Popcnt
+            | Op::Bswap
+            | Op::FlLogic
+            | Op::FlRes
+            | Op::Zext
+            | Op::Sext => 1,
+            _ => 0,
+        };
+        for i in 0..narrow {
+            inst.args[i] = self.low_bits(inst.args[i], inst.w);
+        }
+        if inst.op == Op::Store || inst.op == Op::Deposit {
+            inst.args[1] = self.low_bits(inst.args[1], inst.w);
+        }
+        if !eval::is_int(inst.op) {
+            return self.push(inst);
+        }
+        let [a, b, c, _] = inst.args;
+        let (ka, kb, kc) = (self.constant(a), self.constant(b), self.constant(c));
+        let known = |v: Value, k: Option<u64>| if v.is_some() { k } else { Some(0) };
+        if let (Some(x), Some(y), Some(z)) = (known(a, ka), known(b, kb), known(c, kc))
+            && let Some(r) = eval::int(inst.op, inst.w, inst.imm, x, y, z)
+        {
+            return self.konst(r);
+        }
+        self.simplified(&inst, ka, kb)
+            .unwrap_or_else(|| self.push(inst))
+    }
+
+    /// Identities. Results of narrow operations are zero-extended, so `a + 0` at 32 bits is `zext.32 a`.
+    fn simplified(&mut self, inst: &Inst, ka: Option<u64>, kb: Option<u64>) -> Option<Value> {
+        let [a, b, c, _] = inst.args;
+        let w = inst.w;
+        let zext = |r: &mut Self, v: Value| {
+            Some(if w == Width::W64 {
+                v
+            } else {
+                r.op(Op::Zext, w, &[v])
+            })
+        };
+        match inst.op {
+            Op::Zext => {
+                if w == Width::W64 || self.fits(a, w) {
+                    return Some(a);
+                }
+                None
+            }
+            Op::Sext => {
+                let d = *self.def(a);
+                (w == Width::W64 || d.op == Op::Sext && d.w <= w).then_some(a)
+            }
+            Op::Add | Op::Or | Op::Xor | Op::Sub if kb.map(|k| w.zext(k)) == Some(0) => {
+                zext(self, a)
+            }
+            Op::Add if kb.is_some() => {
+                // (x + m) + n
+                let d = *self.def(a);
+                if d.op == Op::Add
+                    && d.w == w
+                    && let (Some(m), Some(n)) = (self.constant(d.args[1]), kb)
+                {
+                    return Some(self.op_imm(Op::Add, w, d.args[0], m.wrapping_add(n)));
+                }
+                None
+            }
+            Op::Add | Op::Or | Op::Xor | Op::And | Op::Mul if ka.is_some() && kb.is_none() => {
+                // Constants on the right.
+                Some(self.op(inst.op, w, &[b, a]))
+            }
+            Op::Sub | Op::Xor if a == b => Some(self.konst(0)),
+            Op::And | Op::Or if a == b => zext(self, a),
+            Op::Or if kb.map(|k| w.zext(k)) == Some(w.mask()) => Some(self.konst(w.mask())),
+            Op::And => match kb {
+                Some(k) if w.zext(k) == w.mask() => zext(self, a),
+                Some(k) if w.zext(k) == 0 => Some(self.konst(0)),
+                Some(0xff) => Some(self.op(Op::Zext, Width::W8, &[a])),
+                Some(1) if self.is_bool(a) => Some(a),
+                _ => None,
+            },
+            Op::Shl | Op::Shr | Op::Sar if kb.map(|k| k & 63) == Some(0) => zext(self, a),
+            Op::Rotl | Op::Rotr if kb.map(|k| k % u64::from(w.bits())) == Some(0) => zext(self, a),
+            Op::Select => match ka {
+                Some(0) => Some(c),
+                Some(_) => Some(b),
+                None if b == c => Some(b),
+                None => None,
+            },
+            Op::Eq | Op::LeU | Op::LeS if a == b => Some(self.konst(1)),
+            Op::Ne | Op::LtU | Op::LtS if a == b => Some(self.konst(0)),
+            Op::Ne if kb == Some(0) && self.is_bool(a) => Some(a),
+            _ => None,
+        }
+    }
+
+    /// True if `v` is known to be 0 or 1.
+    fn is_bool(&self, v: Value) -> bool {
+        let d = self.def(v);
+        match d.op {
+            Op::Eq | Op::Ne | Op::LtU | Op::LeU | Op::LtS | Op::LeS | Op::CondOf | Op::FCmp => true,
+            Op::Const => d.imm <= 1,
+            Op::And => self.constant(d.args[1]) == Some(1),
+            Op::Or | Op::Xor => self.is_bool(d.args[0]) && self.is_bool(d.args[1]),
+            Op::Select => self.is_bool(d.args[1]) && self.is_bool(d.args[2]),
+            _ => false,
+        }
+    }
+
+    /// The bits of `mask` of an opaque bundle.
+    pub fn bits_of(&mut self, f: Value, mask: u64) -> Value {
+        let mut inst = Inst::new(Op::FlBits, Width::W64);
+        inst.args[0] = f;
+        inst.imm = mask & Rflags::STATUS;
+        self.push(inst)
+    }
+}

@@ -1,0 +1,532 @@
+//! Files, directories and waiting for descriptors (open(2), stat(2), getdents(2), epoll(7), select(2) ...).
+
+use super::abi::{EPOLL_EVENT, Stat};
+use super::{CWD, Ctx, Result, fd_of};
+use crate::kernel::fd;
+use crate::kernel::procfs::{Special, special};
+use crate::kernel::vfs::{At, Last};
+use crate::sys::cast::{int, low32, reg, size};
+use crate::sys::host::{address_of, address_of_mut};
+use crate::sys::signal::SYNC;
+use crate::sys::{Errno, host, raw};
+use std::os::fd::{AsRawFd, IntoRawFd};
+
+const NOFOLLOW: i32 = libc::AT_SYMLINK_NOFOLLOW;
+
+fn name(at: &At) -> u64 {
+    address_of(at.name.as_bytes_with_nul())
+}
+
+/// Resolves a path that is followed, and what /proc shows of this process.
+fn follow(ctx: &Ctx<'_>, dirfd: u64, path: &[u8], last: Last) -> Result<(At, Option<Vec<u8>>)> {
+    let at = ctx.process.fs.resolve(fd_of(dirfd), path, last);
+    // /proc/self/exe is a magic link the resolver refuses to follow for what it leads to: felix.
+    let at = match (at, last) {
+        (Err(Errno::EACCES), Last::Follow) => {
+            let link = ctx.process.fs.resolve(fd_of(dirfd), path, Last::NoFollow)?;
+            match special(ctx.process, &link) {
+                Some(Special::Exe(_)) => link,
+                _ => return Err(Errno::EACCES),
+            }
+        }
+        (at, _) => at?,
+    };
+    match special(ctx.process, &at) {
+        Some(Special::Exe(exe)) if last == Last::Follow => ctx
+            .process
+            .fs
+            .resolve(libc::AT_FDCWD, &exe, last)
+            .map(|a| (a, None)),
+        Some(Special::Content(content)) => Ok((at, Some(content))),
+        _ => Ok((at, None)),
+    }
+}
+
+fn open_path(ctx: &mut Ctx<'_>, dirfd: u64, path: u64, flags: i32, mode: u64) -> Result<u64> {
+    let path = ctx.cstr(path)?;
+    let exclusive = libc::O_CREAT | libc::O_EXCL;
+    let last = if flags & libc::O_NOFOLLOW != 0 || flags & exclusive == exclusive {
+        Last::NoFollow
+    } else {
+        Last::Follow
+    };
+    let (at, content) = follow(ctx, dirfd, &path, last)?;
+    if let Some(content) = content {
+        if flags & libc::O_ACCMODE != libc::O_RDONLY {
+            return Err(Errno::EACCES);
+        }
+        let fd = host::memory_file("proc", &content)?.into_raw_fd();
+        if flags & libc::O_CLOEXEC == 0 {
+            host::fcntl(fd, libc::F_SETFD, 0)?;
+        }
+        return Ok(reg(fd));
+    }
+    let at = at.raise()?;
+    let nofollow = if at.exact { libc::O_NOFOLLOW } else { 0 };
+    raw::interruptible(
+        libc::SYS_openat,
+        [reg(at.fd()), name(&at), reg(flags | nofollow), mode, 0, 0],
+    )
+}
+
+pub(super) fn open(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    open_path(ctx, CWD, a[0], int(a[1]), a[2])
+}
+
+pub(super) fn creat(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    open_path(
+        ctx,
+        CWD,
+        a[0],
+        libc::O_CREAT | libc::O_WRONLY | libc::O_TRUNC,
+        a[1],
+    )
+}
+
+pub(super) fn openat(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    open_path(ctx, a[0], a[1], int(a[2]), a[3])
+}
+
+/// openat2(2). With a rootfs only calls without RESOLVE_ flags; others get ENOSYS, and callers fall back.
+pub(super) fn openat2(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    if a[3] < 24 {
+        return Err(Errno::EINVAL);
+    }
+    let (flags, mode, resolve) = (
+        ctx.get_u64(a[2])?,
+        ctx.get_u64(a[2].wrapping_add(8))?,
+        ctx.get_u64(a[2].wrapping_add(16))?,
+    );
+    if resolve != 0 {
+        if ctx.process.fs.is_rooted() {
+            return Err(Errno::ENOSYS);
+        }
+        return raw::interruptible(libc::SYS_openat2, a);
+    }
+    open_path(ctx, a[0], a[1], int(flags), mode)
+}
+
+fn put_stat(ctx: &mut Ctx<'_>, to: u64, st: &host::Stat) -> Result<u64> {
+    ctx.put(to, &Stat::from_host(st).bytes())?;
+    Ok(0)
+}
+
+fn stat_path(ctx: &mut Ctx<'_>, dirfd: u64, path: u64, to: u64, flags: i32) -> Result<u64> {
+    let text = ctx.cstr(path)?;
+    if text.is_empty() && flags & libc::AT_EMPTY_PATH != 0 {
+        let st = host::fstatat(fd_of(dirfd), c"", flags)?;
+        return put_stat(ctx, to, &st);
+    }
+    let last = if flags & NOFOLLOW != 0 {
+        Last::NoFollow
+    } else {
+        Last::Follow
+    };
+    let (at, _) = follow(ctx, dirfd, &text, last)?;
+    let exact = if at.exact { NOFOLLOW } else { 0 };
+    let st = host::fstatat(at.fd(), &at.name, flags & !libc::AT_EMPTY_PATH | exact)?;
+    put_stat(ctx, to, &st)
+}
+
+pub(super) fn stat(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    stat_path(ctx, CWD, a[0], a[1], 0)
+}
+
+pub(super) fn lstat(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    stat_path(ctx, CWD, a[0], a[1], NOFOLLOW)
+}
+
+pub(super) fn newfstatat(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    stat_path(ctx, a[0], a[1], a[2], int(a[3]))
+}
+
+pub(super) fn fstat(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    let st = host::fstat(fd_of(a[0]))?;
+    put_stat(ctx, a[1], &st)
+}
+
+/// A call with directory, path and flags at the given positions, of which AT_SYMLINK_NOFOLLOW decides whether links are followed.
+fn flagged(ctx: &mut Ctx<'_>, nr: libc::c_long, a: [u64; 6], flags: usize) -> Result<u64> {
+    let f = int(a[flags]);
+    if a[1] == 0 {
+        return raw::interruptible(nr, a);
+    }
+    let text = ctx.cstr(a[1])?;
+    if text.is_empty() {
+        return raw::interruptible(nr, a);
+    }
+    let last = if f & NOFOLLOW != 0 {
+        Last::NoFollow
+    } else {
+        Last::Follow
+    };
+    let (at, _) = follow(ctx, a[0], &text, last)?;
+    let mut args = a;
+    args[0] = reg(at.fd());
+    args[1] = name(&at);
+    args[flags] = reg(f & !libc::AT_EMPTY_PATH | if at.exact { NOFOLLOW } else { 0 });
+    raw::interruptible(nr, args)
+}
+
+pub(super) fn statx(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    flagged(ctx, libc::SYS_statx, a, 2)
+}
+
+pub(super) fn fchownat(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    flagged(ctx, libc::SYS_fchownat, a, 4)
+}
+
+pub(super) fn utimensat(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    flagged(ctx, libc::SYS_utimensat, a, 3)
+}
+
+pub(super) fn faccessat2(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    flagged(ctx, libc::SYS_faccessat2, a, 3)
+}
+
+pub(super) fn fchmodat2(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    // fchmodat2 has the same number everywhere.
+    flagged(ctx, 452, a, 3)
+}
+
+/// linkat(2): AT_SYMLINK_FOLLOW (0x400) follows, and AT_EMPTY_PATH links a descriptor.
+pub(super) fn linkat(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    let to = ctx.at(a[2], a[3], Last::NoFollow)?;
+    let text = ctx.cstr(a[1])?;
+    if text.is_empty() {
+        return raw::interruptible(
+            libc::SYS_linkat,
+            [a[0], a[1], reg(to.fd()), name(&to), a[4], 0],
+        );
+    }
+    let follow = a[4] & 0x400 != 0;
+    let from = ctx.process.fs.resolve(
+        fd_of(a[0]),
+        &text,
+        if follow { Last::Follow } else { Last::NoFollow },
+    )?;
+    let flags = if from.exact { a[4] & !0x400 } else { a[4] };
+    raw::interruptible(
+        libc::SYS_linkat,
+        [
+            reg(from.fd()),
+            name(&from),
+            reg(to.fd()),
+            name(&to),
+            flags,
+            0,
+        ],
+    )
+}
+
+fn readlink_path(ctx: &mut Ctx<'_>, dirfd: u64, path: u64, to: u64, len: u64) -> Result<u64> {
+    if int(len) <= 0 {
+        return Err(Errno::EINVAL);
+    }
+    let text = ctx.cstr(path)?;
+    let link = if text.is_empty() {
+        host::readlinkat(fd_of(dirfd), c"")?
+    } else {
+        let at = ctx
+            .process
+            .fs
+            .resolve(fd_of(dirfd), &text, Last::NoFollow)?;
+        match special(ctx.process, &at) {
+            Some(Special::Exe(exe)) => exe,
+            _ => {
+                let link = host::readlinkat(at.fd(), &at.name)?;
+                // procfs shows host paths; the guest has its own names for them.
+                let in_proc = ctx.process.fs.is_rooted()
+                    && link.first() == Some(&b'/')
+                    && host::fs_type(at.fd()) == Ok(0x9fa0);
+                if in_proc {
+                    ctx.process.fs.guest_path(&link).unwrap_or(link)
+                } else {
+                    link
+                }
+            }
+        }
+    };
+    let n = link.len().min(size(len));
+    ctx.put(to, &link[..n])?;
+    Ok(n as u64)
+}
+
+pub(super) fn readlink(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    readlink_path(ctx, CWD, a[0], a[1], a[2])
+}
+
+pub(super) fn readlinkat(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    readlink_path(ctx, a[0], a[1], a[2], a[3])
+}
+
+pub(super) fn getcwd(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    let mut cwd = ctx.process.fs.getcwd()?;
+    cwd.push(0);
+    if cwd.len() as u64 > a[1] {
+        return Err(Errno::ERANGE);
+    }
+    ctx.put(a[0], &cwd)?;
+    Ok(cwd.len() as u64)
+}
+
+pub(super) fn chdir(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    let at = ctx.at(CWD, a[0], Last::Follow)?;
+    let dir = at.open(libc::O_PATH | libc::O_DIRECTORY)?;
+    host::fchdir(dir.as_raw_fd())?;
+    Ok(0)
+}
+
+/// chroot(2), without a rootfs only.
+pub(super) fn chroot(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    if ctx.process.fs.is_rooted() {
+        return Err(Errno::EPERM);
+    }
+    raw::syscall(libc::SYS_chroot, a)
+}
+
+/// mount(2), without a rootfs only.
+pub(super) fn mount(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    if ctx.process.fs.is_rooted() {
+        return Err(Errno::EPERM);
+    }
+    raw::syscall(libc::SYS_mount, a)
+}
+
+/// umount2(2), without a rootfs only.
+pub(super) fn umount2(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    if ctx.process.fs.is_rooted() {
+        return Err(Errno::EPERM);
+    }
+    raw::syscall(libc::SYS_umount2, a)
+}
+
+fn times(ctx: &mut Ctx<'_>, dirfd: u64, path: u64, times: Option<[i64; 4]>) -> Result<u64> {
+    let pointer = times.as_ref().map_or(0, address_of);
+    let nr = libc::SYS_utimensat;
+    if path == 0 {
+        return raw::syscall(nr, [dirfd, 0, pointer, 0, 0, 0]);
+    }
+    let at = ctx.at(dirfd, path, Last::Follow)?;
+    let flags = if at.exact { reg(NOFOLLOW) } else { 0 };
+    raw::syscall(nr, [reg(at.fd()), name(&at), pointer, flags, 0, 0])
+}
+
+/// utime(2): seconds.
+pub(super) fn utime(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    let t = match a[1] {
+        0 => None,
+        p => Some([
+            ctx.get_u64(p)?.cast_signed(),
+            0,
+            ctx.get_u64(p.wrapping_add(8))?.cast_signed(),
+            0,
+        ]),
+    };
+    times(ctx, CWD, a[0], t)
+}
+
+fn microseconds(ctx: &Ctx<'_>, p: u64) -> Result<Option<[i64; 4]>> {
+    if p == 0 {
+        return Ok(None);
+    }
+    let mut t = [0i64; 4];
+    for (i, v) in t.iter_mut().enumerate() {
+        *v = ctx.get_u64(p.wrapping_add(8 * i as u64))?.cast_signed();
+    }
+    for i in [1, 3] {
+        if !(0..1_000_000).contains(&t[i]) {
+            return Err(Errno::EINVAL);
+        }
+        t[i] *= 1000;
+    }
+    Ok(Some(t))
+}
+
+pub(super) fn utimes(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    let t = microseconds(ctx, a[1])?;
+    times(ctx, CWD, a[0], t)
+}
+
+pub(super) fn futimesat(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    let t = microseconds(ctx, a[2])?;
+    times(ctx, a[0], a[1], t)
+}
+
+pub(super) fn dup2(_: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    if low32(a[0]) == low32(a[1]) {
+        host::fcntl(fd_of(a[0]), libc::F_GETFD, 0)?;
+        return Ok(low32(a[1]).into());
+    }
+    raw::interruptible(libc::SYS_dup3, [a[0], a[1], 0, 0, 0, 0])
+}
+
+/// fcntl(2): commands and structures are the same on all hosts (asserted in `abi`).
+pub(super) fn fcntl(_: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    raw::interruptible(libc::SYS_fcntl, a)
+}
+
+/// close_range(2), around felix's own descriptors.
+pub(super) fn close_range(_: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    let (first, last) = (low32(a[0]), low32(a[1]));
+    if first > last {
+        return Err(Errno::EINVAL);
+    }
+    for (from, to) in fd::visible(first, last) {
+        raw::syscall(
+            libc::SYS_close_range,
+            [from.into(), to.into(), a[2], 0, 0, 0],
+        )?;
+    }
+    Ok(0)
+}
+
+/// getdents(2): the old record has the type as its last byte instead of before the name; sizes are equal.
+pub(super) fn getdents(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    let mut buf = vec![0u8; size(a[2].min(1 << 16))];
+    let n = host::getdents64(fd_of(a[0]), &mut buf)?;
+    let mut at = 0;
+    while at + 19 < n {
+        let len = usize::from(u16::from_le_bytes([buf[at + 16], buf[at + 17]]));
+        let kind = buf[at + 18];
+        buf.copy_within(at + 19..at + len, at + 18);
+        buf[at + len - 1] = kind;
+        at += len;
+    }
+    ctx.put(a[1], &buf[..n])?;
+    Ok(n as u64)
+}
+
+pub(super) fn epoll_create(_: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    if int(a[0]) <= 0 {
+        return Err(Errno::EINVAL);
+    }
+    raw::syscall(libc::SYS_epoll_create1, [0; 6])
+}
+
+pub(super) fn epoll_ctl(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    let mut event = libc::epoll_event { events: 0, u64: 0 };
+    let mut pointer = 0;
+    if int(a[1]) != libc::EPOLL_CTL_DEL {
+        let b: [u8; EPOLL_EVENT] = ctx.get(a[3])?;
+        event.events = u32::from_le_bytes([b[0], b[1], b[2], b[3]]);
+        event.u64 = u64::from_le_bytes([b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11]]);
+        pointer = address_of_mut(&mut event);
+    }
+    raw::syscall(libc::SYS_epoll_ctl, [a[0], a[1], a[2], pointer, 0, 0])
+}
+
+/// The guest's signal mask argument for a waiting call, as felix hands it to the host.
+fn call_mask(ctx: &mut Ctx<'_>, pointer: u64, len: u64) -> Result<Option<u64>> {
+    if pointer == 0 {
+        return Ok(None);
+    }
+    if len != 8 {
+        return Err(Errno::EINVAL);
+    }
+    let mask = ctx.get_u64(pointer)?;
+    ctx.task.call_mask = Some(mask);
+    Ok(Some(mask & !SYNC))
+}
+
+fn wait_epoll(ctx: &mut Ctx<'_>, nr: libc::c_long, a: [u64; 6], timeout: u64) -> Result<u64> {
+    let max = int(a[2]);
+    if max <= 0 {
+        return Err(Errno::EINVAL);
+    }
+    let mask = call_mask(ctx, a[4], a[5])?;
+    let mut events =
+        vec![libc::epoll_event { events: 0, u64: 0 }; usize::try_from(max.min(4096)).unwrap_or(1)];
+    let buffer = address_of_mut(events.as_mut_slice());
+    let n = raw::interruptible(
+        nr,
+        [
+            a[0],
+            buffer,
+            events.len() as u64,
+            timeout,
+            mask.as_ref().map_or(0, address_of),
+            8,
+        ],
+    )?;
+    let mut out = Vec::with_capacity(size(n) * EPOLL_EVENT);
+    for e in &events[..size(n)] {
+        out.extend_from_slice(&{ e.events }.to_le_bytes());
+        out.extend_from_slice(&{ e.u64 }.to_le_bytes());
+    }
+    ctx.put(a[1], &out)?;
+    Ok(n)
+}
+
+pub(super) fn epoll_wait(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    wait_epoll(
+        ctx,
+        libc::SYS_epoll_pwait,
+        [a[0], a[1], a[2], a[3], 0, 0],
+        a[3],
+    )
+}
+
+pub(super) fn epoll_pwait(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    wait_epoll(ctx, libc::SYS_epoll_pwait, a, a[3])
+}
+
+pub(super) fn epoll_pwait2(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    wait_epoll(ctx, libc::SYS_epoll_pwait2, a, a[3])
+}
+
+pub(super) fn poll(_: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    let ms = int(a[2]);
+    let time = [i64::from(ms / 1000), i64::from(ms % 1000) * 1_000_000];
+    let pointer = if ms < 0 { 0 } else { address_of(&time) };
+    raw::interruptible(libc::SYS_ppoll, [a[0], a[1], pointer, 0, 0, 0])
+}
+
+pub(super) fn ppoll(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    let mask = call_mask(ctx, a[3], a[4])?;
+    raw::interruptible(
+        libc::SYS_ppoll,
+        [a[0], a[1], a[2], mask.as_ref().map_or(0, address_of), 8, 0],
+    )
+}
+
+/// select(2): microseconds in, and what is left of them out.
+pub(super) fn select(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    let mut time = [0i64; 2];
+    let mut pointer = 0;
+    if a[4] != 0 {
+        let (s, us) = (
+            ctx.get_u64(a[4])?.cast_signed(),
+            ctx.get_u64(a[4].wrapping_add(8))?.cast_signed(),
+        );
+        if s < 0 || us < 0 {
+            return Err(Errno::EINVAL);
+        }
+        time = [s.saturating_add(us / 1_000_000), us % 1_000_000 * 1000];
+        pointer = address_of_mut(&mut time);
+    }
+    let r = raw::interruptible(libc::SYS_pselect6, [a[0], a[1], a[2], a[3], pointer, 0]);
+    if pointer != 0 {
+        let mut left = [0; 16];
+        left[..8].copy_from_slice(&time[0].to_le_bytes());
+        left[8..].copy_from_slice(&(time[1] / 1000).to_le_bytes());
+        // As Linux: a timeout that cannot be written back is no error.
+        let _ = ctx.put(a[4], &left);
+    }
+    r
+}
+
+pub(super) fn pselect6(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    let mask = match a[5] {
+        0 => None,
+        p => {
+            let (set, len) = (ctx.get_u64(p)?, ctx.get_u64(p.wrapping_add(8))?);
+            call_mask(ctx, set, len)?
+        }
+    };
+    let pair = [mask.as_ref().map_or(0, address_of), 8];
+    raw::interruptible(
+        libc::SYS_pselect6,
+        [a[0], a[1], a[2], a[3], a[4], address_of(&pair)],
+    )
+}

@@ -1,0 +1,68 @@
+//! uname(2), prctl(2), arch_prctl(2), personality(2).
+
+use super::{Ctx, Result};
+use crate::sys::cast::int;
+use crate::sys::{Errno, host, raw};
+
+pub(super) fn uname(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    let mut u = host::uname();
+    u[4] = [0; 65];
+    u[4][..6].copy_from_slice(b"x86_64");
+    ctx.put(a[0], u.as_flattened())?;
+    Ok(0)
+}
+
+/// personality(2): the host keeps it. ADDR_NO_RANDOMIZE and the rest change nothing for felix's guests.
+pub(super) fn personality(_: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    raw::syscall(libc::SYS_personality, a)
+}
+
+/// prctl(2): what concerns the process as the host sees it. Refused: seccomp, memory layout (PR_SET_MM), CPU features of
+/// other machines.
+pub(super) fn prctl(_: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    match int(a[0]) {
+        // PDEATHSIG, DUMPABLE, KEEPCAPS, NAME, CAPBSET, SECUREBITS, TIMERSLACK, CHILD_SUBREAPER, NO_NEW_PRIVS,
+        // GET_TID_ADDRESS's neighbours, THP_DISABLE, CAP_AMBIENT, PTRACER, VMA names.
+        1..=4
+        | 7
+        | 8
+        | 15
+        | 16
+        | 23
+        | 24
+        | 27..=30
+        | 36..=39
+        | 41
+        | 42
+        | 47
+        | 0x5961_6d61
+        | 0x5356_4d41 => raw::syscall(libc::SYS_prctl, a),
+        // PR_GET_SECCOMP: off.
+        21 => Ok(0),
+        _ => Err(Errno::EINVAL),
+    }
+}
+
+const ARCH_SET_GS: u64 = 0x1001;
+const ARCH_SET_FS: u64 = 0x1002;
+const ARCH_GET_FS: u64 = 0x1003;
+const ARCH_GET_GS: u64 = 0x1004;
+
+pub(super) fn arch_prctl(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    // Addresses beyond the user half are refused.
+    let user = |v: u64| {
+        if v < 1 << 47 {
+            Ok(v)
+        } else {
+            Err(Errno::EPERM)
+        }
+    };
+    match a[0] {
+        ARCH_SET_GS => ctx.cpu.gs_base = user(a[1])?,
+        ARCH_SET_FS => ctx.cpu.fs_base = user(a[1])?,
+        ARCH_GET_FS => ctx.put(a[1], &ctx.cpu.fs_base.to_le_bytes())?,
+        ARCH_GET_GS => ctx.put(a[1], &ctx.cpu.gs_base.to_le_bytes())?,
+        _ => return Err(Errno::EINVAL),
+    }
+    Ok(0)
+}

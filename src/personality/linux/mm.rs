@@ -1,0 +1,101 @@
+//! Memory (mmap(2), brk(2), mremap(2), madvise(2) ...).
+
+use super::{Ctx, Result, fd_of};
+use crate::mem::space::{Backing, PAGE, Request, flag, space};
+use crate::sys::cast::low32;
+use crate::sys::{Errno, host, raw};
+use std::sync::Arc;
+
+pub(super) fn mmap(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    let flags = low32(a[3]);
+    let fd = if flags & flag::ANONYMOUS != 0 {
+        -1
+    } else {
+        fd_of(a[4])
+    };
+    if !a[5].is_multiple_of(PAGE) {
+        return Err(Errno::EINVAL);
+    }
+    let backing = if fd < 0 {
+        Backing::Anonymous
+    } else {
+        let st = host::fstat(fd)?;
+        let path = host::fd_path(fd).unwrap_or_default();
+        let path = ctx.process.fs.guest_path(&path).unwrap_or(path);
+        Backing::File {
+            path: Arc::from(path),
+            dev: (libc::major(st.st_dev), libc::minor(st.st_dev)),
+            ino: st.st_ino,
+        }
+    };
+    let req = Request {
+        addr: a[0],
+        len: a[1],
+        prot: low32(a[2]),
+        flags,
+        fd,
+        offset: a[5],
+        backing,
+    };
+    space().map(&req, &mut ctx.changes)
+}
+
+pub(super) fn munmap(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    space().unmap(a[0], a[1], &mut ctx.changes).map(|()| 0)
+}
+
+pub(super) fn mprotect(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    space()
+        .protect(a[0], a[1], low32(a[2]), &mut ctx.changes)
+        .map(|()| 0)
+}
+
+/// pkey_mprotect(2): there are no keys, so only -1 (none) is one.
+pub(super) fn pkey_mprotect(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    if low32(a[3]) != u32::MAX {
+        return Err(Errno::EINVAL);
+    }
+    mprotect(ctx, a)
+}
+
+pub(super) fn brk(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    Ok(space().brk(a[0], &mut ctx.changes))
+}
+
+pub(super) fn mremap(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    space().remap(a[0], a[1], a[2], low32(a[3]), a[4], &mut ctx.changes)
+}
+
+/// msync(2), mlock(2), munlock(2), mlock2(2): the host's, on memory that is the guest's.
+pub(super) fn on_guest_memory(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    let nr = match ctx.cpu.gpr[0] {
+        26 => libc::SYS_msync,
+        149 => libc::SYS_mlock,
+        150 => libc::SYS_munlock,
+        _ => libc::SYS_mlock2,
+    };
+    if !space().covers(a[0], a[1]) {
+        return Err(Errno::ENOMEM);
+    }
+    raw::interruptible(nr, a)
+}
+
+pub(super) fn mincore(_: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    if !space().covers(a[0], a[1]) {
+        return Err(Errno::ENOMEM);
+    }
+    raw::syscall(libc::SYS_mincore, a)
+}
+
+/// madvise(2): only on the guest's memory; advice that drops content drops code, too.
+pub(super) fn madvise(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    if !space().covers(a[0], a[1]) {
+        return Err(Errno::ENOMEM);
+    }
+    let r = raw::interruptible(libc::SYS_madvise, a);
+    // MADV_DONTNEED, MADV_FREE, MADV_REMOVE.
+    if matches!(a[2], 4 | 8 | 9) && space().any_executable(a[0], a[1]) {
+        ctx.changes.push(a[0]..a[0].saturating_add(a[1]));
+    }
+    r
+}

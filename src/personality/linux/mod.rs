@@ -1,0 +1,310 @@
+//! The x86-64 Linux ABI: system calls, structures, signal frames.
+//!
+//! Knows no engine: what a call needs of one (invalidated code, a new thread, the end) is left in the `Ctx` for
+//! `run` to do. Host and guest structures that are the same on all felix's hosts are not converted;
+//! `abi` asserts that they are.
+
+pub mod abi;
+mod fs;
+mod ipc;
+mod misc;
+mod mm;
+mod net;
+mod process;
+pub mod signal;
+mod strace;
+pub mod table;
+mod time;
+
+use crate::kernel::exec::{AbiInfo, Exec};
+use crate::kernel::vfs::{At, Last};
+use crate::kernel::{Process, Task, fd};
+use crate::mem::space::{Changes, EXEC, PAGE, WRITE, space};
+use crate::sys::cast::{int, size};
+use crate::sys::{Errno, guest, host, raw};
+use crate::x86::{CpuState, Gpr, GuestAddr, MemFault, cpuid};
+use std::sync::Arc;
+use table::{Arg, Handler, Source};
+
+pub use process::{CloneArgs, flag as clone_flag};
+
+/// A system call's result before it becomes RAX.
+pub type Result<T> = std::result::Result<T, Errno>;
+
+/// What `run` has to do after a system call.
+#[derive(Debug, Default)]
+pub enum Flow {
+    /// Nothing.
+    #[default]
+    Continue,
+    /// End this thread.
+    ExitThread(i32),
+    /// End the process.
+    ExitGroup(i32),
+    /// Make a thread or process; the result goes to RAX.
+    Clone(CloneArgs),
+    /// Load a program in place, because felix cannot be executed again.
+    Exec(Exec),
+}
+
+/// One system call, or one signal, of one guest thread.
+pub struct Ctx<'a> {
+    /// The process.
+    pub process: &'a Arc<Process>,
+    /// The thread.
+    pub task: &'a mut Task,
+    /// Its registers.
+    pub cpu: &'a mut CpuState,
+    /// Where code may have changed.
+    pub changes: Changes,
+    /// What is left to do.
+    pub flow: Flow,
+    /// The registers were replaced: RAX is no result.
+    pub replaced: bool,
+}
+
+impl From<MemFault> for Errno {
+    fn from(_: MemFault) -> Errno {
+        Errno::EFAULT
+    }
+}
+
+/// The low part of a C `int` argument that is a descriptor.
+fn fd_of(v: u64) -> i32 {
+    int(v)
+}
+
+impl<'a> Ctx<'a> {
+    /// A context for one event.
+    pub fn new(process: &'a Arc<Process>, task: &'a mut Task, cpu: &'a mut CpuState) -> Ctx<'a> {
+        Ctx {
+            process,
+            task,
+            cpu,
+            changes: Changes::new(),
+            flow: Flow::Continue,
+            replaced: false,
+        }
+    }
+
+    /// A NUL-terminated string of the guest, at most PATH_MAX long.
+    fn cstr(&self, addr: u64) -> Result<Vec<u8>> {
+        self.string(addr, 4096, Errno::ENAMETOOLONG)
+    }
+
+    fn string(&self, addr: u64, max: usize, too_long: Errno) -> Result<Vec<u8>> {
+        let mut out = Vec::new();
+        let mut at = addr;
+        loop {
+            // Not over a page's end, which may be the mapping's end.
+            let n = size((4096 - at % 4096).min(256));
+            let mut chunk = [0u8; 256];
+            guest::read_bytes(GuestAddr(at), &mut chunk[..n])?;
+            if let Some(end) = chunk[..n].iter().position(|b| *b == 0) {
+                out.extend_from_slice(&chunk[..end]);
+                return if out.len() < max {
+                    Ok(out)
+                } else {
+                    Err(too_long)
+                };
+            }
+            out.extend_from_slice(&chunk[..n]);
+            if out.len() >= max {
+                return Err(too_long);
+            }
+            at = at.wrapping_add(n as u64);
+        }
+    }
+
+    fn get<const N: usize>(&self, addr: u64) -> Result<[u8; N]> {
+        let mut b = [0; N];
+        guest::read_bytes(GuestAddr(addr), &mut b)?;
+        Ok(b)
+    }
+
+    fn get_u64(&self, addr: u64) -> Result<u64> {
+        Ok(u64::from_le_bytes(self.get(addr)?))
+    }
+
+    /// Writes to guest memory; code translated from there is dropped.
+    fn put(&mut self, addr: u64, bytes: &[u8]) -> Result<()> {
+        loop {
+            match guest::write_bytes(GuestAddr(addr), bytes) {
+                Ok(()) => return Ok(()),
+                Err(f) if space().unwatch(f.addr.0) => {
+                    let page = f.addr.0 & !(PAGE - 1);
+                    self.changes.push(page..page + PAGE);
+                }
+                Err(f) => return Err(f.into()),
+            }
+        }
+    }
+
+    fn at(&self, dirfd: u64, path: u64, last: Last) -> Result<At> {
+        let path = self.cstr(path)?;
+        self.process.fs.resolve(fd_of(dirfd), &path, last)
+    }
+}
+
+/// AT_FDCWD as a register holds it.
+const CWD: u64 = crate::sys::cast::reg(libc::AT_FDCWD);
+
+/// What the ABI adds to the auxiliary vector of a new program.
+#[must_use]
+pub fn abi_info() -> AbiInfo {
+    AbiInfo {
+        platform: b"x86_64",
+        hwcap: cpuid::leaf(1, 0)[3].into(),
+        hwcap2: 2, // HWCAP2_FSGSBASE: RDFSBASE and its kin are allowed.
+        min_signal_stack: signal::MIN_STACK,
+    }
+}
+
+/// The system call in RAX. On return the registers are as the guest's kernel would leave them, but for what is left in `ctx.flow`.
+pub fn syscall(ctx: &mut Ctx<'_>) {
+    let nr = ctx.cpu.reg(Gpr::RAX);
+    let args = [Gpr::RDI, Gpr::RSI, Gpr::RDX, Gpr::R10, Gpr::R8, Gpr::R9].map(|r| ctx.cpu.reg(r));
+    let row = table::row(nr);
+    let line = if ctx.process.options.strace {
+        Some(strace::call(ctx, row, nr, &args))
+    } else {
+        None
+    };
+    let result = match row {
+        Some(row) => dispatch(ctx, row, args),
+        None => {
+            tracing::warn!("system call {nr} does not exist: ENOSYS");
+            Err(Errno::ENOSYS)
+        }
+    };
+    if let Some(line) = line {
+        strace::result(&line, row, &result, &ctx.flow, ctx.task.tid);
+    }
+    if ctx.replaced {
+        return;
+    }
+    finish(ctx, nr, result);
+}
+
+/// Puts a call's result into RAX, or notes that it has to be made again.
+pub fn finish(ctx: &mut Ctx<'_>, nr: u64, result: Result<u64>) {
+    ctx.task.restart = None;
+    let rax = match result {
+        Ok(v) => v,
+        Err(Errno::ERESTARTNOINTR) => {
+            ctx.cpu.rip = ctx.cpu.rip.wrapping_sub(2);
+            nr
+        }
+        Err(Errno::ERESTARTSYS) => {
+            ctx.task.restart = Some(nr);
+            crate::sys::cast::reg(-Errno::EINTR.0)
+        }
+        Err(e) => crate::sys::cast::reg(-e.0),
+    };
+    ctx.cpu.set_reg(Gpr::RAX, rax);
+}
+
+fn dispatch(ctx: &mut Ctx<'_>, row: &table::Row, args: [u64; 6]) -> Result<u64> {
+    for (kind, v) in row.args.iter().zip(args) {
+        if matches!(kind, Arg::Fd | Arg::Dir) && fd::is_hidden(int(v)) {
+            return Err(Errno::EBADF);
+        }
+    }
+    match row.handler {
+        Handler::Call(f) => f(ctx, args),
+        Handler::Refused(e) => {
+            tracing::debug!("{} is refused: {e:?}", row.name);
+            Err(e)
+        }
+        Handler::Pass(nr) => pass(ctx, row, nr, args, None),
+        Handler::Map(nr, map) => pass(ctx, row, nr, args, Some(map)),
+    }
+}
+
+/// A call the host does, with paths resolved as the row says.
+fn pass(
+    ctx: &mut Ctx<'_>,
+    row: &table::Row,
+    nr: libc::c_long,
+    args: [u64; 6],
+    map: Option<&[Source]>,
+) -> Result<u64> {
+    let mut ats: [Option<At>; 6] = [const { None }; 6];
+    let mut names: [Option<std::ffi::CString>; 6] = [const { None }; 6];
+    let mut args = args;
+    for (i, kind) in row.args.iter().enumerate() {
+        let last = match kind {
+            Arg::Path => Last::Follow,
+            Arg::PathN => Last::NoFollow,
+            _ => continue,
+        };
+        let has_dir = i > 0 && row.args[i - 1] == Arg::Dir;
+        if args[i] == 0 {
+            continue;
+        }
+        let path = ctx.cstr(args[i])?;
+        if path.is_empty() && has_dir {
+            // AT_EMPTY_PATH: the descriptor itself; without the flag the host says ENOENT.
+            continue;
+        }
+        let dir = if has_dir { args[i - 1] } else { CWD };
+        let at = ctx.process.fs.resolve(fd_of(dir), &path, last)?;
+        if has_dir {
+            args[i - 1] = crate::sys::cast::reg(at.fd());
+            args[i] = host::address_of(at.name.as_bytes_with_nul());
+        } else if map.is_none() {
+            let p = at.path()?;
+            args[i] = host::address_of(p.as_bytes_with_nul());
+            names[i] = Some(p);
+        }
+        ats[i] = Some(at);
+    }
+    if let Some(map) = map {
+        let from = args;
+        args = [0; 6];
+        let mut n = 0;
+        for m in map {
+            match m {
+                Source::A(i) => args[n] = from[*i],
+                Source::K(v) => args[n] = *v,
+                Source::P(i) => {
+                    let (dir, name) = match &ats[*i] {
+                        Some(at) => (
+                            crate::sys::cast::reg(at.fd()),
+                            host::address_of(at.name.as_bytes_with_nul()),
+                        ),
+                        None => (CWD, from[*i]),
+                    };
+                    args[n] = dir;
+                    n += 1;
+                    args[n] = name;
+                }
+            }
+            n += 1;
+        }
+    }
+    let result = raw::interruptible(nr, args);
+    if result == Err(Errno::EFAULT) {
+        retry_after_unprotect(ctx, row, args)?;
+    }
+    result
+}
+
+/// The host may have failed to write a page that is write-protected only because code was translated from it. If an argument
+/// points into memory that is both writable and executable for the guest, that code is dropped and the call made again.
+fn retry_after_unprotect(ctx: &mut Ctx<'_>, row: &table::Row, args: [u64; 6]) -> Result<()> {
+    for (kind, v) in row.args.iter().zip(args) {
+        if *kind == Arg::Ptr
+            && let Some((range, rights)) = space().rights(v)
+            && rights & (WRITE | EXEC) == WRITE | EXEC
+            && ctx.task.unprotected != Some(ctx.cpu.rip)
+            && space().unwatch_range(v & !(PAGE - 1)..range.end)
+        {
+            ctx.changes.push(v & !(PAGE - 1)..range.end);
+            ctx.task.unprotected = Some(ctx.cpu.rip);
+            return Err(Errno::ERESTARTNOINTR);
+        }
+    }
+    ctx.task.unprotected = None;
+    Ok(())
+}

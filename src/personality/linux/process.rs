@@ -1,0 +1,242 @@
+//! Processes and threads (clone(2), execve(2), exit(2), set_tid_address(2) ...).
+
+use super::{CWD, Ctx, Flow, Result, fd_of};
+use crate::kernel::exec::{self, Exec};
+use crate::kernel::vfs::Last;
+use crate::sys::cast::int;
+use crate::sys::{Errno, host, raw};
+
+/// clone(2) flags.
+pub mod flag {
+    #![allow(missing_docs)] // clone(2)'s names.
+    pub const VM: u64 = 0x100;
+    pub const SIGHAND: u64 = 0x800;
+    pub const PIDFD: u64 = 0x1000;
+    pub const VFORK: u64 = 0x4000;
+    pub const THREAD: u64 = 0x1_0000;
+    pub const SETTLS: u64 = 0x8_0000;
+    pub const PARENT_SETTID: u64 = 0x10_0000;
+    pub const CHILD_CLEARTID: u64 = 0x20_0000;
+    pub const CHILD_SETTID: u64 = 0x100_0000;
+}
+
+/// A request for a thread or a process.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct CloneArgs {
+    /// CLONE_* flags without the exit signal.
+    pub flags: u64,
+    /// Signal to the parent when the child ends.
+    pub exit_signal: u64,
+    /// The child's stack pointer; 0 keeps the parent's.
+    pub stack: u64,
+    /// Where the parent finds the child's id.
+    pub parent_tid: u64,
+    /// Where the child finds its id, and what is cleared when it ends.
+    pub child_tid: u64,
+    /// FS base.
+    pub tls: u64,
+}
+
+fn request(ctx: &mut Ctx<'_>, args: CloneArgs) -> Result<u64> {
+    let f = args.flags;
+    if (f & flag::THREAD != 0 && f & flag::SIGHAND == 0)
+        || (f & flag::SIGHAND != 0 && f & flag::VM == 0)
+    {
+        return Err(Errno::EINVAL);
+    }
+    if f & flag::PIDFD != 0 {
+        // Callers have pidfd_open(2).
+        return Err(Errno::EINVAL);
+    }
+    ctx.flow = Flow::Clone(args);
+    Ok(0)
+}
+
+pub(super) fn clone(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    let args = CloneArgs {
+        flags: a[0] & 0xffff_ff00,
+        exit_signal: a[0] & 0xff,
+        stack: a[1],
+        parent_tid: a[2],
+        child_tid: a[3],
+        tls: a[4],
+    };
+    request(ctx, args)
+}
+
+/// clone3(2): without CLONE_PIDFD, set_tid and cgroups.
+pub(super) fn clone3(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    if !(64..=4096).contains(&a[1]) {
+        return Err(Errno::EINVAL);
+    }
+    let word = |i: u64| ctx.get_u64(a[0].wrapping_add(8 * i));
+    let (stack, size) = (word(5)?, word(6)?);
+    if a[1] >= 80 && word(9)? != 0 {
+        return Err(Errno::EINVAL);
+    }
+    let flags = word(0)?;
+    // CLONE_INTO_CGROUP and later flags.
+    if flags >> 32 != 0 {
+        return Err(Errno::EINVAL);
+    }
+    let args = CloneArgs {
+        flags,
+        exit_signal: word(4)?,
+        stack: stack.wrapping_add(size),
+        parent_tid: word(3)?,
+        child_tid: word(2)?,
+        tls: word(7)?,
+    };
+    request(ctx, args)
+}
+
+const SIGCHLD: u64 = 17;
+
+pub(super) fn fork(ctx: &mut Ctx<'_>, _: [u64; 6]) -> Result<u64> {
+    request(
+        ctx,
+        CloneArgs {
+            exit_signal: SIGCHLD,
+            ..CloneArgs::default()
+        },
+    )
+}
+
+pub(super) fn vfork(ctx: &mut Ctx<'_>, _: [u64; 6]) -> Result<u64> {
+    request(
+        ctx,
+        CloneArgs {
+            flags: flag::VM | flag::VFORK,
+            exit_signal: SIGCHLD,
+            ..CloneArgs::default()
+        },
+    )
+}
+
+/// unshare(2): not what is shared between threads of one felix.
+pub(super) fn unshare(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    if a[0] & (flag::VM | flag::SIGHAND | flag::THREAD) != 0 && !ctx.process.single_threaded() {
+        return Err(Errno::EINVAL);
+    }
+    raw::syscall(libc::SYS_unshare, a)
+}
+
+pub(super) fn exit(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    ctx.flow = Flow::ExitThread(int(a[0]));
+    Ok(0)
+}
+
+pub(super) fn exit_group(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    ctx.flow = Flow::ExitGroup(int(a[0]));
+    Ok(0)
+}
+
+pub(super) fn set_tid_address(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    ctx.task.clear_child_tid = a[0];
+    Ok(u64::from(ctx.task.tid.unsigned_abs()))
+}
+
+/// set_robust_list(2): the host walks the list if the process is killed, felix when a thread ends.
+pub(super) fn set_robust_list(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    if a[1] != 24 {
+        return Err(Errno::EINVAL);
+    }
+    ctx.task.robust_list = a[0];
+    raw::syscall(libc::SYS_set_robust_list, a)
+}
+
+/// A null-terminated array of strings.
+fn strings(ctx: &Ctx<'_>, array: u64) -> Result<Vec<Vec<u8>>> {
+    let mut out = Vec::new();
+    let mut total = 0;
+    if array == 0 {
+        return Ok(out);
+    }
+    for i in 0.. {
+        let p = ctx.get_u64(array.wrapping_add(8 * i))?;
+        if p == 0 {
+            break;
+        }
+        // MAX_ARG_STRLEN, and a bound on all of them.
+        let s = ctx.string(p, 131_072, Errno::E2BIG)?;
+        total += s.len() + 9;
+        if total > 6 << 20 {
+            return Err(Errno::E2BIG);
+        }
+        out.push(s);
+    }
+    Ok(out)
+}
+
+fn run(ctx: &mut Ctx<'_>, dirfd: u64, path: u64, argv: u64, envp: u64, flags: u64) -> Result<u64> {
+    let named = ctx.cstr(path)?;
+    let (argv, envp) = (strings(ctx, argv)?, strings(ctx, envp)?);
+    let fs = &ctx.process.fs;
+    let mut path = named.clone();
+    let mut file = None;
+    if named.is_empty() {
+        if flags & 0x1000 == 0 {
+            return Err(Errno::ENOENT);
+        }
+        let n = fd_of(dirfd);
+        path = format!("/dev/fd/{n}").into_bytes();
+        // A descriptor opened with O_PATH cannot be read: open it again.
+        let again = host::cstring(format!("/proc/self/fd/{n}").as_bytes())?;
+        file = Some(host::openat(libc::AT_FDCWD, &again, libc::O_RDONLY, 0)?);
+    } else if dirfd != CWD && named[0] != b'/' {
+        let dir = host::fd_path(fd_of(dirfd))?;
+        let dir = fs.guest_path(&dir).ok_or(Errno::EACCES)?;
+        path = [&dir[..], b"/", &named[..]].concat();
+    } else if let Some(crate::kernel::procfs::Special::Exe(exe)) = fs
+        .resolve(libc::AT_FDCWD, &named, Last::NoFollow)
+        .ok()
+        .and_then(|at| crate::kernel::procfs::special(ctx.process, &at))
+    {
+        path = exe;
+    }
+    if flags & 0x100 != 0
+        && fs
+            .resolve(libc::AT_FDCWD, &path, Last::NoFollow)
+            .and_then(|at| host::readlinkat(at.fd(), &at.name))
+            .is_ok()
+    {
+        return Err(Errno::ELOOP);
+    }
+    // What Linux would refuse is refused before anything is given up.
+    let copy = match &file {
+        Some(f) => Some(f.try_clone().map_err(|e| Errno::of(&e))?),
+        None => None,
+    };
+    if let Err(e) = exec::plan(fs, libc::AT_FDCWD, &path, copy, argv.clone()) {
+        tracing::debug!("exec of {}: {}", String::from_utf8_lossy(&e.path), e.why);
+        return Err(e.errno);
+    }
+    let exec = Exec {
+        path,
+        file,
+        argv,
+        envp,
+    };
+    match exec::again(ctx.process, &exec) {
+        Errno::ENOEXEC | Errno::ENOENT
+            if ctx.process.single_threaded() && !ctx.process.borrowed_memory =>
+        {
+            ctx.flow = Flow::Exec(exec);
+            Ok(0)
+        }
+        e => {
+            tracing::warn!(
+                "felix cannot execute itself for a new program: {e}; FELIX_EXEC_WRAPPER can name a program that runs it"
+            );
+            Err(e)
+        }
+    }
+}
+
+pub(super) fn execve(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    run(ctx, CWD, a[0], a[1], a[2], 0)
+}
+
+pub(super) fn execveat(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    run(ctx, a[0], a[1], a[2], a[3], a[4])
+}

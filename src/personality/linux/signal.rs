@@ -1,0 +1,565 @@
+//! Signals (signal(7), sigaction(2), sigreturn(2)): dispositions, delivery at safepoints, the x86-64 frame.
+//!
+//! Masks, queues and the choice of a thread are the host kernel's (see `sys::signal`); dispositions are kept here,
+//! because a handler is guest code. The host's disposition follows: default and ignore are the host's own,
+//! so that default actions (stop, core, wait status) need no emulation.
+
+use super::abi::{SIGACTION, frame};
+use super::strace::signal_name;
+use super::{Ctx, Result};
+use crate::kernel::process::{Action, DEFAULT, IGNORE, Process};
+use crate::kernel::task::{AltStack, signal_number};
+use crate::sys::cast::{int, low32, reg};
+use crate::sys::host::address_of;
+use crate::sys::signal::{self, HostAction, RawInfo, SYNC, SigSet, bit};
+use crate::sys::{Errno, guest, host, raw};
+use crate::x86::state::{MXCSR_DEFAULT, X87};
+use crate::x86::{Fault, Gpr, GuestAddr, MemFaultKind, Rflags, fxsave};
+
+const SA_NOCLDSTOP: u64 = 1;
+const SA_NOCLDWAIT: u64 = 2;
+const SA_SIGINFO: u64 = 4;
+const SA_RESTORER: u64 = 0x0400_0000;
+const SA_ONSTACK: u64 = 0x0800_0000;
+const SA_RESTART: u64 = 0x1000_0000;
+const SA_NODEFER: u64 = 0x4000_0000;
+const SA_RESETHAND: u64 = 0x8000_0000;
+
+const SS_ONSTACK: u32 = 1;
+const SS_DISABLE: u32 = 2;
+const SS_AUTODISARM: u32 = 1 << 31;
+
+/// Signals that cannot be caught, blocked or ignored.
+const UNBLOCKABLE: SigSet = bit(libc::SIGKILL) | bit(libc::SIGSTOP);
+
+/// The area FXSAVE fills.
+const FPSTATE: u64 = 512;
+/// AT_MINSIGSTKSZ: the frame, its floating-point state and the alignment of both.
+pub const MIN_STACK: u64 = frame::SIZE as u64 + FPSTATE + 64 + 16 + 8;
+
+/// Takes over the dispositions felix was started with: what is ignored stays so.
+pub fn inherit(process: &Process) {
+    let mut actions = process.actions();
+    for (n, a) in actions.iter_mut().enumerate().skip(1) {
+        if i32::try_from(n).is_ok_and(signal::is_ignored) {
+            a.handler = IGNORE;
+        }
+    }
+}
+
+/// Dispositions after exec: handlers are gone.
+pub fn reset(process: &Process) {
+    let mut actions = process.actions();
+    for (n, a) in actions.iter_mut().enumerate().skip(1) {
+        if a.handler > IGNORE {
+            *a = Action::default();
+            if let Ok(n) = i32::try_from(n) {
+                let _ = follow(n, a);
+            }
+        }
+    }
+}
+
+/// Makes the host's disposition follow the guest's. SIGSEGV and SIGBUS stay felix's.
+fn follow(sig: i32, a: &Action) -> Result<()> {
+    if sig == libc::SIGSEGV || sig == libc::SIGBUS {
+        return Ok(());
+    }
+    let host = match a.handler {
+        DEFAULT if sig == libc::SIGCHLD && a.flags & SA_NOCLDWAIT != 0 => {
+            HostAction::Catch(a.flags & (SA_NOCLDSTOP | SA_NOCLDWAIT))
+        }
+        DEFAULT => HostAction::Default,
+        IGNORE => HostAction::Ignore,
+        _ => HostAction::Catch(a.flags & (SA_NOCLDSTOP | SA_NOCLDWAIT)),
+    };
+    match signal::set_action(sig, host) {
+        // qemu-user keeps one or two real-time signals for itself; the guest never sees them raised.
+        Err(Errno::EINVAL) if sig >= 32 => Ok(()),
+        r => r,
+    }
+}
+
+fn check_size(len: u64) -> Result<()> {
+    if len == 8 { Ok(()) } else { Err(Errno::EINVAL) }
+}
+
+pub(super) fn rt_sigaction(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    check_size(a[3])?;
+    let sig = int(a[0]);
+    let index = usize::try_from(sig)
+        .ok()
+        .filter(|n| (1..=64).contains(n))
+        .ok_or(Errno::EINVAL)?;
+    let new = match a[1] {
+        0 => None,
+        p => {
+            if bit(sig) & UNBLOCKABLE != 0 {
+                return Err(Errno::EINVAL);
+            }
+            let word = |i: u64| ctx.get_u64(p.wrapping_add(8 * i));
+            Some(Action {
+                handler: word(0)?,
+                flags: word(1)?,
+                restorer: word(2)?,
+                mask: word(3)? & !UNBLOCKABLE,
+            })
+        }
+    };
+    let old = {
+        let mut actions = ctx.process.actions();
+        let old = actions[index];
+        if let Some(new) = new {
+            follow(sig, &new)?;
+            actions[index] = new;
+        }
+        old
+    };
+    if a[2] != 0 {
+        let mut out = [0; SIGACTION];
+        for (i, v) in [old.handler, old.flags, old.restorer, old.mask]
+            .into_iter()
+            .enumerate()
+        {
+            out[8 * i..8 * i + 8].copy_from_slice(&v.to_le_bytes());
+        }
+        ctx.put(a[2], &out)?;
+    }
+    Ok(0)
+}
+
+pub(super) fn rt_sigprocmask(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    check_size(a[3])?;
+    let old = ctx.task.mask;
+    if a[1] != 0 {
+        let set = ctx.get_u64(a[1])?;
+        let mask = match int(a[0]) {
+            0 => old | set,
+            1 => old & !set,
+            2 => set,
+            _ => return Err(Errno::EINVAL),
+        };
+        ctx.task.mask = mask & !UNBLOCKABLE;
+        signal::set_mask(ctx.task.mask);
+    }
+    if a[2] != 0 {
+        ctx.put(a[2], &old.to_le_bytes())?;
+    }
+    Ok(0)
+}
+
+pub(super) fn rt_sigsuspend(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    check_size(a[1])?;
+    let mask = ctx.get_u64(a[0])? & !UNBLOCKABLE;
+    ctx.task.call_mask = Some(mask);
+    let host = mask & !SYNC;
+    raw::interruptible(libc::SYS_rt_sigsuspend, [address_of(&host), 8, 0, 0, 0, 0])
+}
+
+pub(super) fn pause(_: &mut Ctx<'_>, _: [u64; 6]) -> Result<u64> {
+    raw::interruptible(libc::SYS_ppoll, [0; 6])
+}
+
+pub(super) fn rt_sigtimedwait(_: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    raw::interruptible(libc::SYS_rt_sigtimedwait, a)
+}
+
+fn on_altstack(alt: &AltStack, sp: u64) -> bool {
+    alt.flags & SS_AUTODISARM == 0 && alt.size != 0 && sp > alt.sp && sp - alt.sp <= alt.size
+}
+
+pub(super) fn sigaltstack(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    let sp = ctx.cpu.reg(Gpr::RSP);
+    let old = ctx.task.altstack;
+    let on = on_altstack(&old, sp);
+    if a[0] != 0 {
+        let b: [u8; 24] = ctx.get(a[0])?;
+        let flags = u32::from_le_bytes([b[8], b[9], b[10], b[11]]);
+        if on {
+            return Err(Errno::EPERM);
+        }
+        ctx.task.altstack = match flags & !SS_AUTODISARM {
+            SS_DISABLE => AltStack {
+                sp: 0,
+                flags,
+                size: 0,
+            },
+            0 | SS_ONSTACK => {
+                let size = ctx.get_u64(a[0].wrapping_add(16))?;
+                if size < 2048 {
+                    return Err(Errno::ENOMEM);
+                }
+                AltStack {
+                    sp: ctx.get_u64(a[0])?,
+                    flags: flags & SS_AUTODISARM,
+                    size,
+                }
+            }
+            _ => return Err(Errno::EINVAL),
+        };
+    }
+    if a[1] != 0 {
+        ctx.put(a[1], &stack_bytes(&old, on))?;
+    }
+    Ok(0)
+}
+
+fn stack_bytes(alt: &AltStack, on: bool) -> [u8; 24] {
+    let state = if alt.size == 0 {
+        SS_DISABLE
+    } else {
+        u32::from(on) * SS_ONSTACK
+    };
+    let mut b = [0; 24];
+    b[..8].copy_from_slice(&alt.sp.to_le_bytes());
+    b[8..12].copy_from_slice(&(alt.flags & SS_AUTODISARM | state).to_le_bytes());
+    b[16..].copy_from_slice(&alt.size.to_le_bytes());
+    b
+}
+
+/// The registers of sigcontext in its order.
+const GREGS: [Gpr; 16] = [
+    Gpr::R8,
+    Gpr::R9,
+    Gpr::R10,
+    Gpr::R11,
+    Gpr::new(12),
+    Gpr::new(13),
+    Gpr::new(14),
+    Gpr::new(15),
+    Gpr::RDI,
+    Gpr::RSI,
+    Gpr::RBP,
+    Gpr::RBX,
+    Gpr::RDX,
+    Gpr::RAX,
+    Gpr::RCX,
+    Gpr::RSP,
+];
+
+/// Builds the frame for a handler and makes the registers start it (setup_rt_frame in arch/x86/kernel/signal_64.c).
+fn push_frame(
+    ctx: &mut Ctx<'_>,
+    sig: i32,
+    info: &RawInfo,
+    action: &Action,
+    saved_mask: SigSet,
+) -> Result<()> {
+    let sp = ctx.cpu.reg(Gpr::RSP);
+    let alt = ctx.task.altstack;
+    let mut top = sp.wrapping_sub(128);
+    let on = on_altstack(&alt, sp);
+    if action.flags & SA_ONSTACK != 0 && alt.size != 0 && !on {
+        top = alt.sp.wrapping_add(alt.size);
+    }
+    let fp = top.wrapping_sub(FPSTATE) & !63;
+    let at = (fp.wrapping_sub(frame::SIZE as u64) & !15).wrapping_sub(8);
+    if on && action.flags & SA_ONSTACK != 0 && (at < alt.sp || at > alt.sp.wrapping_add(alt.size)) {
+        return Err(Errno::EFAULT);
+    }
+
+    let mut f = [0u8; frame::SIZE];
+    let mut put = |at: usize, b: &[u8]| f[at..at + b.len()].copy_from_slice(b);
+    put(frame::PRETCODE, &action.restorer.to_le_bytes());
+    // UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS.
+    put(frame::UC_FLAGS, &6u64.to_le_bytes());
+    put(frame::UC_STACK, &stack_bytes(&alt, on));
+    for (i, r) in GREGS.into_iter().enumerate() {
+        put(frame::GREGS + 8 * i, &ctx.cpu.reg(r).to_le_bytes());
+    }
+    put(frame::GREGS + 128, &ctx.cpu.rip.to_le_bytes());
+    put(frame::EFLAGS, &ctx.cpu.rflags().to_le_bytes());
+    // __USER_CS, gs, fs, __USER_DS.
+    for (i, s) in [0x33u16, 0, 0, 0x2b].into_iter().enumerate() {
+        put(frame::SEGMENTS + 2 * i, &s.to_le_bytes());
+    }
+    let trap = ctx.task.trap;
+    put(frame::ERR, &trap.error.to_le_bytes());
+    put(frame::TRAPNO, &trap.vector.to_le_bytes());
+    put(frame::OLDMASK, &saved_mask.to_le_bytes());
+    put(frame::CR2, &trap.address.to_le_bytes());
+    put(frame::FPSTATE, &fp.to_le_bytes());
+    put(frame::UC_SIGMASK, &saved_mask.to_le_bytes());
+    if action.flags & SA_SIGINFO != 0 {
+        put(frame::INFO, info);
+    }
+    ctx.put(fp, &fxsave::store(ctx.cpu))?;
+    ctx.put(at, &f)?;
+
+    if alt.flags & SS_AUTODISARM != 0 {
+        ctx.task.altstack = AltStack::default();
+    }
+    let cpu = &mut *ctx.cpu;
+    cpu.set_reg(Gpr::RDI, reg(sig));
+    cpu.set_reg(Gpr::RSI, at + frame::INFO as u64);
+    cpu.set_reg(Gpr::RDX, at + frame::UC as u64);
+    cpu.set_reg(Gpr::RAX, 0);
+    cpu.set_reg(Gpr::RSP, at);
+    cpu.rip = action.handler;
+    let flags = cpu.rflags() & !(Rflags::DF | Rflags::TF | Rflags::RF);
+    cpu.set_rflags(flags);
+    // As Linux: a handler starts with fresh floating-point state.
+    cpu.x87 = X87::default();
+    cpu.mxcsr = MXCSR_DEFAULT;
+    cpu.ymm = [[0; 4]; 16];
+    Ok(())
+}
+
+pub(super) fn rt_sigreturn(ctx: &mut Ctx<'_>, _: [u64; 6]) -> Result<u64> {
+    ctx.replaced = true;
+    ctx.task.restart = None;
+    // The handler's return has popped the restorer's address.
+    let at = ctx.cpu.reg(Gpr::RSP).wrapping_sub(8);
+    let Ok(f) = ctx.get::<{ frame::SIZE }>(at) else {
+        force(ctx, &kernel_info(libc::SIGSEGV, 0x80, 0));
+        return Ok(0);
+    };
+    let word = |at: usize| {
+        let mut b = [0; 8];
+        b.copy_from_slice(&f[at..at + 8]);
+        u64::from_le_bytes(b)
+    };
+    for (i, r) in GREGS.into_iter().enumerate() {
+        ctx.cpu.set_reg(r, word(frame::GREGS + 8 * i));
+    }
+    ctx.cpu.rip = word(frame::GREGS + 128);
+    ctx.cpu.set_rflags(word(frame::EFLAGS));
+    match word(frame::FPSTATE) {
+        0 => {
+            ctx.cpu.x87 = X87::default();
+            ctx.cpu.mxcsr = MXCSR_DEFAULT;
+            ctx.cpu.ymm = [[0; 4]; 16];
+        }
+        fp => match ctx.get::<512>(fp) {
+            Ok(area) if fxsave::load(ctx.cpu, &area) => {}
+            _ => {
+                force(ctx, &kernel_info(libc::SIGSEGV, 0x80, 0));
+                return Ok(0);
+            }
+        },
+    }
+    ctx.task.mask = word(frame::UC_SIGMASK) & !UNBLOCKABLE;
+    signal::set_mask(ctx.task.mask);
+    let (sp, size) = (word(frame::UC_STACK), word(frame::UC_STACK + 16));
+    let flags = low32(word(frame::UC_STACK + 8));
+    if !on_altstack(&ctx.task.altstack, ctx.cpu.reg(Gpr::RSP)) {
+        let disabled = flags & SS_DISABLE != 0 || size == 0;
+        ctx.task.altstack = if disabled {
+            AltStack::default()
+        } else {
+            AltStack {
+                sp,
+                flags: flags & SS_AUTODISARM,
+                size,
+            }
+        };
+    }
+    Ok(ctx.cpu.reg(Gpr::RAX))
+}
+
+/// Delivers what is pending, before guest code runs on. Clears `poll` itself.
+pub fn deliver(ctx: &mut Ctx<'_>) {
+    let mut any = false;
+    loop {
+        ctx.cpu.poll.store(0, std::sync::atomic::Ordering::Release);
+        let Some(info) = ctx.task.take_signal() else {
+            break;
+        };
+        any = true;
+        one(ctx, &info, false);
+        signal::set_mask(ctx.task.mask);
+    }
+    if any {
+        signal::set_mask(ctx.task.mask);
+    }
+    ctx.task.call_mask = None;
+    // No handler ran: the interrupted call is made again.
+    if let Some(nr) = ctx.task.restart.take() {
+        ctx.cpu.rip = ctx.cpu.rip.wrapping_sub(2);
+        ctx.cpu.set_reg(Gpr::RAX, nr);
+    }
+}
+
+/// Delivers one signal. `forced`: it comes from a fault and cannot be ignored.
+fn one(ctx: &mut Ctx<'_>, info: &RawInfo, forced: bool) {
+    let sig = signal_number(info);
+    let Ok(index) = usize::try_from(sig) else {
+        return;
+    };
+    let action = {
+        let mut actions = ctx.process.actions();
+        let Some(slot) = actions.get_mut(index) else {
+            return;
+        };
+        let action = *slot;
+        if action.handler > IGNORE && action.flags & SA_RESETHAND != 0 {
+            *slot = Action {
+                handler: DEFAULT,
+                ..action
+            };
+            let _ = follow(sig, slot);
+        }
+        action
+    };
+    if ctx.process.options.strace {
+        let code = i32::from_le_bytes([info[8], info[9], info[10], info[11]]);
+        host::write_stderr(
+            format!(
+                "[{}] --- {} si_code={code} ---\n",
+                ctx.task.tid,
+                signal_name(sig)
+            )
+            .as_bytes(),
+        );
+    }
+    match action.handler {
+        IGNORE if !forced => return,
+        // Ignored by default: SIGCHLD, SIGCONT, SIGURG, SIGWINCH. The stop signals cannot get here: the host stops felix.
+        DEFAULT
+            if !forced
+                && matches!(
+                    sig,
+                    libc::SIGCHLD | libc::SIGCONT | libc::SIGURG | libc::SIGWINCH
+                ) =>
+        {
+            return;
+        }
+        DEFAULT | IGNORE => signal::die_by(sig),
+        _ => {}
+    }
+    if let Some(nr) = ctx.task.restart.take()
+        && action.flags & SA_RESTART != 0
+    {
+        ctx.cpu.rip = ctx.cpu.rip.wrapping_sub(2);
+        ctx.cpu.set_reg(Gpr::RAX, nr);
+    }
+    let saved = ctx.task.mask;
+    let in_force = ctx.task.call_mask.take().unwrap_or(saved);
+    let result = if action.flags & SA_RESTORER == 0 {
+        Err(Errno::EFAULT)
+    } else {
+        push_frame(ctx, sig, info, &action, saved)
+    };
+    if result.is_err() {
+        if sig == libc::SIGSEGV {
+            signal::die_by(sig);
+        }
+        force(ctx, &kernel_info(libc::SIGSEGV, 0x80, 0));
+        return;
+    }
+    let own = if action.flags & SA_NODEFER != 0 {
+        0
+    } else {
+        bit(sig)
+    };
+    ctx.task.mask = (in_force | action.mask | own) & !UNBLOCKABLE;
+}
+
+/// Delivers a signal that a fault raised: it kills if it is blocked or ignored (force_sig in kernel/signal.c).
+fn force(ctx: &mut Ctx<'_>, info: &RawInfo) {
+    let sig = signal_number(info);
+    if ctx.task.mask & bit(sig) != 0 {
+        signal::die_by(sig);
+    }
+    one(ctx, info, true);
+    signal::set_mask(ctx.task.mask);
+}
+
+/// A siginfo the kernel makes for a fault.
+fn kernel_info(sig: i32, code: i32, addr: u64) -> RawInfo {
+    let mut info = [0u8; 128];
+    info[..4].copy_from_slice(&sig.to_le_bytes());
+    info[8..12].copy_from_slice(&code.to_le_bytes());
+    info[16..24].copy_from_slice(&addr.to_le_bytes());
+    info
+}
+
+const SI_KERNEL: i32 = 0x80;
+
+/// FPE_* codes by the lowest unmasked exception (fpu__exception_code in arch/x86/kernel/fpu/core.c).
+fn fpe_code(unmasked: u32) -> i32 {
+    match unmasked {
+        e if e & 1 != 0 => 7,        // FPE_FLTINV
+        e if e & 4 != 0 => 3,        // FPE_FLTDIV
+        e if e & 8 != 0 => 4,        // FPE_FLTOVF
+        e if e & (2 | 16) != 0 => 5, // FPE_FLTUND
+        e if e & 32 != 0 => 6,       // FPE_FLTRES
+        _ => 0,
+    }
+}
+
+/// Turns a fault of the guest CPU into its signal (arch/x86/kernel/traps.c, arch/x86/mm/fault.c).
+pub fn fault(ctx: &mut Ctx<'_>, fault: Fault) {
+    if vsyscall(ctx) {
+        return;
+    }
+    let rip = ctx.cpu.rip;
+    let (vector, error, info) = match fault {
+        Fault::DivideError => (0, 0, kernel_info(libc::SIGFPE, 1, rip)),
+        Fault::Debug => (1, 0, kernel_info(libc::SIGTRAP, 2, rip)),
+        Fault::Breakpoint => (3, 0, kernel_info(libc::SIGTRAP, SI_KERNEL, 0)),
+        Fault::InvalidOpcode => (6, 0, kernel_info(libc::SIGILL, 2, rip)),
+        Fault::StackFault => (12, 0, kernel_info(libc::SIGBUS, SI_KERNEL, 0)),
+        Fault::GeneralProtection => (13, 0, kernel_info(libc::SIGSEGV, SI_KERNEL, 0)),
+        Fault::X87 => {
+            let x = &ctx.cpu.x87;
+            (
+                16,
+                0,
+                kernel_info(
+                    libc::SIGFPE,
+                    fpe_code(u32::from(x.fsw & !x.fcw & 0x3f)),
+                    rip,
+                ),
+            )
+        }
+        Fault::AlignmentCheck => (17, 0, kernel_info(libc::SIGBUS, 1, 0)),
+        Fault::Simd => {
+            let m = ctx.cpu.mxcsr;
+            (
+                19,
+                0,
+                kernel_info(libc::SIGFPE, fpe_code(m & !(m >> 7) & 0x3f), rip),
+            )
+        }
+        Fault::Page(p) if !p.addr.is_canonical() => {
+            (13, 0, kernel_info(libc::SIGSEGV, SI_KERNEL, 0))
+        }
+        Fault::Page(p) => {
+            ctx.task.trap.address = p.addr.0;
+            let present = u64::from(p.kind == MemFaultKind::Protection);
+            let error = present | u64::from(p.write) << 1 | 4 | u64::from(p.fetch) << 4;
+            let info = match p.kind {
+                MemFaultKind::NotMapped => kernel_info(libc::SIGSEGV, 1, p.addr.0),
+                MemFaultKind::Protection => kernel_info(libc::SIGSEGV, 2, p.addr.0),
+                MemFaultKind::Bus => kernel_info(libc::SIGBUS, 2, p.addr.0),
+            };
+            (14, error, info)
+        }
+    };
+    ctx.task.trap.vector = vector;
+    ctx.task.trap.error = error;
+    let sig = signal_number(&info);
+    tracing::debug!("{fault:?} at {rip:#x}: {}", signal_name(sig));
+    force(ctx, &info);
+}
+
+/// The vsyscall page (vsyscall=emulate): a call to one of its three entries does the system call and returns.
+fn vsyscall(ctx: &mut Ctx<'_>) -> bool {
+    const PAGE: u64 = 0xffff_ffff_ff60_0000;
+    let nr = match ctx.cpu.rip.wrapping_sub(PAGE) {
+        0 => 96,
+        0x400 => 201,
+        0x800 => 309,
+        _ => return false,
+    };
+    let sp = ctx.cpu.reg(Gpr::RSP);
+    let Ok(back) = guest::read_u64(GuestAddr(sp)) else {
+        return false;
+    };
+    ctx.cpu.rip = back;
+    ctx.cpu.set_reg(Gpr::RSP, sp.wrapping_add(8));
+    ctx.cpu.set_reg(Gpr::RAX, nr);
+    super::syscall(ctx);
+    true
+}

@@ -1,0 +1,557 @@
+//! The system call table: one row for each x86-64 number (arch/x86/entry/syscalls/syscall_64.tbl).
+//!
+//! A row says what a call's arguments are, how far felix supports it and what does it. Dispatch, path
+//! resolution, hiding of felix's descriptors, `--strace` and `felix list` all read the rows, so a call cannot get
+//! past any of them. To add a call: its row here; a handler only if the host's call differs.
+
+use super::{Ctx, Result, fs, ipc, misc, mm, net, process, signal, time};
+use crate::sys::Errno;
+use Arg::*;
+use Handler::*;
+use Level::{Full, Partial};
+use Source::{A, K, P};
+
+/// What an argument is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Arg {
+    /// A C int.
+    Int,
+    /// An unsigned size or count.
+    Size,
+    /// Flags or an opaque word.
+    Hex,
+    /// A mode, in octal.
+    Octal,
+    /// A file offset.
+    Off,
+    /// A descriptor.
+    Fd,
+    /// A directory descriptor for the path that follows.
+    Dir,
+    /// A path whose last component is followed if it is a link.
+    Path,
+    /// A path whose last component is not followed.
+    PathN,
+    /// A string that is no path.
+    Str,
+    /// A pointer.
+    Ptr,
+    /// A signal number.
+    Sig,
+}
+
+/// How far a call is supported.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Level {
+    /// As Linux does it.
+    Full,
+    /// The usual cases; what is missing is said at the handler.
+    Partial,
+    /// An error, always the same.
+    Refused,
+}
+
+/// Where an argument of the host's call comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Source {
+    /// The guest's argument with this index.
+    A(usize),
+    /// A constant.
+    K(u64),
+    /// Two arguments: the directory and the name the guest's path with this index resolves to.
+    P(usize),
+}
+
+/// What does a call.
+#[derive(Clone, Copy)]
+pub enum Handler {
+    /// The host's call with this number, arguments unchanged but for resolved paths.
+    Pass(libc::c_long),
+    /// The host's call with this number and other arguments.
+    Map(libc::c_long, &'static [Source]),
+    /// A function.
+    Call(fn(&mut Ctx<'_>, [u64; 6]) -> Result<u64>),
+    /// Nothing: this error.
+    Refused(Errno),
+}
+
+/// One system call.
+#[derive(Clone, Copy)]
+pub struct Row {
+    /// Its number.
+    pub nr: u16,
+    /// Its name, as in the manual.
+    pub name: &'static str,
+    /// Its arguments.
+    pub args: &'static [Arg],
+    /// Support.
+    pub level: Level,
+    /// What does it.
+    pub handler: Handler,
+}
+
+const fn r(
+    nr: u16,
+    name: &'static str,
+    args: &'static [Arg],
+    level: Level,
+    handler: Handler,
+) -> Row {
+    Row {
+        nr,
+        name,
+        args,
+        level,
+        handler,
+    }
+}
+
+const fn no(nr: u16, name: &'static str, args: &'static [Arg], errno: Errno) -> Row {
+    r(nr, name, args, Level::Refused, Refused(errno))
+}
+
+/// The row of a number.
+#[must_use]
+pub fn row(nr: u64) -> Option<&'static Row> {
+    let i = usize::try_from(nr).ok()?;
+    match INDEX.get(i) {
+        Some(&n) if n != 0 => TABLE.get(usize::from(n) - 1),
+        _ => None,
+    }
+}
+
+/// For each number the row's index plus one, or 0.
+static INDEX: [u16; 512] = {
+    let mut index = [0; 512];
+    let mut i = 0u16;
+    while (i as usize) < ROWS.len() {
+        index[ROWS[i as usize].nr as usize] = i + 1;
+        i += 1;
+    }
+    index
+};
+
+/// All rows, by number.
+#[rustfmt::skip] // A table: one row a line.
+pub static TABLE: &[Row] = ROWS;
+
+#[rustfmt::skip] // A table: one row a line.
+const ROWS: &[Row] = &[
+    r(0, "read", &[Fd, Ptr, Size], Full, Pass(libc::SYS_read)),
+    r(1, "write", &[Fd, Ptr, Size], Full, Pass(libc::SYS_write)),
+    r(2, "open", &[Path, Hex, Off], Full, Call(fs::open)),
+    r(3, "close", &[Fd], Full, Pass(libc::SYS_close)),
+    r(4, "stat", &[Path, Ptr], Full, Call(fs::stat)),
+    r(5, "fstat", &[Fd, Ptr], Full, Call(fs::fstat)),
+    r(6, "lstat", &[PathN, Ptr], Full, Call(fs::lstat)),
+    r(7, "poll", &[Ptr, Size, Int], Full, Call(fs::poll)),
+    r(8, "lseek", &[Fd, Off, Int], Full, Pass(libc::SYS_lseek)),
+    r(9, "mmap", &[Ptr, Size, Hex, Hex, Fd, Off], Full, Call(mm::mmap)),
+    r(10, "mprotect", &[Ptr, Size, Hex], Full, Call(mm::mprotect)),
+    r(11, "munmap", &[Ptr, Size], Full, Call(mm::munmap)),
+    r(12, "brk", &[Ptr], Full, Call(mm::brk)),
+    r(13, "rt_sigaction", &[Sig, Ptr, Ptr, Size], Full, Call(signal::rt_sigaction)),
+    r(14, "rt_sigprocmask", &[Int, Ptr, Ptr, Size], Full, Call(signal::rt_sigprocmask)),
+    r(15, "rt_sigreturn", &[], Full, Call(signal::rt_sigreturn)),
+    r(16, "ioctl", &[Fd, Hex, Ptr], Full, Pass(libc::SYS_ioctl)),
+    r(17, "pread64", &[Fd, Ptr, Size, Off], Full, Pass(libc::SYS_pread64)),
+    r(18, "pwrite64", &[Fd, Ptr, Size, Off], Full, Pass(libc::SYS_pwrite64)),
+    r(19, "readv", &[Fd, Ptr, Size], Full, Pass(libc::SYS_readv)),
+    r(20, "writev", &[Fd, Ptr, Size], Full, Pass(libc::SYS_writev)),
+    r(21, "access", &[Path, Octal], Full, Map(libc::SYS_faccessat, &[P(0), A(1)])),
+    r(22, "pipe", &[Ptr], Full, Map(libc::SYS_pipe2, &[A(0), K(0)])),
+    r(23, "select", &[Int, Ptr, Ptr, Ptr, Ptr], Full, Call(fs::select)),
+    r(24, "sched_yield", &[], Full, Pass(libc::SYS_sched_yield)),
+    r(25, "mremap", &[Ptr, Size, Size, Hex, Ptr], Full, Call(mm::mremap)),
+    r(26, "msync", &[Ptr, Size, Hex], Full, Call(mm::on_guest_memory)),
+    r(27, "mincore", &[Ptr, Size, Ptr], Full, Call(mm::mincore)),
+    r(28, "madvise", &[Ptr, Size, Int], Partial, Call(mm::madvise)),
+    r(29, "shmget", &[Int, Size, Hex], Full, Pass(libc::SYS_shmget)),
+    r(30, "shmat", &[Int, Ptr, Hex], Full, Call(ipc::shmat)),
+    r(31, "shmctl", &[Int, Int, Ptr], Full, Pass(libc::SYS_shmctl)),
+    r(32, "dup", &[Fd], Full, Pass(libc::SYS_dup)),
+    r(33, "dup2", &[Fd, Fd], Full, Call(fs::dup2)),
+    r(34, "pause", &[], Full, Call(signal::pause)),
+    r(35, "nanosleep", &[Ptr, Ptr], Full, Pass(libc::SYS_nanosleep)),
+    r(36, "getitimer", &[Int, Ptr], Full, Pass(libc::SYS_getitimer)),
+    r(37, "alarm", &[Int], Full, Call(time::alarm)),
+    r(38, "setitimer", &[Int, Ptr, Ptr], Full, Pass(libc::SYS_setitimer)),
+    r(39, "getpid", &[], Full, Pass(libc::SYS_getpid)),
+    r(40, "sendfile", &[Fd, Fd, Ptr, Size], Full, Pass(libc::SYS_sendfile)),
+    r(41, "socket", &[Int, Hex, Int], Full, Pass(libc::SYS_socket)),
+    r(42, "connect", &[Fd, Ptr, Size], Full, Call(net::with_address)),
+    r(43, "accept", &[Fd, Ptr, Ptr], Partial, Pass(libc::SYS_accept)),
+    r(44, "sendto", &[Fd, Ptr, Size, Hex, Ptr, Size], Full, Call(net::sendto)),
+    r(45, "recvfrom", &[Fd, Ptr, Size, Hex, Ptr, Ptr], Partial, Pass(libc::SYS_recvfrom)),
+    r(46, "sendmsg", &[Fd, Ptr, Hex], Partial, Call(net::sendmsg)),
+    r(47, "recvmsg", &[Fd, Ptr, Hex], Partial, Pass(libc::SYS_recvmsg)),
+    r(48, "shutdown", &[Fd, Int], Full, Pass(libc::SYS_shutdown)),
+    r(49, "bind", &[Fd, Ptr, Size], Full, Call(net::with_address)),
+    r(50, "listen", &[Fd, Int], Full, Pass(libc::SYS_listen)),
+    r(51, "getsockname", &[Fd, Ptr, Ptr], Partial, Pass(libc::SYS_getsockname)),
+    r(52, "getpeername", &[Fd, Ptr, Ptr], Partial, Pass(libc::SYS_getpeername)),
+    r(53, "socketpair", &[Int, Hex, Int, Ptr], Full, Pass(libc::SYS_socketpair)),
+    r(54, "setsockopt", &[Fd, Int, Int, Ptr, Size], Full, Pass(libc::SYS_setsockopt)),
+    r(55, "getsockopt", &[Fd, Int, Int, Ptr, Ptr], Full, Pass(libc::SYS_getsockopt)),
+    r(56, "clone", &[Hex, Ptr, Ptr, Ptr, Hex], Full, Call(process::clone)),
+    r(57, "fork", &[], Full, Call(process::fork)),
+    r(58, "vfork", &[], Partial, Call(process::vfork)),
+    r(59, "execve", &[Path, Ptr, Ptr], Full, Call(process::execve)),
+    r(60, "exit", &[Int], Full, Call(process::exit)),
+    r(61, "wait4", &[Int, Ptr, Hex, Ptr], Full, Pass(libc::SYS_wait4)),
+    r(62, "kill", &[Int, Sig], Full, Pass(libc::SYS_kill)),
+    r(63, "uname", &[Ptr], Full, Call(misc::uname)),
+    r(64, "semget", &[Int, Int, Hex], Full, Pass(libc::SYS_semget)),
+    r(65, "semop", &[Int, Ptr, Size], Full, Pass(libc::SYS_semop)),
+    r(66, "semctl", &[Int, Int, Int, Ptr], Full, Call(ipc::semctl)),
+    r(67, "shmdt", &[Ptr], Full, Call(ipc::shmdt)),
+    r(68, "msgget", &[Int, Hex], Full, Pass(libc::SYS_msgget)),
+    r(69, "msgsnd", &[Int, Ptr, Size, Hex], Full, Pass(libc::SYS_msgsnd)),
+    r(70, "msgrcv", &[Int, Ptr, Size, Int, Hex], Full, Pass(libc::SYS_msgrcv)),
+    r(71, "msgctl", &[Int, Int, Ptr], Full, Pass(libc::SYS_msgctl)),
+    r(72, "fcntl", &[Fd, Int, Ptr], Full, Call(fs::fcntl)),
+    r(73, "flock", &[Fd, Int], Full, Pass(libc::SYS_flock)),
+    r(74, "fsync", &[Fd], Full, Pass(libc::SYS_fsync)),
+    r(75, "fdatasync", &[Fd], Full, Pass(libc::SYS_fdatasync)),
+    r(76, "truncate", &[Path, Off], Full, Pass(libc::SYS_truncate)),
+    r(77, "ftruncate", &[Fd, Off], Full, Pass(libc::SYS_ftruncate)),
+    r(78, "getdents", &[Fd, Ptr, Size], Full, Call(fs::getdents)),
+    r(79, "getcwd", &[Ptr, Size], Full, Call(fs::getcwd)),
+    r(80, "chdir", &[Path], Full, Call(fs::chdir)),
+    r(81, "fchdir", &[Fd], Full, Pass(libc::SYS_fchdir)),
+    r(82, "rename", &[PathN, PathN], Full, Map(libc::SYS_renameat2, &[P(0), P(1), K(0)])),
+    r(83, "mkdir", &[PathN, Octal], Full, Map(libc::SYS_mkdirat, &[P(0), A(1)])),
+    r(84, "rmdir", &[PathN], Full, Map(libc::SYS_unlinkat, &[P(0), K(512)])),
+    r(85, "creat", &[Path, Octal], Full, Call(fs::creat)),
+    r(86, "link", &[PathN, PathN], Full, Map(libc::SYS_linkat, &[P(0), P(1), K(0)])),
+    r(87, "unlink", &[PathN], Full, Map(libc::SYS_unlinkat, &[P(0), K(0)])),
+    r(88, "symlink", &[Str, PathN], Full, Map(libc::SYS_symlinkat, &[A(0), P(1)])),
+    r(89, "readlink", &[PathN, Ptr, Size], Full, Call(fs::readlink)),
+    r(90, "chmod", &[Path, Octal], Full, Map(libc::SYS_fchmodat, &[P(0), A(1)])),
+    r(91, "fchmod", &[Fd, Octal], Full, Pass(libc::SYS_fchmod)),
+    r(92, "chown", &[Path, Int, Int], Full, Map(libc::SYS_fchownat, &[P(0), A(1), A(2), K(0)])),
+    r(93, "fchown", &[Fd, Int, Int], Full, Pass(libc::SYS_fchown)),
+    r(94, "lchown", &[PathN, Int, Int], Full, Map(libc::SYS_fchownat, &[P(0), A(1), A(2), K(256)])),
+    r(95, "umask", &[Octal], Full, Pass(libc::SYS_umask)),
+    r(96, "gettimeofday", &[Ptr, Ptr], Full, Pass(libc::SYS_gettimeofday)),
+    r(97, "getrlimit", &[Int, Ptr], Full, Map(libc::SYS_prlimit64, &[K(0), A(0), K(0), A(1)])),
+    r(98, "getrusage", &[Int, Ptr], Full, Pass(libc::SYS_getrusage)),
+    r(99, "sysinfo", &[Ptr], Full, Pass(libc::SYS_sysinfo)),
+    r(100, "times", &[Ptr], Full, Pass(libc::SYS_times)),
+    no(101, "ptrace", &[Int, Int, Hex, Hex], Errno::EPERM),
+    r(102, "getuid", &[], Full, Pass(libc::SYS_getuid)),
+    r(103, "syslog", &[Int, Ptr, Int], Full, Pass(libc::SYS_syslog)),
+    r(104, "getgid", &[], Full, Pass(libc::SYS_getgid)),
+    r(105, "setuid", &[Int], Full, Pass(libc::SYS_setuid)),
+    r(106, "setgid", &[Int], Full, Pass(libc::SYS_setgid)),
+    r(107, "geteuid", &[], Full, Pass(libc::SYS_geteuid)),
+    r(108, "getegid", &[], Full, Pass(libc::SYS_getegid)),
+    r(109, "setpgid", &[Int, Int], Full, Pass(libc::SYS_setpgid)),
+    r(110, "getppid", &[], Full, Pass(libc::SYS_getppid)),
+    r(111, "getpgrp", &[], Full, Map(libc::SYS_getpgid, &[K(0)])),
+    r(112, "setsid", &[], Full, Pass(libc::SYS_setsid)),
+    r(113, "setreuid", &[Int, Int], Full, Pass(libc::SYS_setreuid)),
+    r(114, "setregid", &[Int, Int], Full, Pass(libc::SYS_setregid)),
+    r(115, "getgroups", &[Int, Ptr], Full, Pass(libc::SYS_getgroups)),
+    r(116, "setgroups", &[Int, Ptr], Full, Pass(libc::SYS_setgroups)),
+    r(117, "setresuid", &[Int, Int, Int], Full, Pass(libc::SYS_setresuid)),
+    r(118, "getresuid", &[Ptr, Ptr, Ptr], Full, Pass(libc::SYS_getresuid)),
+    r(119, "setresgid", &[Int, Int, Int], Full, Pass(libc::SYS_setresgid)),
+    r(120, "getresgid", &[Ptr, Ptr, Ptr], Full, Pass(libc::SYS_getresgid)),
+    r(121, "getpgid", &[Int], Full, Pass(libc::SYS_getpgid)),
+    r(122, "setfsuid", &[Int], Full, Pass(libc::SYS_setfsuid)),
+    r(123, "setfsgid", &[Int], Full, Pass(libc::SYS_setfsgid)),
+    r(124, "getsid", &[Int], Full, Pass(libc::SYS_getsid)),
+    r(125, "capget", &[Ptr, Ptr], Full, Pass(libc::SYS_capget)),
+    r(126, "capset", &[Ptr, Ptr], Full, Pass(libc::SYS_capset)),
+    r(127, "rt_sigpending", &[Ptr, Size], Full, Pass(libc::SYS_rt_sigpending)),
+    r(128, "rt_sigtimedwait", &[Ptr, Ptr, Ptr, Size], Full, Call(signal::rt_sigtimedwait)),
+    r(129, "rt_sigqueueinfo", &[Int, Sig, Ptr], Full, Pass(libc::SYS_rt_sigqueueinfo)),
+    r(130, "rt_sigsuspend", &[Ptr, Size], Full, Call(signal::rt_sigsuspend)),
+    r(131, "sigaltstack", &[Ptr, Ptr], Full, Call(signal::sigaltstack)),
+    r(132, "utime", &[Path, Ptr], Full, Call(fs::utime)),
+    r(133, "mknod", &[PathN, Octal, Hex], Full, Map(libc::SYS_mknodat, &[P(0), A(1), A(2)])),
+    no(134, "uselib", &[Path], Errno::ENOSYS),
+    r(135, "personality", &[Hex], Partial, Call(misc::personality)),
+    no(136, "ustat", &[Hex, Ptr], Errno::ENOSYS),
+    r(137, "statfs", &[Path, Ptr], Full, Pass(libc::SYS_statfs)),
+    r(138, "fstatfs", &[Fd, Ptr], Full, Pass(libc::SYS_fstatfs)),
+    no(139, "sysfs", &[Int, Ptr, Ptr], Errno::ENOSYS),
+    r(140, "getpriority", &[Int, Int], Full, Pass(libc::SYS_getpriority)),
+    r(141, "setpriority", &[Int, Int, Int], Full, Pass(libc::SYS_setpriority)),
+    r(142, "sched_setparam", &[Int, Ptr], Full, Pass(libc::SYS_sched_setparam)),
+    r(143, "sched_getparam", &[Int, Ptr], Full, Pass(libc::SYS_sched_getparam)),
+    r(144, "sched_setscheduler", &[Int, Int, Ptr], Full, Pass(libc::SYS_sched_setscheduler)),
+    r(145, "sched_getscheduler", &[Int], Full, Pass(libc::SYS_sched_getscheduler)),
+    r(146, "sched_get_priority_max", &[Int], Full, Pass(libc::SYS_sched_get_priority_max)),
+    r(147, "sched_get_priority_min", &[Int], Full, Pass(libc::SYS_sched_get_priority_min)),
+    r(148, "sched_rr_get_interval", &[Int, Ptr], Full, Pass(libc::SYS_sched_rr_get_interval)),
+    r(149, "mlock", &[Ptr, Size], Full, Call(mm::on_guest_memory)),
+    r(150, "munlock", &[Ptr, Size], Full, Call(mm::on_guest_memory)),
+    r(151, "mlockall", &[Hex], Partial, Pass(libc::SYS_mlockall)),
+    r(152, "munlockall", &[], Partial, Pass(libc::SYS_munlockall)),
+    r(153, "vhangup", &[], Full, Pass(libc::SYS_vhangup)),
+    no(154, "modify_ldt", &[Int, Ptr, Size], Errno::ENOSYS),
+    no(155, "pivot_root", &[Path, Path], Errno::EPERM),
+    no(156, "_sysctl", &[Ptr], Errno::ENOSYS),
+    r(157, "prctl", &[Int, Hex, Hex, Hex, Hex], Partial, Call(misc::prctl)),
+    r(158, "arch_prctl", &[Hex, Ptr], Full, Call(misc::arch_prctl)),
+    r(159, "adjtimex", &[Ptr], Full, Pass(libc::SYS_adjtimex)),
+    r(160, "setrlimit", &[Int, Ptr], Full, Map(libc::SYS_prlimit64, &[K(0), A(0), A(1), K(0)])),
+    r(161, "chroot", &[Path], Partial, Call(fs::chroot)),
+    r(162, "sync", &[], Full, Pass(libc::SYS_sync)),
+    r(163, "acct", &[Path], Partial, Pass(libc::SYS_acct)),
+    r(164, "settimeofday", &[Ptr, Ptr], Full, Pass(libc::SYS_settimeofday)),
+    r(165, "mount", &[Str, PathN, Str, Hex, Ptr], Partial, Call(fs::mount)),
+    r(166, "umount2", &[PathN, Hex], Partial, Call(fs::umount2)),
+    no(167, "swapon", &[Path, Hex], Errno::EPERM),
+    no(168, "swapoff", &[Path], Errno::EPERM),
+    no(169, "reboot", &[Hex, Hex, Hex, Ptr], Errno::EPERM),
+    r(170, "sethostname", &[Str, Size], Full, Pass(libc::SYS_sethostname)),
+    r(171, "setdomainname", &[Str, Size], Full, Pass(libc::SYS_setdomainname)),
+    no(172, "iopl", &[Int], Errno::EPERM),
+    no(173, "ioperm", &[Hex, Size, Int], Errno::EPERM),
+    no(174, "create_module", &[Str, Size], Errno::ENOSYS),
+    no(175, "init_module", &[Ptr, Size, Str], Errno::EPERM),
+    no(176, "delete_module", &[Str, Hex], Errno::EPERM),
+    no(177, "get_kernel_syms", &[Ptr], Errno::ENOSYS),
+    no(178, "query_module", &[Str, Int, Ptr, Size, Ptr], Errno::ENOSYS),
+    r(179, "quotactl", &[Hex, PathN, Int, Ptr], Partial, Pass(libc::SYS_quotactl)),
+    no(180, "nfsservctl", &[Int, Ptr, Ptr], Errno::ENOSYS),
+    no(181, "getpmsg", &[], Errno::ENOSYS),
+    no(182, "putpmsg", &[], Errno::ENOSYS),
+    no(183, "afs_syscall", &[], Errno::ENOSYS),
+    no(184, "tuxcall", &[], Errno::ENOSYS),
+    no(185, "security", &[], Errno::ENOSYS),
+    r(186, "gettid", &[], Full, Pass(libc::SYS_gettid)),
+    r(187, "readahead", &[Fd, Off, Size], Full, Pass(libc::SYS_readahead)),
+    r(188, "setxattr", &[Path, Str, Ptr, Size, Hex], Full, Pass(libc::SYS_setxattr)),
+    r(189, "lsetxattr", &[PathN, Str, Ptr, Size, Hex], Full, Pass(libc::SYS_lsetxattr)),
+    r(190, "fsetxattr", &[Fd, Str, Ptr, Size, Hex], Full, Pass(libc::SYS_fsetxattr)),
+    r(191, "getxattr", &[Path, Str, Ptr, Size], Full, Pass(libc::SYS_getxattr)),
+    r(192, "lgetxattr", &[PathN, Str, Ptr, Size], Full, Pass(libc::SYS_lgetxattr)),
+    r(193, "fgetxattr", &[Fd, Str, Ptr, Size], Full, Pass(libc::SYS_fgetxattr)),
+    r(194, "listxattr", &[Path, Ptr, Size], Full, Pass(libc::SYS_listxattr)),
+    r(195, "llistxattr", &[PathN, Ptr, Size], Full, Pass(libc::SYS_llistxattr)),
+    r(196, "flistxattr", &[Fd, Ptr, Size], Full, Pass(libc::SYS_flistxattr)),
+    r(197, "removexattr", &[Path, Str], Full, Pass(libc::SYS_removexattr)),
+    r(198, "lremovexattr", &[PathN, Str], Full, Pass(libc::SYS_lremovexattr)),
+    r(199, "fremovexattr", &[Fd, Str], Full, Pass(libc::SYS_fremovexattr)),
+    r(200, "tkill", &[Int, Sig], Full, Pass(libc::SYS_tkill)),
+    r(201, "time", &[Ptr], Full, Call(time::time)),
+    r(202, "futex", &[Ptr, Int, Hex, Ptr, Ptr, Ptr], Full, Pass(libc::SYS_futex)),
+    r(203, "sched_setaffinity", &[Int, Size, Ptr], Full, Pass(libc::SYS_sched_setaffinity)),
+    r(204, "sched_getaffinity", &[Int, Size, Ptr], Full, Pass(libc::SYS_sched_getaffinity)),
+    no(205, "set_thread_area", &[Ptr], Errno::ENOSYS),
+    no(206, "io_setup", &[Int, Ptr], Errno::ENOSYS),
+    no(207, "io_destroy", &[Ptr], Errno::ENOSYS),
+    no(208, "io_getevents", &[Ptr, Int, Int, Ptr, Ptr], Errno::ENOSYS),
+    no(209, "io_submit", &[Ptr, Int, Ptr], Errno::ENOSYS),
+    no(210, "io_cancel", &[Ptr, Ptr, Ptr], Errno::ENOSYS),
+    no(211, "get_thread_area", &[Ptr], Errno::ENOSYS),
+    no(212, "lookup_dcookie", &[Hex, Ptr, Size], Errno::ENOSYS),
+    r(213, "epoll_create", &[Int], Full, Call(fs::epoll_create)),
+    no(214, "epoll_ctl_old", &[], Errno::ENOSYS),
+    no(215, "epoll_wait_old", &[], Errno::ENOSYS),
+    no(216, "remap_file_pages", &[Ptr, Size, Hex, Size, Hex], Errno::ENOSYS),
+    r(217, "getdents64", &[Fd, Ptr, Size], Full, Pass(libc::SYS_getdents64)),
+    r(218, "set_tid_address", &[Ptr], Full, Call(process::set_tid_address)),
+    no(219, "restart_syscall", &[], Errno::EINTR),
+    r(220, "semtimedop", &[Int, Ptr, Size, Ptr], Full, Pass(libc::SYS_semtimedop)),
+    r(221, "fadvise64", &[Fd, Off, Size, Int], Full, Pass(libc::SYS_fadvise64)),
+    r(222, "timer_create", &[Int, Ptr, Ptr], Full, Pass(libc::SYS_timer_create)),
+    r(223, "timer_settime", &[Int, Hex, Ptr, Ptr], Full, Pass(libc::SYS_timer_settime)),
+    r(224, "timer_gettime", &[Int, Ptr], Full, Pass(libc::SYS_timer_gettime)),
+    r(225, "timer_getoverrun", &[Int], Full, Pass(libc::SYS_timer_getoverrun)),
+    r(226, "timer_delete", &[Int], Full, Pass(libc::SYS_timer_delete)),
+    r(227, "clock_settime", &[Int, Ptr], Full, Pass(libc::SYS_clock_settime)),
+    r(228, "clock_gettime", &[Int, Ptr], Full, Pass(libc::SYS_clock_gettime)),
+    r(229, "clock_getres", &[Int, Ptr], Full, Pass(libc::SYS_clock_getres)),
+    r(230, "clock_nanosleep", &[Int, Hex, Ptr, Ptr], Full, Pass(libc::SYS_clock_nanosleep)),
+    r(231, "exit_group", &[Int], Full, Call(process::exit_group)),
+    r(232, "epoll_wait", &[Fd, Ptr, Int, Int], Full, Call(fs::epoll_wait)),
+    r(233, "epoll_ctl", &[Fd, Int, Fd, Ptr], Full, Call(fs::epoll_ctl)),
+    r(234, "tgkill", &[Int, Int, Sig], Full, Pass(libc::SYS_tgkill)),
+    r(235, "utimes", &[Path, Ptr], Full, Call(fs::utimes)),
+    no(236, "vserver", &[], Errno::ENOSYS),
+    r(237, "mbind", &[Ptr, Size, Hex, Ptr, Size, Hex], Partial, Pass(libc::SYS_mbind)),
+    r(238, "set_mempolicy", &[Hex, Ptr, Size], Full, Pass(libc::SYS_set_mempolicy)),
+    r(239, "get_mempolicy", &[Ptr, Ptr, Size, Ptr, Hex], Full, Pass(libc::SYS_get_mempolicy)),
+    r(240, "mq_open", &[Str, Hex, Octal, Ptr], Full, Pass(libc::SYS_mq_open)),
+    r(241, "mq_unlink", &[Str], Full, Pass(libc::SYS_mq_unlink)),
+    r(242, "mq_timedsend", &[Fd, Ptr, Size, Int, Ptr], Full, Pass(libc::SYS_mq_timedsend)),
+    r(243, "mq_timedreceive", &[Fd, Ptr, Size, Ptr, Ptr], Full, Pass(libc::SYS_mq_timedreceive)),
+    r(244, "mq_notify", &[Fd, Ptr], Full, Pass(libc::SYS_mq_notify)),
+    r(245, "mq_getsetattr", &[Fd, Ptr, Ptr], Full, Pass(libc::SYS_mq_getsetattr)),
+    no(246, "kexec_load", &[Hex, Size, Ptr, Hex], Errno::EPERM),
+    r(247, "waitid", &[Int, Int, Ptr, Hex, Ptr], Full, Pass(libc::SYS_waitid)),
+    r(248, "add_key", &[Str, Str, Ptr, Size, Int], Full, Pass(libc::SYS_add_key)),
+    r(249, "request_key", &[Str, Str, Str, Int], Full, Pass(libc::SYS_request_key)),
+    r(250, "keyctl", &[Int, Hex, Hex, Hex, Hex], Full, Pass(libc::SYS_keyctl)),
+    r(251, "ioprio_set", &[Int, Int, Int], Full, Pass(libc::SYS_ioprio_set)),
+    r(252, "ioprio_get", &[Int, Int], Full, Pass(libc::SYS_ioprio_get)),
+    r(253, "inotify_init", &[], Full, Map(libc::SYS_inotify_init1, &[K(0)])),
+    r(254, "inotify_add_watch", &[Fd, Path, Hex], Full, Pass(libc::SYS_inotify_add_watch)),
+    r(255, "inotify_rm_watch", &[Fd, Int], Full, Pass(libc::SYS_inotify_rm_watch)),
+    r(256, "migrate_pages", &[Int, Size, Ptr, Ptr], Partial, Pass(libc::SYS_migrate_pages)),
+    r(257, "openat", &[Dir, Path, Hex, Octal], Full, Call(fs::openat)),
+    r(258, "mkdirat", &[Dir, PathN, Octal], Full, Pass(libc::SYS_mkdirat)),
+    r(259, "mknodat", &[Dir, PathN, Octal, Hex], Full, Pass(libc::SYS_mknodat)),
+    r(260, "fchownat", &[Dir, PathN, Int, Int, Hex], Full, Call(fs::fchownat)),
+    r(261, "futimesat", &[Dir, Path, Ptr], Full, Call(fs::futimesat)),
+    r(262, "newfstatat", &[Dir, Path, Ptr, Hex], Full, Call(fs::newfstatat)),
+    r(263, "unlinkat", &[Dir, PathN, Hex], Full, Pass(libc::SYS_unlinkat)),
+    r(264, "renameat", &[Dir, PathN, Dir, PathN], Full, Map(libc::SYS_renameat2, &[A(0), A(1), A(2), A(3), K(0)])),
+    r(265, "linkat", &[Dir, PathN, Dir, PathN, Hex], Full, Call(fs::linkat)),
+    r(266, "symlinkat", &[Str, Dir, PathN], Full, Pass(libc::SYS_symlinkat)),
+    r(267, "readlinkat", &[Dir, PathN, Ptr, Size], Full, Call(fs::readlinkat)),
+    r(268, "fchmodat", &[Dir, Path, Octal], Full, Pass(libc::SYS_fchmodat)),
+    r(269, "faccessat", &[Dir, Path, Octal], Full, Pass(libc::SYS_faccessat)),
+    r(270, "pselect6", &[Int, Ptr, Ptr, Ptr, Ptr, Ptr], Full, Call(fs::pselect6)),
+    r(271, "ppoll", &[Ptr, Size, Ptr, Ptr, Size], Full, Call(fs::ppoll)),
+    r(272, "unshare", &[Hex], Partial, Call(process::unshare)),
+    r(273, "set_robust_list", &[Ptr, Size], Partial, Call(process::set_robust_list)),
+    r(274, "get_robust_list", &[Int, Ptr, Ptr], Full, Pass(libc::SYS_get_robust_list)),
+    r(275, "splice", &[Fd, Ptr, Fd, Ptr, Size, Hex], Full, Pass(libc::SYS_splice)),
+    r(276, "tee", &[Fd, Fd, Size, Hex], Full, Pass(libc::SYS_tee)),
+    r(277, "sync_file_range", &[Fd, Off, Off, Size, Hex], Full, Pass(libc::SYS_sync_file_range)),
+    r(278, "vmsplice", &[Fd, Ptr, Size, Hex], Full, Pass(libc::SYS_vmsplice)),
+    r(279, "move_pages", &[Int, Size, Ptr, Ptr, Ptr, Hex], Partial, Pass(libc::SYS_move_pages)),
+    r(280, "utimensat", &[Dir, Path, Ptr, Hex], Full, Call(fs::utimensat)),
+    r(281, "epoll_pwait", &[Fd, Ptr, Int, Int, Ptr, Size], Full, Call(fs::epoll_pwait)),
+    r(282, "signalfd", &[Fd, Ptr, Size], Full, Map(libc::SYS_signalfd4, &[A(0), A(1), A(2), K(0)])),
+    r(283, "timerfd_create", &[Int, Hex], Full, Pass(libc::SYS_timerfd_create)),
+    r(284, "eventfd", &[Int], Full, Map(libc::SYS_eventfd2, &[A(0), K(0)])),
+    r(285, "fallocate", &[Fd, Hex, Off, Off], Full, Pass(libc::SYS_fallocate)),
+    r(286, "timerfd_settime", &[Fd, Hex, Ptr, Ptr], Full, Pass(libc::SYS_timerfd_settime)),
+    r(287, "timerfd_gettime", &[Fd, Ptr], Full, Pass(libc::SYS_timerfd_gettime)),
+    r(288, "accept4", &[Fd, Ptr, Ptr, Hex], Partial, Pass(libc::SYS_accept4)),
+    r(289, "signalfd4", &[Fd, Ptr, Size, Hex], Full, Pass(libc::SYS_signalfd4)),
+    r(290, "eventfd2", &[Int, Hex], Full, Pass(libc::SYS_eventfd2)),
+    r(291, "epoll_create1", &[Hex], Full, Pass(libc::SYS_epoll_create1)),
+    r(292, "dup3", &[Fd, Fd, Hex], Full, Pass(libc::SYS_dup3)),
+    r(293, "pipe2", &[Ptr, Hex], Full, Pass(libc::SYS_pipe2)),
+    r(294, "inotify_init1", &[Hex], Full, Pass(libc::SYS_inotify_init1)),
+    r(295, "preadv", &[Fd, Ptr, Size, Off, Hex], Full, Pass(libc::SYS_preadv)),
+    r(296, "pwritev", &[Fd, Ptr, Size, Off, Hex], Full, Pass(libc::SYS_pwritev)),
+    r(297, "rt_tgsigqueueinfo", &[Int, Int, Sig, Ptr], Full, Pass(libc::SYS_rt_tgsigqueueinfo)),
+    no(298, "perf_event_open", &[Ptr, Int, Int, Fd, Hex], Errno::EACCES),
+    r(299, "recvmmsg", &[Fd, Ptr, Size, Hex, Ptr], Full, Pass(libc::SYS_recvmmsg)),
+    r(300, "fanotify_init", &[Hex, Hex], Full, Pass(libc::SYS_fanotify_init)),
+    r(301, "fanotify_mark", &[Fd, Hex, Hex, Dir, Path], Partial, Pass(libc::SYS_fanotify_mark)),
+    r(302, "prlimit64", &[Int, Int, Ptr, Ptr], Full, Pass(libc::SYS_prlimit64)),
+    r(303, "name_to_handle_at", &[Dir, PathN, Ptr, Ptr, Hex], Full, Pass(libc::SYS_name_to_handle_at)),
+    no(304, "open_by_handle_at", &[Fd, Ptr, Hex], Errno::EPERM),
+    r(305, "clock_adjtime", &[Int, Ptr], Full, Pass(libc::SYS_clock_adjtime)),
+    r(306, "syncfs", &[Fd], Full, Pass(libc::SYS_syncfs)),
+    r(307, "sendmmsg", &[Fd, Ptr, Size, Hex], Partial, Pass(libc::SYS_sendmmsg)),
+    r(308, "setns", &[Fd, Hex], Partial, Pass(libc::SYS_setns)),
+    r(309, "getcpu", &[Ptr, Ptr, Ptr], Full, Pass(libc::SYS_getcpu)),
+    r(310, "process_vm_readv", &[Int, Ptr, Size, Ptr, Size, Hex], Partial, Pass(libc::SYS_process_vm_readv)),
+    r(311, "process_vm_writev", &[Int, Ptr, Size, Ptr, Size, Hex], Partial, Pass(libc::SYS_process_vm_writev)),
+    r(312, "kcmp", &[Int, Int, Int, Hex, Hex], Full, Pass(libc::SYS_kcmp)),
+    no(313, "finit_module", &[Fd, Str, Hex], Errno::EPERM),
+    r(314, "sched_setattr", &[Int, Ptr, Hex], Full, Pass(libc::SYS_sched_setattr)),
+    r(315, "sched_getattr", &[Int, Ptr, Size, Hex], Full, Pass(libc::SYS_sched_getattr)),
+    r(316, "renameat2", &[Dir, PathN, Dir, PathN, Hex], Full, Pass(libc::SYS_renameat2)),
+    no(317, "seccomp", &[Hex, Hex, Ptr], Errno::EINVAL),
+    r(318, "getrandom", &[Ptr, Size, Hex], Full, Pass(libc::SYS_getrandom)),
+    r(319, "memfd_create", &[Str, Hex], Full, Pass(libc::SYS_memfd_create)),
+    no(320, "kexec_file_load", &[Fd, Fd, Size, Str, Hex], Errno::EPERM),
+    no(321, "bpf", &[Hex, Ptr, Size], Errno::EPERM),
+    r(322, "execveat", &[Dir, Path, Ptr, Ptr, Hex], Partial, Call(process::execveat)),
+    no(323, "userfaultfd", &[Hex], Errno::EPERM),
+    r(324, "membarrier", &[Hex, Hex, Int], Full, Pass(libc::SYS_membarrier)),
+    r(325, "mlock2", &[Ptr, Size, Hex], Full, Call(mm::on_guest_memory)),
+    r(326, "copy_file_range", &[Fd, Ptr, Fd, Ptr, Size, Hex], Full, Pass(libc::SYS_copy_file_range)),
+    r(327, "preadv2", &[Fd, Ptr, Size, Off, Hex, Hex], Full, Pass(libc::SYS_preadv2)),
+    r(328, "pwritev2", &[Fd, Ptr, Size, Off, Hex, Hex], Full, Pass(libc::SYS_pwritev2)),
+    r(329, "pkey_mprotect", &[Ptr, Size, Hex, Int], Full, Call(mm::pkey_mprotect)),
+    no(330, "pkey_alloc", &[Hex, Hex], Errno::ENOSPC),
+    no(331, "pkey_free", &[Int], Errno::EINVAL),
+    r(332, "statx", &[Dir, Path, Hex, Hex, Ptr], Full, Call(fs::statx)),
+    no(333, "io_pgetevents", &[Ptr, Int, Int, Ptr, Ptr, Ptr], Errno::ENOSYS),
+    no(334, "rseq", &[Ptr, Size, Hex, Hex], Errno::ENOSYS),
+    r(424, "pidfd_send_signal", &[Fd, Sig, Ptr, Hex], Full, Pass(libc::SYS_pidfd_send_signal)),
+    no(425, "io_uring_setup", &[Size, Ptr], Errno::ENOSYS),
+    no(426, "io_uring_enter", &[Fd, Size, Size, Hex, Ptr, Size], Errno::ENOSYS),
+    no(427, "io_uring_register", &[Fd, Hex, Ptr, Size], Errno::ENOSYS),
+    no(428, "open_tree", &[Dir, Path, Hex], Errno::EPERM),
+    no(429, "move_mount", &[Dir, PathN, Dir, PathN, Hex], Errno::EPERM),
+    no(430, "fsopen", &[Str, Hex], Errno::EPERM),
+    no(431, "fsconfig", &[Fd, Hex, Str, Ptr, Int], Errno::EPERM),
+    no(432, "fsmount", &[Fd, Hex, Hex], Errno::EPERM),
+    no(433, "fspick", &[Dir, Path, Hex], Errno::EPERM),
+    r(434, "pidfd_open", &[Int, Hex], Full, Pass(libc::SYS_pidfd_open)),
+    r(435, "clone3", &[Ptr, Size], Partial, Call(process::clone3)),
+    r(436, "close_range", &[Int, Int, Hex], Full, Call(fs::close_range)),
+    r(437, "openat2", &[Dir, Path, Ptr, Size], Full, Call(fs::openat2)),
+    r(438, "pidfd_getfd", &[Fd, Int, Hex], Partial, Pass(libc::SYS_pidfd_getfd)),
+    r(439, "faccessat2", &[Dir, Path, Octal, Hex], Partial, Call(fs::faccessat2)),
+    no(440, "process_madvise", &[Fd, Ptr, Size, Int, Hex], Errno::EPERM),
+    r(441, "epoll_pwait2", &[Fd, Ptr, Int, Ptr, Ptr, Size], Full, Call(fs::epoll_pwait2)),
+    no(442, "mount_setattr", &[Dir, Path, Hex, Ptr, Size], Errno::EPERM),
+    no(443, "quotactl_fd", &[Fd, Hex, Int, Ptr], Errno::EPERM),
+    no(444, "landlock_create_ruleset", &[Ptr, Size, Hex], Errno::EOPNOTSUPP),
+    no(445, "landlock_add_rule", &[Fd, Int, Ptr, Hex], Errno::EOPNOTSUPP),
+    no(446, "landlock_restrict_self", &[Fd, Hex], Errno::EOPNOTSUPP),
+    no(447, "memfd_secret", &[Hex], Errno::ENOSYS),
+    r(448, "process_mrelease", &[Fd, Hex], Full, Pass(libc::SYS_process_mrelease)),
+    r(449, "futex_waitv", &[Ptr, Size, Hex, Ptr, Int], Full, Pass(libc::SYS_futex_waitv)),
+    no(450, "set_mempolicy_home_node", &[Ptr, Size, Hex, Hex], Errno::ENOSYS),
+    r(451, "cachestat", &[Fd, Ptr, Ptr, Hex], Full, Pass(451)),
+    r(452, "fchmodat2", &[Dir, Path, Octal, Hex], Partial, Call(fs::fchmodat2)),
+    no(453, "map_shadow_stack", &[Ptr, Size, Hex], Errno::EOPNOTSUPP),
+    r(454, "futex_wake", &[Ptr, Hex, Int, Hex], Full, Pass(454)),
+    r(455, "futex_wait", &[Ptr, Hex, Hex, Hex, Ptr, Int], Full, Pass(455)),
+    r(456, "futex_requeue", &[Ptr, Hex, Int, Int], Full, Pass(456)),
+    no(457, "statmount", &[Ptr, Size, Ptr, Hex], Errno::ENOSYS),
+    no(458, "listmount", &[Ptr, Ptr, Size, Hex], Errno::ENOSYS),
+    no(459, "lsm_get_self_attr", &[Hex, Ptr, Ptr, Hex], Errno::EOPNOTSUPP),
+    no(460, "lsm_set_self_attr", &[Hex, Ptr, Size, Hex], Errno::EOPNOTSUPP),
+    no(461, "lsm_list_modules", &[Ptr, Ptr, Hex], Errno::EOPNOTSUPP),
+    no(462, "mseal", &[Ptr, Size, Hex], Errno::EPERM),
+    no(463, "setxattrat", &[Dir, PathN, Hex, Str, Ptr, Size], Errno::ENOSYS),
+    no(464, "getxattrat", &[Dir, PathN, Hex, Str, Ptr, Size], Errno::ENOSYS),
+    no(465, "listxattrat", &[Dir, PathN, Hex, Ptr, Size], Errno::ENOSYS),
+    no(466, "removexattrat", &[Dir, PathN, Hex, Str], Errno::ENOSYS),
+    no(467, "open_tree_attr", &[Dir, Path, Hex, Ptr, Size], Errno::EPERM),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_ascend_and_every_classic_one_has_a_row() {
+        assert!(TABLE.windows(2).all(|w| w[0].nr < w[1].nr));
+        assert!(
+            (0..=334)
+                .chain(424..=462)
+                .all(|n| row(n).is_some_and(|r| u64::from(r.nr) == n))
+        );
+        assert!(row(335).is_none() && row(u64::MAX).is_none());
+    }
+
+    #[test]
+    fn a_directory_argument_is_followed_by_its_path() {
+        for r in TABLE {
+            for (i, a) in r.args.iter().enumerate() {
+                if *a == Dir {
+                    assert!(
+                        matches!(r.args.get(i + 1), Some(Path | PathN)),
+                        "{}",
+                        r.name
+                    );
+                }
+            }
+            if let Map(_, map) = r.handler {
+                let width: usize = map
+                    .iter()
+                    .map(|m| if matches!(m, P(_)) { 2 } else { 1 })
+                    .sum();
+                assert!(width <= 6, "{}", r.name);
+            }
+        }
+    }
+}

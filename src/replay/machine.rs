@@ -1,0 +1,123 @@
+//! The memory cases run in, and running one on an engine.
+
+use super::{
+    After, CODE, CODE_LEN, Case, DATA, DATA_LEN, Hex64, HexBytes, READ_ONLY, READ_ONLY_LEN,
+    Registers, SYSCALL, Stop, pattern,
+};
+use crate::exec::{Engine, Exit};
+use crate::sys::guest;
+use crate::sys::window::{Access, Window};
+use crate::x86::GuestAddr;
+use std::io;
+
+/// The windows at their fixed addresses. One a process can exist at a time.
+#[derive(Debug)]
+pub struct Machine {
+    _windows: [Window; 3],
+    data: Vec<u8>,
+    seed: Option<u64>,
+}
+
+impl Machine {
+    /// Maps the windows.
+    ///
+    /// # Errors
+    /// If something else lies there.
+    pub fn new() -> io::Result<Machine> {
+        let windows = [
+            Window::map(GuestAddr(CODE), CODE_LEN, Access::ReadWrite, None)?,
+            Window::map(GuestAddr(DATA), DATA_LEN, Access::ReadWrite, None)?,
+            // Written through a second mapping would be possible; it is simply never written.
+            Window::map(GuestAddr(READ_ONLY), READ_ONLY_LEN, Access::Read, None)?,
+        ];
+        Ok(Machine {
+            _windows: windows,
+            data: Vec::new(),
+            seed: None,
+        })
+    }
+
+    /// The data a case begins with: the pattern with its patches.
+    #[must_use]
+    pub fn initial_data(case: &Case) -> Vec<u8> {
+        let mut data = pattern(case.memory, DATA_LEN);
+        for (at, bytes) in &case.patches {
+            let offset = usize::try_from(at.0.wrapping_sub(DATA)).unwrap_or(usize::MAX);
+            if let Some(place) = data
+                .get_mut(offset..)
+                .and_then(|d| d.get_mut(..bytes.0.len()))
+            {
+                place.copy_from_slice(&bytes.0);
+            }
+        }
+        data
+    }
+
+    /// The code memory of a case: its code at RIP, INT3 elsewhere.
+    #[must_use]
+    pub fn code_image(case: &Case) -> Vec<u8> {
+        let mut code = vec![0xcc; CODE_LEN];
+        let offset = usize::try_from(case.before.rip.0.wrapping_sub(CODE)).unwrap_or(usize::MAX);
+        if let Some(place) = code.get_mut(offset..) {
+            let n = case.code.0.len().min(place.len());
+            place[..n].copy_from_slice(&case.code.0[..n]);
+        }
+        code
+    }
+
+    /// Runs a case.
+    ///
+    /// # Panics
+    /// If the windows are gone: somebody unmapped them.
+    pub fn run(&mut self, engine: &mut dyn Engine, case: &Case) -> After {
+        if self.seed != Some(case.memory) || !case.patches.is_empty() {
+            self.data = Machine::initial_data(case);
+            self.seed = case.patches.is_empty().then_some(case.memory);
+        }
+        guest::write_bytes(GuestAddr(DATA), &self.data).expect("the data window is mapped");
+        guest::write_bytes(GuestAddr(CODE), &Machine::code_image(case))
+            .expect("the code window is mapped");
+        engine.invalidate(GuestAddr(CODE), CODE_LEN as u64);
+        let mut cpu = case.before.to_cpu();
+        let stop = match engine.run(&mut cpu) {
+            Exit::Syscall => Stop {
+                vector: SYSCALL,
+                addr: None,
+                write: false,
+            },
+            Exit::Fault(f) => f.into(),
+            Exit::Interrupted => Stop {
+                vector: super::ENDLESS,
+                addr: None,
+                write: false,
+            },
+        };
+        let mut now = vec![0; DATA_LEN];
+        guest::read_bytes(GuestAddr(DATA), &mut now).expect("the data window is mapped");
+        After {
+            stop,
+            registers: Registers::of(&cpu),
+            memory: changes(&self.data, &now),
+        }
+    }
+}
+
+/// The bytes of `now` that differ from `before`, as runs.
+#[must_use]
+pub fn changes(before: &[u8], now: &[u8]) -> Vec<(Hex64, HexBytes)> {
+    let mut out: Vec<(Hex64, HexBytes)> = Vec::new();
+    if before == now {
+        return out;
+    }
+    for (i, (a, b)) in before.iter().zip(now).enumerate() {
+        if a == b {
+            continue;
+        }
+        let at = DATA + i as u64;
+        match out.last_mut() {
+            Some((start, bytes)) if start.0 + bytes.0.len() as u64 == at => bytes.0.push(*b),
+            _ => out.push((Hex64(at), HexBytes(vec![*b]))),
+        }
+    }
+    out
+}

@@ -1,0 +1,324 @@
+//! One test case on one engine: the format of the corpus, and how a case is run.
+//!
+//! A case is some code, the registers before it and the memory around it; its expectation is what an
+//! oracle found. Knows no oracle and no operating system. The memory of a case lies at fixed
+//! addresses, the same for every engine and oracle, because guest addresses are host addresses.
+
+mod machine;
+
+use crate::x86::{CpuState, Fault, Rflags};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+pub use machine::{Machine, changes};
+
+/// Where the code lies. The rest of its two pages is INT3, and nothing is mapped after them.
+pub const CODE: u64 = 0x4000_0000;
+/// Bytes of code memory.
+pub const CODE_LEN: usize = 0x2000;
+/// Where the writable data lies; nothing is mapped before and after it.
+pub const DATA: u64 = 0x5000_0000;
+/// Bytes of writable data.
+pub const DATA_LEN: usize = 0x4000;
+/// Where the read-only page lies.
+pub const READ_ONLY: u64 = 0x5000_8000;
+/// Bytes of read-only data.
+pub const READ_ONLY_LEN: usize = 0x1000;
+
+/// The registers a case sets and compares.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Registers {
+    /// RAX to R15 by encoding number.
+    pub gpr: [Hex64; 16],
+    /// RIP.
+    pub rip: Hex64,
+    /// RFLAGS.
+    pub rflags: Hex64,
+    /// XMM0 to XMM15, low half first.
+    pub xmm: [[Hex64; 2]; 16],
+    /// MXCSR.
+    pub mxcsr: u32,
+    /// Bases of FS and GS.
+    pub fs_gs: [Hex64; 2],
+}
+
+/// A number that is written in hexadecimal where people read it.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Hex64(pub u64);
+
+impl Serialize for Hex64 {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        if s.is_human_readable() {
+            s.collect_str(&format_args!("{:#x}", self.0))
+        } else {
+            s.serialize_u64(self.0)
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Hex64 {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Hex64, D::Error> {
+        if !d.is_human_readable() {
+            return u64::deserialize(d).map(Hex64);
+        }
+        let text = String::deserialize(d)?;
+        u64::from_str_radix(text.trim_start_matches("0x"), 16)
+            .map(Hex64)
+            .map_err(D::Error::custom)
+    }
+}
+
+/// Bytes that are written in hexadecimal where people read them.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct HexBytes(pub Vec<u8>);
+
+impl HexBytes {
+    /// Two digits a byte.
+    #[must_use]
+    pub fn text(&self) -> String {
+        self.0.iter().map(|b| format!("{b:02x}")).collect()
+    }
+
+    /// The bytes of a text of two digits a byte.
+    ///
+    /// # Errors
+    /// If it is not such a text.
+    pub fn parse(s: &str) -> Result<HexBytes, String> {
+        let pair = |i| {
+            s.get(i..i + 2)
+                .ok_or("an even number of digits expected".to_owned())
+        };
+        let byte = |i| u8::from_str_radix(pair(i)?, 16).map_err(|e| e.to_string());
+        (0..s.len())
+            .step_by(2)
+            .map(byte)
+            .collect::<Result<_, _>>()
+            .map(HexBytes)
+    }
+}
+
+impl Serialize for HexBytes {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        if s.is_human_readable() {
+            s.serialize_str(&self.text())
+        } else {
+            self.0.serialize(s)
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for HexBytes {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<HexBytes, D::Error> {
+        if !d.is_human_readable() {
+            return Vec::deserialize(d).map(HexBytes);
+        }
+        HexBytes::parse(&String::deserialize(d)?).map_err(D::Error::custom)
+    }
+}
+
+/// Why a case stopped, as an exception vector (SDM vol. 3, table 7-1).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Stop {
+    /// The vector; `SYSCALL` for a SYSCALL instruction.
+    pub vector: u16,
+    /// For a page fault: the address.
+    #[serde(default)]
+    pub addr: Option<Hex64>,
+    /// For a page fault: whether it was a write.
+    #[serde(default)]
+    pub write: bool,
+}
+
+/// `Stop::vector` of a SYSCALL.
+pub const SYSCALL: u16 = 256;
+/// `Stop::vector` of a case that never ended.
+pub const ENDLESS: u16 = 257;
+/// #BP: the code ran to its end.
+pub const END: u16 = 3;
+
+impl From<Fault> for Stop {
+    fn from(f: Fault) -> Stop {
+        let vector = match f {
+            Fault::DivideError => 0,
+            Fault::Debug => 1,
+            Fault::Breakpoint => 3,
+            Fault::InvalidOpcode => 6,
+            Fault::StackFault => 12,
+            Fault::GeneralProtection => 13,
+            Fault::Page(_) => 14,
+            Fault::X87 => 16,
+            Fault::AlignmentCheck => 17,
+            Fault::Simd => 19,
+        };
+        match f {
+            Fault::Page(p) => Stop {
+                vector,
+                addr: Some(Hex64(p.addr.0)),
+                write: p.write,
+            },
+            _ => Stop {
+                vector,
+                addr: None,
+                write: false,
+            },
+        }
+    }
+}
+
+/// What a case is and, once an oracle has run it, what must come out.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Case {
+    /// What the case is about, or which bug it shows.
+    #[serde(default)]
+    pub about: String,
+    /// The instructions as text, for readers; not used.
+    #[serde(default)]
+    pub listing: Vec<String>,
+    /// The code.
+    pub code: HexBytes,
+    /// The registers before; RIP is where the code is put.
+    pub before: Registers,
+    /// Seed of the pattern that fills the data.
+    pub memory: u64,
+    /// What differs from the pattern: address and bytes.
+    #[serde(default)]
+    pub patches: Vec<(Hex64, HexBytes)>,
+    /// Bits of RFLAGS that the manual leaves undefined after this code.
+    #[serde(default)]
+    pub undefined_flags: Hex64,
+    /// What must come out, if it is known.
+    #[serde(default)]
+    pub after: Option<After>,
+}
+
+/// What came out of a case.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct After {
+    /// Why it stopped.
+    pub stop: Stop,
+    /// The registers.
+    pub registers: Registers,
+    /// Data bytes that changed: address and new bytes, ascending, not touching.
+    pub memory: Vec<(Hex64, HexBytes)>,
+}
+
+impl Registers {
+    /// From a register file.
+    #[must_use]
+    pub fn of(cpu: &CpuState) -> Registers {
+        Registers {
+            gpr: cpu.gpr.map(Hex64),
+            rip: Hex64(cpu.rip),
+            rflags: Hex64(cpu.rflags()),
+            xmm: std::array::from_fn(|i| [Hex64(cpu.ymm[i][0]), Hex64(cpu.ymm[i][1])]),
+            mxcsr: cpu.mxcsr,
+            fs_gs: [Hex64(cpu.fs_base), Hex64(cpu.gs_base)],
+        }
+    }
+
+    /// A register file with these values.
+    #[must_use]
+    pub fn to_cpu(&self) -> CpuState {
+        let mut cpu = CpuState {
+            gpr: self.gpr.map(|h| h.0),
+            rip: self.rip.0,
+            mxcsr: self.mxcsr,
+            fs_base: self.fs_gs[0].0,
+            gs_base: self.fs_gs[1].0,
+            ..CpuState::default()
+        };
+        for (reg, v) in cpu.ymm.iter_mut().zip(&self.xmm) {
+            reg[0] = v[0].0;
+            reg[1] = v[1].0;
+        }
+        cpu.set_rflags(self.rflags.0);
+        cpu
+    }
+}
+
+impl After {
+    /// Where two outcomes differ, one line each; empty if they agree. Flags of `undefined` and the
+    /// bits no program can see are not compared.
+    #[must_use]
+    pub fn differences(&self, other: &After, undefined: u64) -> Vec<String> {
+        let mut out = Vec::new();
+        let mut note = |what: &str, a: String, b: String| {
+            if a != b {
+                out.push(format!("{what:8} {a}  {b}"));
+            }
+        };
+        note(
+            "stop",
+            format!("{:?}", self.stop),
+            format!("{:?}", other.stop),
+        );
+        let (a, b) = (&self.registers, &other.registers);
+        for r in crate::x86::Gpr::all() {
+            let i = r.index();
+            note(
+                r.name(),
+                format!("{:#018x}", a.gpr[i].0),
+                format!("{:#018x}", b.gpr[i].0),
+            );
+        }
+        note("rip", format!("{:#x}", a.rip.0), format!("{:#x}", b.rip.0));
+        let mask = (Rflags::STATUS | Rflags::DF) & !undefined;
+        let flags = |r: &Registers| format!("{:?}", Rflags(r.rflags.0 & mask));
+        note("rflags", flags(a), flags(b));
+        for i in 0..16 {
+            let text = |v: [Hex64; 2]| format!("{:016x}_{:016x}", v[1].0, v[0].0);
+            note(&format!("xmm{i}"), text(a.xmm[i]), text(b.xmm[i]));
+        }
+        note(
+            "mxcsr",
+            format!("{:#06x}", a.mxcsr),
+            format!("{:#06x}", b.mxcsr),
+        );
+        for (i, name) in ["fs.base", "gs.base"].into_iter().enumerate() {
+            note(
+                name,
+                format!("{:#x}", a.fs_gs[i].0),
+                format!("{:#x}", b.fs_gs[i].0),
+            );
+        }
+        let memory = |m: &[(Hex64, HexBytes)]| {
+            let text: Vec<String> = m
+                .iter()
+                .map(|(at, bytes)| format!("{:#x}={}", at.0, bytes.text()))
+                .collect();
+            text.join(" ")
+        };
+        note("memory", memory(&self.memory), memory(&other.memory));
+        out
+    }
+}
+
+/// The pattern that fills `len` bytes of data for a seed: a mix of small numbers, pointers into the
+/// data, floats and noise, so that what code loads is worth computing with.
+#[must_use]
+pub fn pattern(seed: u64, len: usize) -> Vec<u8> {
+    let mut x = seed ^ 0x9e37_79b9_7f4a_7c15;
+    let mut next = move || {
+        // splitmix64
+        x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = x;
+        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ z >> 31
+    };
+    let mut out = Vec::with_capacity(len + 8);
+    while out.len() < len {
+        let r = next();
+        let v = match r & 7 {
+            0 => r >> 8 & 0xff,
+            1 => DATA + (r >> 8) % (DATA_LEN as u64 - 64),
+            2 => 1.0f64.to_bits() ^ (r & 0x800f_ffff_ffff_ff00),
+            3 => u64::from(1.5f32.to_bits()) << 32 | u64::from(2.5f32.to_bits()),
+            4 => u64::MAX << (r >> 58),
+            _ => next(),
+        };
+        out.extend(v.to_le_bytes());
+    }
+    out.truncate(len);
+    out
+}

@@ -1,0 +1,216 @@
+//! The process loop: carries what passes between an engine and the personality.
+//!
+//! One `Runner` is one guest thread on one host thread. It alone sees both sides: it runs the engine to its next
+//! exit, lets the personality handle it, tells the engine which code is gone, makes threads and processes, and
+//! ends them. Signals are delivered here and nowhere else: after every exit, before guest code runs on.
+
+mod memory;
+mod thread;
+
+pub use memory::GuestMemory;
+
+use crate::error::Error;
+use crate::exec::{Engine, Exit};
+use crate::kernel::exec::{self, ExecError, Program};
+use crate::kernel::{Options, Process, Task, vfs::Fs};
+use crate::mem::space::{Changes, space};
+use crate::personality::linux::{self, Ctx, Flow, signal};
+use crate::sys::{Errno, host};
+use crate::x86::{CpuState, Gpr, GuestAddr};
+use std::ffi::OsString;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// A program to run.
+#[derive(Debug)]
+pub struct Job {
+    /// Path resolution.
+    pub fs: Fs,
+    /// Options that outlive the program.
+    pub options: Options,
+    /// Path of the program as the guest sees it.
+    pub path: OsString,
+    /// The program, already open.
+    pub file: Option<OwnedFd>,
+    /// Arguments, `argv[0]` first.
+    pub argv: Vec<OsString>,
+    /// Environment.
+    pub envp: Vec<Vec<u8>>,
+}
+
+impl From<ExecError> for Error {
+    fn from(e: ExecError) -> Error {
+        let path = PathBuf::from(OsString::from_vec(e.path));
+        match e.errno {
+            // A missing interpreter is a program that cannot be run, as a shell sees it.
+            Errno::ENOENT if !e.why.contains("interpreter") => Error::NotFound { path },
+            _ => Error::CannotRun { path, why: e.why },
+        }
+    }
+}
+
+/// One guest thread.
+struct Runner {
+    process: Arc<Process>,
+    task: Task,
+    cpu: Box<CpuState>,
+    engine: Box<dyn Engine + Send>,
+}
+
+/// Why a thread's loop ended.
+enum End {
+    Thread(i32),
+    Process(i32),
+}
+
+/// Runs a program on an engine until the guest ends, and with it felix.
+///
+/// # Errors
+/// If the program cannot be started; afterwards the process ends with the guest's status.
+pub fn run(job: Job, engine: Box<dyn Engine + Send>) -> Result<std::convert::Infallible, Error> {
+    if host::page_size() != crate::mem::space::PAGE {
+        return Err(Error::Usage(format!(
+            "this host's pages are {} bytes; felix needs 4096: boot a kernel with 4 KiB pages",
+            host::page_size()
+        )));
+    }
+    let fail = |what: &str| {
+        let what = what.to_string();
+        move |source| Error::Host { what, source }
+    };
+    job.fs
+        .enter()
+        .map_err(|e| fail("cannot enter the rootfs")(e.io()))?;
+    let process = Arc::new(Process::new(Arc::new(job.fs), Arc::new(job.options)));
+    let argv: Vec<Vec<u8>> = job.argv.into_iter().map(OsString::into_vec).collect();
+    let program = exec::plan(
+        &process.fs,
+        libc::AT_FDCWD,
+        job.path.as_bytes(),
+        job.file,
+        argv,
+    )?;
+
+    crate::sys::start::restore_sigpipe();
+    signal::inherit(&process);
+    crate::sys::fault::install().map_err(fail("cannot install the fault handler"))?;
+    let task = Task::new(host::gettid(), crate::sys::signal::mask());
+    let mut runner = Runner {
+        process,
+        task,
+        cpu: Box::default(),
+        engine,
+    };
+    runner.start(&program, &job.envp)?;
+    drop(program);
+    match runner.attached() {
+        End::Process(status) => host::exit_group(status),
+        End::Thread(status) => host::exit_thread(status),
+    }
+}
+
+impl Runner {
+    /// Loads a program and points the registers at its start (System V ABI AMD64 supplement, 3.4.1).
+    fn start(&mut self, program: &Program, envp: &[Vec<u8>]) -> Result<(), ExecError> {
+        let mut changes = Changes::new();
+        let start = exec::load(
+            &self.process,
+            program,
+            envp,
+            &linux::abi_info(),
+            &mut changes,
+        );
+        self.invalidate(changes);
+        let start = start?;
+        *self.cpu = CpuState::default();
+        self.cpu.rip = start.entry;
+        self.cpu.set_reg(Gpr::RSP, start.sp);
+        Ok(())
+    }
+
+    fn invalidate(&mut self, changes: Changes) {
+        for c in changes {
+            self.engine.invalidate(GuestAddr(c.start), c.end - c.start);
+        }
+    }
+
+    /// Runs the thread to its end, as the guest thread this host thread is.
+    fn attached(mut self) -> End {
+        let mailbox = self.task.mailbox.clone();
+        let mut cpu = std::mem::take(&mut self.cpu);
+        crate::sys::signal::attached(&mailbox, &mut *cpu, |c| &c.poll, |cpu| self.until_end(cpu))
+    }
+
+    fn until_end(&mut self, cpu: &mut CpuState) -> End {
+        crate::sys::signal::set_mask(self.task.mask);
+        loop {
+            let exit = self.engine.run(cpu);
+            let mut ctx = Ctx::new(&self.process, &mut self.task, cpu);
+            match exit {
+                Exit::Syscall => linux::syscall(&mut ctx),
+                Exit::Fault(f) => signal::fault(&mut ctx, f),
+                Exit::Interrupted => {}
+            }
+            let changes = std::mem::take(&mut ctx.changes);
+            let flow = std::mem::take(&mut ctx.flow);
+            self.invalidate(changes);
+            match flow {
+                Flow::Continue => {}
+                Flow::ExitThread(status) => return self.exit_thread(status),
+                Flow::ExitGroup(status) => return self.exit_process(status),
+                Flow::Clone(args) => {
+                    let r = self.clone_task(cpu, &args);
+                    let rax = match r {
+                        Ok(id) => id,
+                        Err(e) => crate::sys::cast::reg(-e.0),
+                    };
+                    cpu.set_reg(Gpr::RAX, rax);
+                }
+                Flow::Exec(e) => self.exec_in_place(cpu, e),
+            }
+            signal::deliver(&mut Ctx::new(&self.process, &mut self.task, cpu));
+        }
+    }
+
+    fn exit_process(&self, status: i32) -> End {
+        if self.process.options.stats {
+            let stats = self.engine.stats();
+            if !stats.is_empty() {
+                host::write_stderr(format!("{}\n", stats.trim_end()).as_bytes());
+            }
+        }
+        End::Process(status)
+    }
+
+    /// Replaces the program without executing felix again. There is one thread. From the point of no return on, failure kills, as
+    /// in Linux.
+    fn exec_in_place(&mut self, cpu: &mut CpuState, e: exec::Exec) {
+        let plan = exec::plan(&self.process.fs, libc::AT_FDCWD, &e.path, e.file, e.argv);
+        let program = match plan {
+            Ok(p) => p,
+            Err(e) => {
+                cpu.set_reg(Gpr::RAX, crate::sys::cast::reg(-e.errno.0));
+                return;
+            }
+        };
+        exec::close_on_exec();
+        signal::reset(&self.process);
+        let mut changes = Changes::new();
+        space().clear(&mut changes);
+        self.invalidate(changes);
+        self.task.altstack = Default::default();
+        self.task.clear_child_tid = 0;
+        self.task.robust_list = 0;
+        self.task.restart = None;
+        if let Err(e) = self.start(&program, &e.envp) {
+            tracing::error!("{}: {}", String::from_utf8_lossy(&e.path), e.why);
+            crate::sys::signal::die_by(libc::SIGSEGV);
+        }
+        let fresh = std::mem::take(&mut self.cpu);
+        let poll = cpu.poll.load(std::sync::atomic::Ordering::Acquire);
+        *cpu = *fresh;
+        cpu.poll.store(poll, std::sync::atomic::Ordering::Release);
+    }
+}

@@ -1,0 +1,265 @@
+//! Threads and processes of the guest (clone(2)).
+//!
+//! A thread is a host thread with an engine of its own. A process is a host fork. A child that shares memory without
+//! being a thread (vfork, CLONE_VM) is the host's CLONE_VM | CLONE_VFORK child of a host thread that waits for
+//! it: the guest's own thread for vfork, an otherwise idle one for plain CLONE_VM, so that thread-local storage
+//! always has one user.
+
+use super::{End, Runner};
+use crate::kernel::Task;
+use crate::mem::space;
+use crate::personality::linux::{CloneArgs, Result, clone_flag as flag};
+use crate::sys::{Errno, guest, host, signal, thread};
+use crate::x86::{CpuState, Gpr, GuestAddr};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc;
+
+/// The host stack of a guest thread: felix's own code runs on it.
+const STACK: usize = 2 << 20;
+
+fn id(tid: i32) -> u64 {
+    u64::from(tid.unsigned_abs())
+}
+
+impl Runner {
+    /// Makes what the guest's clone asks for; the new task's id. In a forked child it returns 0.
+    pub(super) fn clone_task(&mut self, cpu: &mut CpuState, args: &CloneArgs) -> Result<u64> {
+        match args.flags & (flag::VM | flag::THREAD | flag::VFORK) {
+            f if f & flag::THREAD != 0 => self.new_thread(cpu, args),
+            f if f & flag::VM == 0 => self.fork(cpu, args),
+            f if f & flag::VFORK != 0 => self.vfork(cpu, args),
+            _ => self.share_memory(cpu, args),
+        }
+    }
+
+    /// The registers a child starts with.
+    fn child_cpu(cpu: &CpuState, args: &CloneArgs) -> Box<CpuState> {
+        let mut child = Box::new(cpu.clone());
+        Self::enter_child(&mut child, args);
+        child
+    }
+
+    fn enter_child(cpu: &mut CpuState, args: &CloneArgs) {
+        cpu.set_reg(Gpr::RAX, 0);
+        if args.stack != 0 {
+            cpu.set_reg(Gpr::RSP, args.stack);
+        }
+        if args.flags & flag::SETTLS != 0 {
+            cpu.fs_base = args.tls;
+        }
+    }
+
+    /// What a child does first, in itself.
+    fn introduce(task: &mut Task, args: &CloneArgs) {
+        if args.flags & flag::CHILD_SETTID != 0 {
+            let _ = guest::write_u32(GuestAddr(args.child_tid), task.tid.unsigned_abs());
+        }
+        if args.flags & flag::CHILD_CLEARTID != 0 {
+            task.clear_child_tid = args.child_tid;
+        }
+    }
+
+    fn parent_settid(args: &CloneArgs, tid: u64) {
+        if args.flags & flag::PARENT_SETTID != 0 {
+            let _ = guest::write_u32(GuestAddr(args.parent_tid), crate::sys::cast::low32(tid));
+        }
+    }
+
+    fn new_thread(&mut self, cpu: &CpuState, args: &CloneArgs) -> Result<u64> {
+        let args = *args;
+        let child = Self::child_cpu(cpu, &args);
+        let (process, engine, mask) = (
+            self.process.clone(),
+            self.engine.for_thread(),
+            self.task.mask,
+        );
+        let (send, receive) = mpsc::sync_channel(1);
+        self.process.threads.fetch_add(1, Ordering::AcqRel);
+        let body = move || {
+            let mut task = Task::new(host::gettid(), mask);
+            let tid = id(task.tid);
+            Self::parent_settid(&args, tid);
+            Self::introduce(&mut task, &args);
+            let _ = send.send(tid);
+            let runner = Runner {
+                process,
+                task,
+                cpu: child,
+                engine,
+            };
+            if let End::Process(status) = runner.attached() {
+                host::exit_group(status);
+            }
+        };
+        let made =
+            thread::spawn(STACK, body).and_then(|()| receive.recv().map_err(|_| Errno::EAGAIN));
+        if made.is_err() {
+            self.process.threads.fetch_sub(1, Ordering::AcqRel);
+        }
+        made.map_err(|_| Errno::EAGAIN)
+    }
+
+    fn fork(&mut self, cpu: &mut CpuState, args: &CloneArgs) -> Result<u64> {
+        // What the host has to do beside copying: namespaces, CLONE_FILES, CLONE_FS, CLONE_PARENT.
+        let own = flag::SETTLS
+            | flag::PARENT_SETTID
+            | flag::CHILD_CLEARTID
+            | flag::CHILD_SETTID
+            | flag::VFORK;
+        let host_flags = args.flags & !own | args.exit_signal;
+        let pid = signal::blocked(|| {
+            let guard = space::space().for_fork();
+            let pid = if host_flags == id(libc::SIGCHLD) {
+                thread::fork()
+            } else {
+                thread::fork_with(host_flags)
+            };
+            drop(guard);
+            if pid == Ok(0) {
+                // What is pending is the parent's.
+                while self.task.mailbox.take().is_some() {}
+            }
+            pid
+        })?;
+        if pid != 0 {
+            Self::parent_settid(args, pid);
+            return Ok(pid);
+        }
+        cpu.poll.store(0, Ordering::Release);
+        self.engine.after_fork();
+        self.process = Arc::new(self.process.for_child(false));
+        self.task.tid = host::gettid();
+        self.task.clear_child_tid = 0;
+        self.task.robust_list = 0;
+        self.task.deferred.clear();
+        Self::enter_child(cpu, args);
+        Self::introduce(&mut self.task, args);
+        Ok(0)
+    }
+
+    /// The body of a child process that shares this process's memory.
+    fn sharing_child(
+        &self,
+        cpu: &CpuState,
+        args: &CloneArgs,
+        told: impl FnOnce(u64) + Send + 'static,
+    ) -> impl FnOnce() + Send + 'static {
+        let args = *args;
+        let child = Self::child_cpu(cpu, &args);
+        let process = self.process.for_child(true);
+        let engine = self.engine.for_thread();
+        let mut task = Task::new(0, self.task.mask);
+        task.altstack = self.task.altstack;
+        move || {
+            task.tid = host::gettid();
+            Self::introduce(&mut task, &args);
+            told(id(task.tid));
+            let runner = Runner {
+                process: Arc::new(process),
+                task,
+                cpu: child,
+                engine,
+            };
+            match runner.attached() {
+                End::Process(status) | End::Thread(status) => host::exit_group(status),
+            }
+        }
+    }
+
+    fn vfork(&mut self, cpu: &CpuState, args: &CloneArgs) -> Result<u64> {
+        let parent = *args;
+        let body = self.sharing_child(cpu, args, move |tid| Self::parent_settid(&parent, tid));
+        signal::blocked(|| thread::vfork(args.exit_signal, body))
+    }
+
+    /// CLONE_VM without CLONE_VFORK: an idle host thread waits for the child, and lends it its thread-local storage.
+    fn share_memory(&mut self, cpu: &CpuState, args: &CloneArgs) -> Result<u64> {
+        let (send, receive) = mpsc::sync_channel(1);
+        let parent = *args;
+        let exit_signal = args.exit_signal;
+        let body = self.sharing_child(cpu, args, move |tid| {
+            Self::parent_settid(&parent, tid);
+            let _ = send.send(tid);
+        });
+        thread::spawn(STACK, move || {
+            if let Err(e) = thread::vfork(exit_signal, body) {
+                tracing::warn!("clone with CLONE_VM failed: {e}");
+            }
+        })?;
+        receive.recv().map_err(|_| Errno::EAGAIN)
+    }
+
+    /// exit(2): the end of one thread, and of the process with the last.
+    pub(super) fn exit_thread(&mut self, status: i32) -> End {
+        self.release_robust_list();
+        if self.process.threads.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.clear_tid();
+            return self.exit_process(status);
+        }
+        self.clear_tid();
+        End::Thread(status)
+    }
+
+    /// set_tid_address(2): tells whoever joins that the thread has ended.
+    fn clear_tid(&self) {
+        let at = self.task.clear_child_tid;
+        if at != 0 && guest::write_u32(GuestAddr(at), 0).is_ok() {
+            host::futex_wake(at, 1);
+        }
+    }
+
+    /// Marks the robust futexes this thread still holds (exit_robust_list in kernel/futex/core.c), before its memory may be
+    /// reused; the host is told to forget the list.
+    fn release_robust_list(&self) {
+        const OWNER_DIED: u32 = 0x4000_0000;
+        const WAITERS: u32 = 0x8000_0000;
+        const TID: u32 = 0x3fff_ffff;
+        let head = self.task.robust_list;
+        if head == 0 {
+            return;
+        }
+        let read = |at: u64| guest::read_u64(GuestAddr(at)).ok();
+        let release = |entry: u64, offset: u64| {
+            let at = (entry & !1).wrapping_add(offset);
+            while let Ok(old) = guest::read_u32(GuestAddr(at)) {
+                if old & TID != self.task.tid.unsigned_abs() {
+                    return;
+                }
+                match guest::cas_u32(GuestAddr(at), old, old & WAITERS | OWNER_DIED) {
+                    Ok(seen) if seen == old => {
+                        if old & WAITERS != 0 {
+                            host::futex_wake(at, 1);
+                        }
+                        return;
+                    }
+                    Ok(_) => {}
+                    Err(_) => return,
+                }
+            }
+        };
+        if let (Some(mut entry), Some(offset), Some(pending)) = (
+            read(head),
+            read(head.wrapping_add(8)),
+            read(head.wrapping_add(16)),
+        ) {
+            for _ in 0..2048 {
+                if entry & !1 == head {
+                    break;
+                }
+                let next = read(entry & !1);
+                if entry & !1 != pending & !1 {
+                    release(entry, offset);
+                }
+                match next {
+                    Some(n) => entry = n,
+                    None => break,
+                }
+            }
+            if pending != 0 {
+                release(pending, offset);
+            }
+        }
+        let _ = crate::sys::raw::syscall(libc::SYS_set_robust_list, [0, 24, 0, 0, 0, 0]);
+    }
+}

@@ -1,0 +1,380 @@
+//! The host's system calls felix makes for itself, as safe functions.
+
+use super::cast::{int, reg, size};
+use super::{Errno, raw};
+use std::ffi::{CStr, CString};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+
+fn ptr<T: ?Sized>(p: *const T) -> u64 {
+    p.cast::<u8>().expose_provenance() as u64
+}
+
+fn owned(fd: u64) -> OwnedFd {
+    // SAFETY: called right after a successful call that returned a new descriptor, owned by nobody else.
+    unsafe { OwnedFd::from_raw_fd(int(fd)) }
+}
+
+/// openat(2); O_CLOEXEC is added.
+pub fn openat(dir: RawFd, path: &CStr, flags: i32, mode: u32) -> Result<OwnedFd, Errno> {
+    let flags = flags | libc::O_CLOEXEC;
+    raw::syscall(
+        libc::SYS_openat,
+        [reg(dir), ptr(path.as_ptr()), reg(flags), mode.into(), 0, 0],
+    )
+    .map(owned)
+}
+
+/// dup of `fd` with a number not below `min`, close-on-exec (fcntl(2), F_DUPFD_CLOEXEC).
+pub fn dup_high(fd: RawFd, min: i32) -> Result<OwnedFd, Errno> {
+    raw::syscall(
+        libc::SYS_fcntl,
+        [reg(fd), reg(libc::F_DUPFD_CLOEXEC), reg(min), 0, 0, 0],
+    )
+    .map(owned)
+}
+
+/// fcntl(2) with an integer argument.
+pub fn fcntl(fd: RawFd, cmd: i32, arg: u64) -> Result<u64, Errno> {
+    raw::syscall(libc::SYS_fcntl, [reg(fd), reg(cmd), arg, 0, 0, 0])
+}
+
+/// close(2) of a descriptor that felix does not own (the guest's).
+pub fn close(fd: RawFd) -> Result<(), Errno> {
+    raw::syscall(libc::SYS_close, [reg(fd), 0, 0, 0, 0, 0]).map(drop)
+}
+
+/// The host's struct stat.
+pub type Stat = libc::stat;
+
+/// newfstatat(2).
+pub fn fstatat(dir: RawFd, path: &CStr, flags: i32) -> Result<Stat, Errno> {
+    // SAFETY: all-zero bytes are a valid `struct stat`.
+    let mut st: Stat = unsafe { std::mem::zeroed() };
+    raw::syscall(
+        libc::SYS_newfstatat,
+        [
+            reg(dir),
+            ptr(path.as_ptr()),
+            ptr(&raw mut st),
+            reg(flags),
+            0,
+            0,
+        ],
+    )?;
+    Ok(st)
+}
+
+/// fstat(2).
+pub fn fstat(fd: RawFd) -> Result<Stat, Errno> {
+    // SAFETY: all-zero bytes are a valid `struct stat`.
+    let mut st: Stat = unsafe { std::mem::zeroed() };
+    raw::syscall(libc::SYS_fstat, [reg(fd), ptr(&raw mut st), 0, 0, 0, 0])?;
+    Ok(st)
+}
+
+/// The file system type of an open file (statfs(2), `f_type`).
+pub fn fs_type(fd: RawFd) -> Result<i64, Errno> {
+    // SAFETY: all-zero bytes are a valid `struct statfs`.
+    let mut st: libc::statfs = unsafe { std::mem::zeroed() };
+    raw::syscall(libc::SYS_fstatfs, [reg(fd), ptr(&raw mut st), 0, 0, 0, 0])?;
+    #[allow(clippy::useless_conversion)] // Its type differs between hosts.
+    Ok(st.f_type.into())
+}
+
+/// readlinkat(2).
+pub fn readlinkat(dir: RawFd, path: &CStr) -> Result<Vec<u8>, Errno> {
+    let mut buf = vec![0u8; 4096];
+    let n = raw::syscall(
+        libc::SYS_readlinkat,
+        [
+            reg(dir),
+            ptr(path.as_ptr()),
+            ptr(buf.as_mut_ptr()),
+            buf.len() as u64,
+            0,
+            0,
+        ],
+    )?;
+    buf.truncate(size(n));
+    Ok(buf)
+}
+
+/// The path the host knows an open descriptor by (proc(5), /proc/self/fd).
+pub fn fd_path(fd: RawFd) -> Result<Vec<u8>, Errno> {
+    readlinkat(
+        libc::AT_FDCWD,
+        &cstring(format!("/proc/self/fd/{fd}").as_bytes())?,
+    )
+}
+
+/// faccessat(2) with no flags: real user and group.
+pub fn faccessat(dir: RawFd, path: &CStr, mode: i32) -> Result<(), Errno> {
+    raw::syscall(
+        libc::SYS_faccessat,
+        [reg(dir), ptr(path.as_ptr()), reg(mode), 0, 0, 0],
+    )
+    .map(drop)
+}
+
+/// fchdir(2).
+pub fn fchdir(fd: RawFd) -> Result<(), Errno> {
+    raw::syscall(libc::SYS_fchdir, [reg(fd), 0, 0, 0, 0, 0]).map(drop)
+}
+
+/// The host's current directory (getcwd(2)), or an unreachable one as the kernel marks it.
+pub fn getcwd() -> Result<Vec<u8>, Errno> {
+    let mut buf = vec![0u8; 4096];
+    let n = raw::syscall(
+        libc::SYS_getcwd,
+        [ptr(buf.as_mut_ptr()), buf.len() as u64, 0, 0, 0, 0],
+    )?;
+    buf.truncate(size(n).saturating_sub(1));
+    Ok(buf)
+}
+
+/// pread(2) into a buffer, until it is full or the file ends.
+pub fn pread_full(fd: RawFd, buf: &mut [u8], mut offset: u64) -> Result<usize, Errno> {
+    let mut done = 0;
+    while done < buf.len() {
+        let rest = &mut buf[done..];
+        let n = raw::syscall(
+            libc::SYS_pread64,
+            [
+                reg(fd),
+                ptr(rest.as_mut_ptr()),
+                rest.len() as u64,
+                offset,
+                0,
+                0,
+            ],
+        )?;
+        if n == 0 {
+            break;
+        }
+        done += size(n);
+        offset += n;
+    }
+    Ok(done)
+}
+
+/// getdents64(2) into a buffer; the number of bytes, 0 at the end.
+pub fn getdents64(fd: RawFd, buf: &mut [u8]) -> Result<usize, Errno> {
+    raw::syscall(
+        libc::SYS_getdents64,
+        [reg(fd), ptr(buf.as_mut_ptr()), buf.len() as u64, 0, 0, 0],
+    )
+    .map(size)
+}
+
+/// A sealed anonymous file with this content, positioned at its start (memfd_create(2)).
+pub fn memory_file(name: &str, content: &[u8]) -> Result<OwnedFd, Errno> {
+    use std::io::{Seek, Write};
+    let name = cstring(name.as_bytes())?;
+    let fd = raw::syscall(
+        libc::SYS_memfd_create,
+        [ptr(name.as_ptr()), libc::MFD_CLOEXEC.into(), 0, 0, 0, 0],
+    )
+    .map(owned)?;
+    let mut file = std::fs::File::from(fd);
+    file.write_all(content)
+        .and_then(|()| file.rewind())
+        .map_err(|e| Errno::of(&e))?;
+    Ok(file.into())
+}
+
+/// A C string of these bytes; EINVAL if there is a NUL in them.
+pub fn cstring(bytes: &[u8]) -> Result<CString, Errno> {
+    CString::new(bytes).map_err(|_| Errno::EINVAL)
+}
+
+/// mmap(2). The caller answers for MAP_FIXED.
+pub(crate) fn mem_map(
+    addr: u64,
+    len: u64,
+    prot: i32,
+    flags: i32,
+    fd: RawFd,
+    offset: u64,
+) -> Result<u64, Errno> {
+    raw::syscall(
+        libc::SYS_mmap,
+        [addr, len, reg(prot), reg(flags), reg(fd), offset],
+    )
+}
+
+/// munmap(2) of a range the caller owns.
+pub(crate) fn mem_unmap(addr: u64, len: u64) -> Result<(), Errno> {
+    raw::syscall(libc::SYS_munmap, [addr, len, 0, 0, 0, 0]).map(drop)
+}
+
+/// mprotect(2) of a range the caller owns.
+pub(crate) fn mem_protect(addr: u64, len: u64, prot: i32) -> Result<(), Errno> {
+    raw::syscall(libc::SYS_mprotect, [addr, len, reg(prot), 0, 0, 0]).map(drop)
+}
+
+/// mremap(2) of a range the caller owns.
+pub(crate) fn mem_remap(addr: u64, old: u64, new: u64, flags: i32, to: u64) -> Result<u64, Errno> {
+    raw::syscall(libc::SYS_mremap, [addr, old, new, reg(flags), to, 0])
+}
+
+/// The host's page size.
+#[must_use]
+pub fn page_size() -> u64 {
+    // SAFETY: getauxval has no preconditions.
+    unsafe { libc::getauxval(libc::AT_PAGESZ) }
+}
+
+/// True if felix itself was started with raised privileges (getauxval(3), AT_SECURE).
+#[must_use]
+pub fn secure() -> bool {
+    // SAFETY: getauxval has no preconditions.
+    unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
+}
+
+/// Real and effective user and group ids: uid, euid, gid, egid.
+#[must_use]
+pub fn ids() -> [u64; 4] {
+    // SAFETY: none of these has preconditions or can fail.
+    unsafe {
+        [
+            libc::getuid().into(),
+            libc::geteuid().into(),
+            libc::getgid().into(),
+            libc::getegid().into(),
+        ]
+    }
+}
+
+/// The soft limit of a resource (getrlimit(2)); `u64::MAX` is no limit.
+#[must_use]
+pub fn soft_limit(resource: u32) -> u64 {
+    let mut lim = [u64::MAX; 2];
+    let _ = raw::syscall(
+        libc::SYS_prlimit64,
+        [0, resource.into(), 0, ptr(lim.as_mut_ptr()), 0, 0],
+    );
+    lim[0]
+}
+
+/// Random bytes from the host (getrandom(2)).
+#[must_use]
+pub fn random16() -> [u8; 16] {
+    let mut b = [0u8; 16];
+    let _ = raw::syscall(libc::SYS_getrandom, [ptr(b.as_mut_ptr()), 16, 0, 0, 0, 0]);
+    b
+}
+
+/// gettid(2).
+#[must_use]
+pub fn gettid() -> i32 {
+    int(raw::syscall(libc::SYS_gettid, [0; 6]).unwrap_or(0))
+}
+
+/// getpid(2), never cached.
+#[must_use]
+pub fn getpid() -> i32 {
+    int(raw::syscall(libc::SYS_getpid, [0; 6]).unwrap_or(0))
+}
+
+/// uname(2): the six fields of 65 bytes.
+#[must_use]
+pub fn uname() -> [[u8; 65]; 6] {
+    let mut u = [[0u8; 65]; 6];
+    let _ = raw::syscall(libc::SYS_uname, [ptr(u.as_mut_ptr()), 0, 0, 0, 0, 0]);
+    u
+}
+
+/// Wakes waiters on a futex word (futex(2), FUTEX_WAKE).
+pub fn futex_wake(addr: u64, count: u32) {
+    let _ = raw::syscall(libc::SYS_futex, [addr, 1, count.into(), 0, 0, 0]);
+}
+
+/// Sets the name of this thread (prctl(2), PR_SET_NAME).
+pub fn set_name(name: &[u8]) {
+    let mut b = [0u8; 16];
+    let n = name.len().min(15);
+    b[..n].copy_from_slice(&name[..n]);
+    let _ = raw::syscall(libc::SYS_prctl, [15, ptr(b.as_ptr()), 0, 0, 0, 0]);
+}
+
+/// The environment as the kernel gave it, entries without `=` included.
+#[must_use]
+pub fn environment() -> Vec<Vec<u8>> {
+    unsafe extern "C" {
+        static environ: *const *const libc::c_char;
+    }
+    let mut all = Vec::new();
+    // SAFETY: felix never changes its own environment, so `environ` is the C runtime's null-terminated array.
+    unsafe {
+        let mut p = environ;
+        while !p.is_null() && !(*p).is_null() {
+            all.push(CStr::from_ptr(*p).to_bytes().to_vec());
+            p = p.add(1);
+        }
+    }
+    all
+}
+
+/// execve(2) of felix (or its wrapper) itself. Returns only an error.
+pub fn execve(path: &CStr, argv: &[CString], envp: &[CString]) -> Errno {
+    let list = |v: &[CString]| {
+        v.iter()
+            .map(|s| ptr(s.as_ptr()))
+            .chain([0])
+            .collect::<Vec<u64>>()
+    };
+    let (a, e) = (list(argv), list(envp));
+    match raw::syscall(
+        libc::SYS_execve,
+        [
+            ptr(path.as_ptr()),
+            ptr(a.as_ptr()),
+            ptr(e.as_ptr()),
+            0,
+            0,
+            0,
+        ],
+    ) {
+        Err(e) => e,
+        Ok(_) => Errno::ENOEXEC,
+    }
+}
+
+/// Ends the process (exit_group(2)).
+pub fn exit_group(status: i32) -> ! {
+    // SAFETY: _exit has no preconditions.
+    unsafe { libc::_exit(status) }
+}
+
+/// Ends only this thread (exit(2)); the process lives on while it has others.
+pub fn exit_thread(status: i32) -> ! {
+    let _ = raw::syscall(libc::SYS_exit, [reg(status), 0, 0, 0, 0, 0]);
+    exit_group(status)
+}
+
+/// Writes bytes to standard error in one call, as `--strace` does.
+pub fn write_stderr(bytes: &[u8]) {
+    let _ = raw::syscall(
+        libc::SYS_write,
+        [2, ptr(bytes.as_ptr()), bytes.len() as u64, 0, 0, 0],
+    );
+}
+
+/// The address of felix's value, for a host call made on the guest's behalf with felix's copy of an argument.
+pub fn address_of<T: ?Sized>(v: &T) -> u64 {
+    ptr(std::ptr::from_ref(v))
+}
+
+/// As `address_of`, for the host kernel to write to.
+pub fn address_of_mut<T: ?Sized>(v: &mut T) -> u64 {
+    std::ptr::from_mut(v).cast::<u8>().expose_provenance() as u64
+}
+
+/// The number of an owned descriptor, as a system call argument.
+#[must_use]
+pub fn fd_arg(fd: &OwnedFd) -> u64 {
+    reg(fd.as_raw_fd())
+}
+
+/// True if the host's `struct semid_ds` has x86's padding after its times (asm/sembuf.h).
+pub const SEMID_DS_PADDED: bool = cfg!(target_arch = "x86_64");

@@ -1,0 +1,327 @@
+//! Asynchronous host signals: recorded in the host handler, taken at a safepoint.
+//!
+//! The host's signal mask of a guest thread mirrors the guest's mask, so the host kernel does all
+//! queueing, choosing of threads, priorities and `sigtimedwait`/`signalfd` work. A delivered signal goes into the one
+//! slot of the thread's `Mailbox`; the handler blocks everything else in the interrupted
+//! context, so the slot cannot be overwritten before the safepoint takes it and sets the mask again.
+//! No guest code ever runs inside the host handler.
+//!
+//! The signals the CPU raises (`SYNC`) stay unblocked and belong to `sys::fault`; when such a signal
+//! turns out to have been sent by kill(2), `sys::fault` passes it to `record`.
+
+use super::{Errno, raw};
+use std::cell::{Cell, UnsafeCell};
+use std::ffi::c_void;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+/// The raw bytes of a `siginfo_t`: the layout is the same on x86-64 and in the generic ABI (sigaction(2)).
+pub type RawInfo = [u8; 128];
+
+/// A set of signals: bit `n - 1` is signal `n`.
+pub type SigSet = u64;
+
+/// The set that holds one signal.
+#[must_use]
+pub const fn bit(sig: i32) -> SigSet {
+    if sig < 1 || sig > 64 {
+        0
+    } else {
+        1 << (sig - 1)
+    }
+}
+
+/// The signals the CPU raises; felix needs them unblocked whatever the guest wants.
+pub const SYNC: SigSet = bit(libc::SIGSEGV)
+    | bit(libc::SIGBUS)
+    | bit(libc::SIGILL)
+    | bit(libc::SIGFPE)
+    | bit(libc::SIGTRAP);
+
+/// Where the host handler leaves a signal for one guest thread.
+#[derive(Debug)]
+pub struct Mailbox {
+    full: AtomicU32,
+    info: UnsafeCell<RawInfo>,
+    /// Signals that came while the slot was full (only `SYNC` ones can); they have lost their siginfo.
+    extra: AtomicU64,
+}
+
+// SAFETY: `info` is written only by the owning thread's signal handler while `full` is 0 and read only by the owning
+// thread while `full` is 1; other threads never touch it.
+unsafe impl Sync for Mailbox {}
+// SAFETY: plain data; see above.
+unsafe impl Send for Mailbox {}
+
+impl Default for Mailbox {
+    fn default() -> Self {
+        Mailbox {
+            full: AtomicU32::new(0),
+            info: UnsafeCell::new([0; 128]),
+            extra: AtomicU64::new(0),
+        }
+    }
+}
+
+impl Mailbox {
+    /// The recorded signal, if there is one. Until `set_mask` is called, no other can arrive.
+    pub fn take(&self) -> Option<RawInfo> {
+        if self.full.load(Ordering::Acquire) != 0 {
+            // SAFETY: the slot is full, so the handler does not write it.
+            let info = unsafe { *self.info.get() };
+            self.full.store(0, Ordering::Release);
+            return Some(info);
+        }
+        let extra = self.extra.load(Ordering::Acquire);
+        if extra == 0 {
+            return None;
+        }
+        let sig = extra.trailing_zeros();
+        self.extra.fetch_and(!(1 << sig), Ordering::AcqRel);
+        let mut info = [0; 128];
+        info[..4].copy_from_slice(&(sig + 1).to_le_bytes());
+        Some(info)
+    }
+}
+
+struct Current {
+    mailbox: *const Mailbox,
+    poll: *const AtomicU32,
+}
+
+thread_local! {
+    // Const-initialised and without a destructor: reading it from a signal handler is safe.
+    static CURRENT: Cell<Current> = const { Cell::new(Current { mailbox: std::ptr::null(), poll: std::ptr::null() }) };
+}
+
+impl Clone for Current {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl Copy for Current {}
+
+/// The `poll` word of the guest thread this host thread runs, or null.
+pub(super) fn current_poll() -> *const AtomicU32 {
+    CURRENT.get().poll
+}
+
+/// Runs `f`, in which another process may borrow this thread's storage, and puts the attachment back.
+pub(super) fn lending<R>(f: impl FnOnce() -> R) -> R {
+    let current = CURRENT.get();
+    let r = f();
+    CURRENT.set(current);
+    r
+}
+
+/// Runs `f` with this host thread being the guest thread that owns `mailbox` and the `poll` word of `cpu`.
+pub fn attached<C, R>(
+    mailbox: &Mailbox,
+    cpu: &mut C,
+    poll: fn(&C) -> &AtomicU32,
+    f: impl FnOnce(&mut C) -> R,
+) -> R {
+    let before = CURRENT.replace(Current {
+        mailbox,
+        poll: poll(cpu),
+    });
+    let r = f(cpu);
+    CURRENT.set(before);
+    r
+}
+
+/// Records the signal `sig` for the current guest thread, sets its `poll`, keeps everything else blocked when the
+/// interrupted code goes on, and moves it out of `raw::interruptible`'s window.
+///
+/// # Safety
+/// Only from a host signal handler, with the handler's own `info` and `context`.
+pub unsafe fn record(sig: i32, info: *const libc::siginfo_t, context: *mut c_void) {
+    let current = CURRENT.get();
+    if current.mailbox.is_null() {
+        return;
+    }
+    // SAFETY: `attached` keeps mailbox and poll alive while they are registered, and this is the same thread.
+    let (mailbox, poll) = unsafe { (&*current.mailbox, &*current.poll) };
+    if mailbox.full.load(Ordering::Acquire) == 0 {
+        // SAFETY: the kernel's siginfo is 128 bytes; the slot is empty, so nobody reads it.
+        unsafe { *mailbox.info.get() = *info.cast::<RawInfo>() };
+        mailbox.full.store(1, Ordering::Release);
+    } else {
+        mailbox.extra.fetch_or(bit(sig), Ordering::AcqRel);
+    }
+    poll.store(1, Ordering::Release);
+    let context = context.cast::<libc::ucontext_t>();
+    // SAFETY: the context is the kernel's frame; its signal mask is 8 bytes long, and `pc` is inside it.
+    unsafe {
+        let mask = (&raw mut (*context).uc_sigmask).cast::<u64>();
+        mask.write_unaligned(!SYNC);
+        let pc = pc_of(context);
+        if let Some(target) = raw::abort_target(*pc) {
+            *pc = target;
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+unsafe fn pc_of(context: *mut libc::ucontext_t) -> *mut u64 {
+    // SAFETY: the caller's context is valid; REG_RIP is 16.
+    unsafe {
+        (&raw mut (*context).uc_mcontext.gregs)
+            .cast::<u64>()
+            .add(16)
+    }
+}
+
+#[cfg(target_arch = "riscv64")]
+unsafe fn pc_of(context: *mut libc::ucontext_t) -> *mut u64 {
+    // SAFETY: the caller's context is valid; the first of the general registers is the program counter.
+    unsafe { (&raw mut (*context).uc_mcontext.__gregs).cast::<u64>() }
+}
+
+/// True if this host thread runs a guest thread.
+pub(super) fn is_attached() -> bool {
+    !CURRENT.get().mailbox.is_null()
+}
+
+extern "C" fn on_signal(sig: i32, info: *mut libc::siginfo_t, context: *mut c_void) {
+    // SAFETY: the kernel's siginfo.
+    if bit(sig) & SYNC != 0 && unsafe { (*info).si_code } > 0 {
+        // The host CPU raised it in felix's own code: felix's bug, and its end.
+        die_by(sig);
+    }
+    // SAFETY: this is the handler, with its own arguments.
+    unsafe { record(sig, info, context) }
+}
+
+/// What the host does with a signal.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum HostAction {
+    /// SIG_DFL.
+    Default,
+    /// SIG_IGN.
+    Ignore,
+    /// Felix's handler; the flags are the guest's SA_NOCLDSTOP and SA_NOCLDWAIT.
+    Catch(u64),
+}
+
+#[repr(C)]
+struct KernelAction {
+    handler: usize,
+    flags: u64,
+    #[cfg(target_arch = "x86_64")]
+    restorer: usize,
+    mask: u64,
+}
+
+#[cfg(target_arch = "x86_64")]
+std::arch::global_asm!(
+    ".globl felix_restorer",
+    "felix_restorer:",
+    "mov eax, 15",
+    "syscall"
+);
+
+#[cfg(target_arch = "x86_64")]
+unsafe extern "C" {
+    fn felix_restorer();
+}
+
+/// Sets the host's disposition of a signal, by the raw call, because the C library keeps 32 and 33 for itself
+/// and the guest's C library wants them.
+pub fn set_action(sig: i32, action: HostAction) -> Result<(), Errno> {
+    let (handler, flags) = match action {
+        HostAction::Default => (libc::SIG_DFL, 0),
+        HostAction::Ignore => (libc::SIG_IGN, 0),
+        HostAction::Catch(flags) => {
+            let own = libc::SA_SIGINFO | libc::SA_RESTART | libc::SA_ONSTACK;
+            (
+                on_signal as *const () as usize,
+                u64::from(own.cast_unsigned()) | flags,
+            )
+        }
+    };
+    #[cfg(target_arch = "x86_64")]
+    let act = KernelAction {
+        handler,
+        flags: flags | 0x0400_0000,
+        restorer: felix_restorer as *const () as usize,
+        mask: !SYNC,
+    };
+    #[cfg(not(target_arch = "x86_64"))]
+    let act = KernelAction {
+        handler,
+        flags,
+        mask: !SYNC,
+    };
+    let arg = (&raw const act).expose_provenance() as u64;
+    raw::syscall(
+        libc::SYS_rt_sigaction,
+        [super::cast::reg(sig), arg, 0, 8, 0, 0],
+    )
+    .map(drop)
+}
+
+/// The host's disposition of a signal: true if it is ignored.
+#[must_use]
+pub fn is_ignored(sig: i32) -> bool {
+    let mut act = KernelAction {
+        handler: 0,
+        flags: 0,
+        #[cfg(target_arch = "x86_64")]
+        restorer: 0,
+        mask: 0,
+    };
+    let arg = (&raw mut act).expose_provenance() as u64;
+    raw::syscall(
+        libc::SYS_rt_sigaction,
+        [super::cast::reg(sig), 0, arg, 8, 0, 0],
+    )
+    .is_ok()
+        && act.handler == libc::SIG_IGN
+}
+
+fn procmask(mask: SigSet) -> SigSet {
+    let mut old = 0u64;
+    let new = mask & !SYNC;
+    let (n, o) = (
+        (&raw const new).expose_provenance() as u64,
+        (&raw mut old).expose_provenance() as u64,
+    );
+    // It cannot fail with valid arguments.
+    let _ = raw::syscall(
+        libc::SYS_rt_sigprocmask,
+        [libc::SIG_SETMASK.cast_unsigned().into(), n, o, 8, 0, 0],
+    );
+    old
+}
+
+/// Makes the host mask of this thread mirror the guest's `mask`.
+pub fn set_mask(mask: SigSet) {
+    procmask(mask);
+}
+
+/// The host mask of this thread.
+#[must_use]
+pub fn mask() -> SigSet {
+    let mut old = 0u64;
+    let o = (&raw mut old).expose_provenance() as u64;
+    let _ = raw::syscall(libc::SYS_rt_sigprocmask, [0, 0, o, 8, 0, 0]);
+    old
+}
+
+/// Runs `f` with all asynchronous signals blocked.
+pub fn blocked<R>(f: impl FnOnce() -> R) -> R {
+    let old = procmask(!0);
+    let r = f();
+    procmask(old);
+    r
+}
+
+/// Ends the process by this signal, so that its parent sees the right wait status.
+pub fn die_by(sig: i32) -> ! {
+    let _ = set_action(sig, HostAction::Default);
+    let tid = raw::syscall(libc::SYS_gettid, [0; 6]).unwrap_or(0);
+    let pid = u64::from(std::process::id());
+    let _ = raw::syscall(libc::SYS_tgkill, [pid, tid, super::cast::reg(sig), 0, 0, 0]);
+    procmask(!bit(sig));
+    super::host::exit_group(128 + sig)
+}

@@ -1,0 +1,125 @@
+//! Processes and threads as the host makes them: fork, and a child that shares memory (clone(2)).
+
+use super::{Errno, raw};
+use std::ffi::c_void;
+
+/// fork(2) through the C library, so that its allocator is consistent in the child. 0 in the child.
+///
+/// The caller holds no lock that another thread of felix may own at this moment.
+pub fn fork() -> Result<u64, Errno> {
+    // SAFETY: fork itself has no preconditions; felix's own locks are the caller's business, and the C library's are handled
+    // by its fork handlers.
+    let pid = unsafe { libc::fork() };
+    u64::try_from(pid).map_err(|_| Errno::of(&std::io::Error::last_os_error()))
+}
+
+/// clone(2) without CLONE_VM: like `fork` but with namespace and other flags. 0 in the child.
+pub fn fork_with(flags: u64) -> Result<u64, Errno> {
+    debug_assert_eq!(flags & libc::CLONE_VM.cast_unsigned() as u64, 0);
+    raw::syscall(libc::SYS_clone, [flags, 0, 0, 0, 0, 0])
+}
+
+#[cfg(target_arch = "x86_64")]
+std::arch::global_asm!(
+    ".globl felix_clone_call",
+    "felix_clone_call:",
+    "sub rsi, 16",
+    "mov [rsi], rcx",
+    "mov [rsi + 8], rdx",
+    "xor edx, edx",
+    "xor r10d, r10d",
+    "xor r8d, r8d",
+    "mov eax, 56",
+    "syscall",
+    "test rax, rax",
+    "jnz 2f",
+    "xor ebp, ebp",
+    "pop rdi",
+    "pop rax",
+    "call rax",
+    "ud2",
+    "2: ret",
+);
+
+#[cfg(target_arch = "riscv64")]
+std::arch::global_asm!(
+    ".globl felix_clone_call",
+    "felix_clone_call:",
+    "addi a1, a1, -16",
+    "sd a3, 0(a1)",
+    "sd a2, 8(a1)",
+    "li a2, 0",
+    "li a3, 0",
+    "li a4, 0",
+    "li a7, 220",
+    "ecall",
+    "bnez a0, 2f",
+    "ld a0, 0(sp)",
+    "ld a1, 8(sp)",
+    "addi sp, sp, 16",
+    "jalr a1",
+    "unimp",
+    "2: ret",
+);
+
+unsafe extern "C" {
+    fn felix_clone_call(
+        flags: u64,
+        stack: *mut u8,
+        f: extern "C" fn(*mut c_void) -> !,
+        arg: *mut c_void,
+    ) -> i64;
+}
+
+type Body = Box<dyn FnOnce()>;
+
+extern "C" fn child_main(arg: *mut c_void) -> ! {
+    // SAFETY: `arg` is the box `vfork` leaked for this child; nobody else takes it back.
+    let body = unsafe { Box::from_raw(arg.cast::<Body>()) };
+    body();
+    super::host::exit_group(125)
+}
+
+const CHILD_STACK: usize = 1 << 20;
+
+/// A child process that shares this process's memory while this thread waits for its exec or exit
+/// (CLONE_VM | CLONE_VFORK). The child runs `body` on a stack of its own; it borrows this thread's
+/// thread-local storage, which nobody else uses meanwhile. `body` must not return.
+///
+/// qemu-user makes a plain fork of this: the child then has a copy.
+pub fn vfork(flags: u64, body: impl FnOnce() + 'static) -> Result<u64, Errno> {
+    let body: Body = Box::new(body);
+    let arg = Box::into_raw(Box::new(body));
+    let stack = super::host::mem_map(
+        0,
+        CHILD_STACK as u64,
+        libc::PROT_READ | libc::PROT_WRITE,
+        libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+        -1,
+        0,
+    )?;
+    let top: *mut u8 =
+        std::ptr::with_exposed_provenance_mut(super::cast::size(stack) + CHILD_STACK);
+    let vm = u64::from((libc::CLONE_VM | libc::CLONE_VFORK).cast_unsigned());
+    // SAFETY: the stack is fresh and large; with CLONE_VFORK this thread does not run until the child is gone from the
+    // shared memory, so thread-local storage has one user at a time; `child_main` never returns.
+    let r = super::signal::lending(|| unsafe {
+        felix_clone_call(flags | vm, top, child_main, arg.cast())
+    });
+    let _ = super::host::mem_unmap(stack, CHILD_STACK as u64);
+    match i32::try_from(r) {
+        Ok(e @ -4095..=-1) => {
+            // SAFETY: no child was made, so the box is still ours.
+            drop(unsafe { Box::from_raw(arg) });
+            Err(Errno(-e))
+        }
+        _ => Ok(r.cast_unsigned()),
+    }
+}
+
+/// Starts a detached host thread with all asynchronous signals blocked.
+pub fn spawn(stack: usize, body: impl FnOnce() + Send + 'static) -> Result<(), Errno> {
+    super::signal::blocked(|| std::thread::Builder::new().stack_size(stack).spawn(body))
+        .map(drop)
+        .map_err(|e| Errno::of(&e))
+}
