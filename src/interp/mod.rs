@@ -6,7 +6,7 @@
 //!
 //! Knows no guest OS and no x86 encodings. Invariant: on every exit the register file is exact.
 
-mod atomic;
+pub mod atomic;
 
 use crate::helper::float;
 use crate::ir::{
@@ -455,7 +455,10 @@ fn store(w: Width, addr: GuestAddr, v: u64) -> Result<(), MemFault> {
 }
 
 /// Finds the fault a store would raise, storing nothing.
-fn probe(w: Width, addr: GuestAddr) -> Result<u64, MemFault> {
+///
+/// # Errors
+/// That fault.
+pub fn probe(w: Width, addr: GuestAddr) -> Result<u64, MemFault> {
     guest::cas_u8(addr, 0, 0)?;
     let second = GuestAddr((addr.0 | 0xfff).wrapping_add(1));
     if addr.0 & 0xfff > 0x1000 - w.bytes() {
