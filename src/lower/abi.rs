@@ -14,8 +14,8 @@
 //!   `ra` is kept for return-address prediction: jumps that are no returns never go through it.
 
 use crate::rv64::{HostIsa, Vreg, Xreg};
-use crate::x86::state::offset;
 use crate::x86::Gpr;
+use crate::x86::state::offset;
 
 /// Points to the guest's register file.
 pub const STATE: Xreg = Xreg::S0;

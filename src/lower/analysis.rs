@@ -53,7 +53,12 @@ pub fn analyse(block: &Block, isa: HostIsa) -> Analysis {
         pending: vec![None; n + 1],
         set_at: vec![None; n],
     };
-    for (i, inst) in block.insts.iter().enumerate().filter(|(_, inst)| !inst.lazy) {
+    for (i, inst) in block
+        .insts
+        .iter()
+        .enumerate()
+        .filter(|(_, inst)| !inst.lazy)
+    {
         let at = u32::try_from(i).expect("blocks are bounded");
         for v in inst.args() {
             a.last_use[v.index()] = at;
@@ -99,7 +104,10 @@ fn defer(block: &Block, isa: HostIsa, a: &mut Analysis) {
                 }
             }
             Op::Add if inst.w == Width::W64 && isa.has(Feature::Zba) => {
-                if let Some(v) = inst.args().find(|v| scaled(block, *v).is_some() && single(a, *v)) {
+                if let Some(v) = inst
+                    .args()
+                    .find(|v| scaled(block, *v).is_some() && single(a, *v))
+                {
                     a.deferred[v.index()] = true;
                 }
             }

@@ -50,7 +50,11 @@ impl Lowerer<'_> {
         for (i, v) in inst.args().enumerate() {
             match self.inst(v).ty() {
                 Ty::V128 | Ty::F => {
-                    let words = if self.vals[v.index()].bits == 128 { 2 } else { 1 };
+                    let words = if self.vals[v.index()].bits == 128 {
+                        2
+                    } else {
+                        1
+                    };
                     if let Loc::Mem(from) = self.vals[v.index()].loc {
                         self.copy(abi::STATE, from, arg(i), words);
                     }
@@ -74,10 +78,14 @@ impl Lowerer<'_> {
     /// Calls the evaluator for `inst`, whose arguments are stored.
     pub(super) fn call_evaluator(&mut self, inst: &Inst) {
         let mut desc = [0; 4];
-        desc[0] = u64::from(op_number(inst.op)) | u64::from(inst.w as u8) << 8 | u64::from(inst.aux) << 16;
+        desc[0] = u64::from(op_number(inst.op))
+            | u64::from(inst.w as u8) << 8
+            | u64::from(inst.aux) << 16;
         desc[1] = inst.imm;
         if matches!(inst.op, Op::VConst | Op::VShuf)
-            && let Some(c) = usize::try_from(inst.imm).ok().and_then(|n| self.region.pool.get(n))
+            && let Some(c) = usize::try_from(inst.imm)
+                .ok()
+                .and_then(|n| self.region.pool.get(n))
         {
             let c = u128::from_le_bytes(*c);
             desc[2] = u64::try_from(c & u128::from(u64::MAX)).expect("masked");
@@ -89,7 +97,8 @@ impl Lowerer<'_> {
     fn call(&mut self, desc: &abi::Desc, thunk: usize, function: usize) {
         let l = self.literal(desc);
         self.asm.la(abi::SCRATCH, l);
-        self.asm.sd(abi::SCRATCH, fixed(abi::slot::DESC), abi::STATE);
+        self.asm
+            .sd(abi::SCRATCH, fixed(abi::slot::DESC), abi::STATE);
         self.asm.addi(abi::SCRATCH, Xreg::ZERO, fixed(function));
         self.asm.ld(abi::SCRATCH2, fixed(thunk), abi::STATE);
         self.asm.jalr(abi::SCRATCH2, Imm12::ZERO, abi::SCRATCH2);
@@ -110,7 +119,9 @@ impl Lowerer<'_> {
 
     /// `call`: the guest's registers are in the register file meanwhile.
     pub(super) fn call_helper(&mut self, v: Value, inst: &Inst) {
-        let Some(helper) = Helper::from_aux(inst.aux) else { return };
+        let Some(helper) = Helper::from_aux(inst.aux) else {
+            return;
+        };
         self.store_args(inst);
         let info = helper.info();
         self.normalise_all();
@@ -127,7 +138,12 @@ impl Lowerer<'_> {
         if info.vectors {
             self.move_from_homes();
         }
-        let desc = [u64::from(op_number(Op::Call)) | u64::from(inst.aux) << 16, self.rip.0, 0, 0];
+        let desc = [
+            u64::from(op_number(Op::Call)) | u64::from(inst.aux) << 16,
+            self.rip.0,
+            0,
+            0,
+        ];
         self.call(&desc, abi::slot::CALL_SYNCED, abi::slot::HELPER);
         if !info.infallible {
             self.check_reported();

@@ -5,7 +5,7 @@
 //! it is patched to go to its target.
 
 use super::{Lowerer, Point, What, abi};
-use crate::ir::{Inst, IndirectKind, Op, Target, Term, Value};
+use crate::ir::{IndirectKind, Inst, Op, Target, Term, Value};
 use crate::rv64::{Imm12, Label, Shamt, Xreg};
 use crate::x86::state::offset;
 use crate::x86::{GuestAddr, Width};
@@ -60,7 +60,11 @@ impl Lowerer<'_> {
         let (a, b, w) = (inst.args[0], inst.args[1], inst.w);
         let cost = |l: &Self, signed| l.cost(a, w, signed) + l.cost(b, w, signed);
         let signed = matches!(inst.op, Op::LtS | Op::LeS) || cost(self, true) < cost(self, false);
-        if signed { (self.sext(a, w), self.sext(b, w)) } else { (self.zext(a, w), self.zext(b, w)) }
+        if signed {
+            (self.sext(a, w), self.sext(b, w))
+        } else {
+            (self.zext(a, w), self.zext(b, w))
+        }
     }
 
     pub(super) fn branch(&mut self, (test, a, b): Ready, to: Label) {
@@ -139,7 +143,8 @@ impl Lowerer<'_> {
         let ready = self.condition(cond);
         let next = |t: Target| matches!(t, Target::Block(b) if b.index() == n + 1);
         match (taken, other) {
-            (Target::Block(b), _) if !next(taken) => {
+            // An exit never falls through, so a block behind it must be branched to.
+            (Target::Block(b), _) if !next(taken) || matches!(other, Target::Exit(_)) => {
                 let l = self.labels[b.index()];
                 self.branch(ready, l);
                 self.go(n, other);
@@ -192,8 +197,8 @@ impl Lowerer<'_> {
     fn call_leave(&mut self, mut p: Point) {
         let routine = Imm12::of(i64::try_from(abi::scratch(abi::slot::LEAVE)).expect("small"));
         self.asm.ld(abi::SCRATCH, routine, abi::STATE);
-        self.asm.jalr(abi::SCRATCH2, Imm12::ZERO, abi::SCRATCH);
         p.offset = u32::try_from(self.asm.offset()).expect("code is bounded");
+        self.asm.jalr(abi::SCRATCH2, Imm12::ZERO, abi::SCRATCH);
         self.points.push(p);
     }
 
@@ -208,13 +213,17 @@ impl Lowerer<'_> {
             self.asm.bind(label);
             let stub = self.asm.offset();
             let what = What::Link(u32::try_from(n).expect("code is bounded"));
-            self.call_leave(Point { offset: 0, rip: target.0, what, sext: 0, flags: None });
+            self.call_leave(Point {
+                offset: 0,
+                rip: target.0,
+                what,
+                sext: 0,
+                flags: None,
+            });
             places.push((stub, self.asm.offset()));
             self.asm.ebreak();
             self.asm.ebreak();
         }
-        // Nothing may begin right behind the last call: its place would be taken for the next code's.
-        self.asm.ebreak();
         places
     }
 }

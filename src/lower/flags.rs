@@ -1,6 +1,7 @@
 //! Flag records: storing them, asking them, and the recipes for those nobody stores.
 
 use super::analysis::in_recipe;
+use super::regs::Form;
 use super::regs::Loc;
 use super::translation::{Bits, op_number};
 use super::{Lowerer, Place, Point, Recipe, Step, What, abi, variable};
@@ -8,7 +9,6 @@ use crate::ir::{Inst, Op, Value, Var, eval};
 use crate::rv64::Xreg;
 use crate::x86::state::offset;
 use crate::x86::{FlagOp, FlagRecord, Gpr, Width};
-use super::regs::Form;
 
 impl Lowerer<'_> {
     /// `get flags`: the record stays where it is, unless it is overwritten before its last use.
@@ -24,7 +24,8 @@ impl Lowerer<'_> {
         // Rare enough to give the slots back only at the block's end.
         let at = self.slot(4);
         for i in 0..4u16 {
-            self.asm.ld(abi::SCRATCH, self.off(home + 8 * i), abi::STATE);
+            self.asm
+                .ld(abi::SCRATCH, self.off(home + 8 * i), abi::STATE);
             self.asm.sd(abi::SCRATCH, self.off(at + 8 * i), abi::STATE);
         }
         self.records.push((v, at));
@@ -56,7 +57,8 @@ impl Lowerer<'_> {
         let code = FlagRecord::code(record.op, record.width);
         if self.flag_code != Some(code) {
             self.asm.li(abi::SCRATCH, code);
-            self.asm.sd(abi::SCRATCH, self.off(variable(Var::Flags)), abi::STATE);
+            self.asm
+                .sd(abi::SCRATCH, self.off(variable(Var::Flags)), abi::STATE);
             self.flag_code = Some(code);
         }
     }
@@ -67,8 +69,10 @@ impl Lowerer<'_> {
             return;
         }
         for i in 0..4u16 {
-            self.asm.ld(abi::SCRATCH, self.off(from + 8 * i), abi::STATE);
-            self.asm.sd(abi::SCRATCH, self.off(home + 8 * i), abi::STATE);
+            self.asm
+                .ld(abi::SCRATCH, self.off(from + 8 * i), abi::STATE);
+            self.asm
+                .sd(abi::SCRATCH, self.off(home + 8 * i), abi::STATE);
         }
         self.flag_code = None;
     }
@@ -78,7 +82,8 @@ impl Lowerer<'_> {
     pub(super) fn flag_query(&mut self, v: Value, inst: &Inst) {
         let at = self.record(inst.args[0]);
         self.asm.li(abi::SCRATCH, u64::from(at));
-        self.asm.sd(abi::SCRATCH, self.off(super::call::arg(0)), abi::STATE);
+        self.asm
+            .sd(abi::SCRATCH, self.off(super::call::arg(0)), abi::STATE);
         self.call_evaluator(inst);
         self.integer_result(v);
     }
@@ -99,7 +104,13 @@ impl Lowerer<'_> {
             }
         }
         let flags = self.facts.pending[self.at as usize].map(|v| self.recipe(v));
-        Point { offset: 0, rip: self.rip.0, what, sext, flags }
+        Point {
+            offset: 0,
+            rip: self.rip.0,
+            what,
+            sext,
+            flags,
+        }
     }
 
     fn recipe(&self, bundle: Value) -> Recipe {
@@ -111,12 +122,22 @@ impl Lowerer<'_> {
             // The flags as they were.
             let at = self.record(bundle);
             steps.push(Step::FlagBits { mask: u64::MAX, at });
-            return Recipe { steps, op: op_number(Op::FlRaw), w: 3, args };
+            return Recipe {
+                steps,
+                op: op_number(Op::FlRaw),
+                w: 3,
+                args,
+            };
         }
         for (i, v) in inst.args().enumerate() {
             args[i] = self.step(v, &mut steps, &mut done);
         }
-        Recipe { steps, op: op_number(inst.op), w: inst.w as u8, args }
+        Recipe {
+            steps,
+            op: op_number(inst.op),
+            w: inst.w as u8,
+            args,
+        }
     }
 
     /// The step that gives `v`.
@@ -130,7 +151,10 @@ impl Lowerer<'_> {
         } else if matches!(inst.op, Op::CondOf | Op::FlBits) && inst.lazy {
             let at = self.record(inst.args[0]);
             match inst.op {
-                Op::CondOf => Step::Cond { cond: u8::try_from(inst.aux & 15).unwrap_or(0), at },
+                Op::CondOf => Step::Cond {
+                    cond: u8::try_from(inst.aux & 15).unwrap_or(0),
+                    at,
+                },
                 _ => Step::FlagBits { mask: inst.imm, at },
             }
         } else if in_recipe(&inst) || self.facts.deferred[v.index()] {
@@ -138,7 +162,12 @@ impl Lowerer<'_> {
             for (i, a) in inst.args().take(3).enumerate() {
                 args[i] = self.step(a, steps, done);
             }
-            Step::Eval { op: op_number(inst.op), w: inst.w as u8, imm: inst.imm, args }
+            Step::Eval {
+                op: op_number(inst.op),
+                w: inst.w as u8,
+                imm: inst.imm,
+                args,
+            }
         } else {
             Step::Read(self.where_is(v))
         };
@@ -162,7 +191,13 @@ impl Lowerer<'_> {
                 Place::Slot(u16::try_from(word).unwrap_or(0), bits)
             }
             (Loc::None, c) => {
-                debug_assert!(c.is_some(), "v{} is nowhere at a point at {} of\n{}", v.0, self.at, self.block);
+                debug_assert!(
+                    c.is_some(),
+                    "v{} is nowhere at a point at {} of\n{}",
+                    v.0,
+                    self.at,
+                    self.block
+                );
                 c.map_or(Place::reg(Xreg::ZERO, 64), Place::Const)
             }
         }

@@ -14,9 +14,24 @@ use crate::x86::Width;
 /// An upper bound for the result, as a number of bits, from the operation alone.
 pub(super) fn result_bits(inst: &Inst) -> u32 {
     match inst.op {
-        Op::Eq | Op::Ne | Op::LtU | Op::LeU | Op::LtS | Op::LeS | Op::CondOf | Op::FCmp | Op::Div128SOverflows => 1,
+        Op::Eq
+        | Op::Ne
+        | Op::LtU
+        | Op::LeU
+        | Op::LtS
+        | Op::LeS
+        | Op::CondOf
+        | Op::FCmp
+        | Op::Div128SOverflows => 1,
         Op::Clz | Op::Ctz | Op::Popcnt => 7,
-        Op::Get | Op::Const | Op::Sext | Op::Deposit | Op::Select | Op::FlBits | Op::Call | Op::FComi => 64,
+        Op::Get
+        | Op::Const
+        | Op::Sext
+        | Op::Deposit
+        | Op::Select
+        | Op::FlBits
+        | Op::Call
+        | Op::FComi => 64,
         Op::VMovMask => 16,
         Op::FCvtToI => 64,
         _ => inst.w.bits(),
@@ -49,11 +64,20 @@ impl Lowerer<'_> {
         match inst.op {
             Op::Add => self.add(v, inst),
             Op::Sub => self.sub(v, inst),
-            Op::Mul => self.word_or_full(v, inst, |l, d, a, b| l.asm.mulw(d, a, b), |l, d, a, b| l.asm.mul(d, a, b)),
+            Op::Mul => self.word_or_full(
+                v,
+                inst,
+                |l, d, a, b| l.asm.mulw(d, a, b),
+                |l, d, a, b| l.asm.mul(d, a, b),
+            ),
             Op::MulHiU | Op::MulHiS => {
                 let (a, b) = (self.exact(inst.args[0]), self.exact(inst.args[1]));
                 let d = self.def(v, Form::Exact);
-                if inst.op == Op::MulHiU { self.asm.mulhu(d, a, b) } else { self.asm.mulh(d, a, b) }
+                if inst.op == Op::MulHiU {
+                    self.asm.mulhu(d, a, b)
+                } else {
+                    self.asm.mulh(d, a, b)
+                }
             }
             Op::DivU | Op::RemU | Op::DivS | Op::RemS => self.divide(v, inst),
             Op::And | Op::Or | Op::Xor => self.bitwise(v, inst),
@@ -82,13 +106,21 @@ impl Lowerer<'_> {
         let w = inst.w;
         let (a, b) = (self.low(inst.args[0], w), self.low(inst.args[1], w));
         let d = self.def(v, arith_form(w));
-        if w == Width::W32 { word(self, d, a, b) } else { full(self, d, a, b) }
+        if w == Width::W32 {
+            word(self, d, a, b)
+        } else {
+            full(self, d, a, b)
+        }
     }
 
     fn add_imm(&mut self, v: Value, a: Value, i: Imm12, w: Width) {
         let a = self.low(a, w);
         let d = self.def(v, arith_form(w));
-        if w == Width::W32 { self.asm.addiw(d, a, i) } else { self.asm.addi(d, a, i) }
+        if w == Width::W32 {
+            self.asm.addiw(d, a, i)
+        } else {
+            self.asm.addi(d, a, i)
+        }
     }
 
     fn add(&mut self, v: Value, inst: &Inst) {
@@ -112,16 +144,28 @@ impl Lowerer<'_> {
                 return;
             }
         }
-        self.word_or_full(v, inst, |l, d, a, b| l.asm.addw(d, a, b), |l, d, a, b| l.asm.add(d, a, b));
+        self.word_or_full(
+            v,
+            inst,
+            |l, d, a, b| l.asm.addw(d, a, b),
+            |l, d, a, b| l.asm.add(d, a, b),
+        );
     }
 
     fn sub(&mut self, v: Value, inst: &Inst) {
         let w = inst.w;
-        let negated = self.konst(inst.args[1]).and_then(|c| Imm12::new(w.sext(c).wrapping_neg()));
+        let negated = self
+            .konst(inst.args[1])
+            .and_then(|c| Imm12::new(w.sext(c).wrapping_neg()));
         if let Some(i) = negated {
             return self.add_imm(v, inst.args[0], i, w);
         }
-        self.word_or_full(v, inst, |l, d, a, b| l.asm.subw(d, a, b), |l, d, a, b| l.asm.sub(d, a, b));
+        self.word_or_full(
+            v,
+            inst,
+            |l, d, a, b| l.asm.subw(d, a, b),
+            |l, d, a, b| l.asm.sub(d, a, b),
+        );
     }
 
     fn divide(&mut self, v: Value, inst: &Inst) {
@@ -155,13 +199,19 @@ impl Lowerer<'_> {
     fn bitwise(&mut self, v: Value, inst: &Inst) {
         let w = inst.w;
         let [a, b, ..] = inst.args;
-        let (a, b) = if self.konst(a).is_some() { (b, a) } else { (a, b) };
+        let (a, b) = if self.konst(a).is_some() {
+            (b, a)
+        } else {
+            (a, b)
+        };
         if inst.op == Op::And
             && let Some(c) = self.konst(b)
         {
             let c = w.zext(c);
             self.vals[v.index()].bits = 64 - c.leading_zeros();
-            let mask = [Width::W8, Width::W16, Width::W32].into_iter().find(|m| m.mask() == c);
+            let mask = [Width::W8, Width::W16, Width::W32]
+                .into_iter()
+                .find(|m| m.mask() == c);
             if let Some(m) = mask {
                 return self.truncate(v, a, m);
             }
@@ -214,9 +264,23 @@ impl Lowerer<'_> {
         }
         let count = self.low(n, Width::W8);
         let (x, form) = match inst.op {
-            Op::Shl => (self.low(a, w), if w == Width::W64 { Form::Exact } else { Form::Low(w) }),
+            Op::Shl => (
+                self.low(a, w),
+                if w == Width::W64 {
+                    Form::Exact
+                } else {
+                    Form::Low(w)
+                },
+            ),
             Op::Shr => (self.zext(a, w), Form::Exact),
-            _ => (self.sext(a, w), if w == Width::W64 { Form::Exact } else { Form::Sext(w) }),
+            _ => (
+                self.sext(a, w),
+                if w == Width::W64 {
+                    Form::Exact
+                } else {
+                    Form::Sext(w)
+                },
+            ),
         };
         let d = self.def(v, form);
         match inst.op {
@@ -241,7 +305,11 @@ impl Lowerer<'_> {
             (Op::Shl, Width::W64 | Width::W32) => {
                 let x = self.low(a, w);
                 let d = self.def(v, arith_form(w));
-                if w == Width::W32 { self.asm.slliw(d, x, sh) } else { self.asm.slli(d, x, sh) }
+                if w == Width::W32 {
+                    self.asm.slliw(d, x, sh)
+                } else {
+                    self.asm.slli(d, x, sh)
+                }
             }
             (Op::Shl, _) => {
                 let x = self.low(a, w);
@@ -250,7 +318,8 @@ impl Lowerer<'_> {
             }
             (Op::Shr, _) => {
                 self.vals[v.index()].bits = u32::try_from(bits - n).unwrap_or(64);
-                let exact = self.vals[a.index()].form == Form::Exact && self.vals[a.index()].bits <= w.bits();
+                let exact = self.vals[a.index()].form == Form::Exact
+                    && self.vals[a.index()].bits <= w.bits();
                 let x = if exact { self.exact(a) } else { self.low(a, w) };
                 match (exact, w) {
                     (true, _) | (_, Width::W64) => {
@@ -297,7 +366,11 @@ impl Lowerer<'_> {
         let left = inst.op == Op::Rotl;
         let native = self.has(Feature::Zbb) && matches!(w, Width::W32 | Width::W64);
         if let Some(c) = self.konst(n) {
-            let right = if left { (bits - c % bits) % bits } else { c % bits };
+            let right = if left {
+                (bits - c % bits) % bits
+            } else {
+                c % bits
+            };
             if right == 0 {
                 return self.truncate(v, a, w);
             }
@@ -305,11 +378,22 @@ impl Lowerer<'_> {
                 let x = self.low(a, w);
                 let d = self.def(v, arith_form(w));
                 let sh = Shamt::new(right);
-                if w == Width::W32 { self.asm.roriw(d, x, sh) } else { self.asm.rori(d, x, sh) }
+                if w == Width::W32 {
+                    self.asm.roriw(d, x, sh)
+                } else {
+                    self.asm.rori(d, x, sh)
+                }
                 return;
             }
             let x = self.zext(a, w);
-            let d = self.def(v, if w == Width::W64 { Form::Exact } else { Form::Low(w) });
+            let d = self.def(
+                v,
+                if w == Width::W64 {
+                    Form::Exact
+                } else {
+                    Form::Low(w)
+                },
+            );
             self.asm.srli(abi::SCRATCH, x, Shamt::new(right));
             self.asm.slli(abi::SCRATCH2, x, Shamt::new(bits - right));
             self.asm.or(d, abi::SCRATCH, abi::SCRATCH2);
@@ -328,7 +412,14 @@ impl Lowerer<'_> {
             return;
         }
         let x = self.zext(a, w);
-        let d = self.def(v, if w == Width::W64 { Form::Exact } else { Form::Low(w) });
+        let d = self.def(
+            v,
+            if w == Width::W64 {
+                Form::Exact
+            } else {
+                Form::Low(w)
+            },
+        );
         let mask = Imm12::of(w.bits().into()).get() - 1;
         self.asm.andi(abi::SCRATCH, count, Imm12::of(mask));
         // The other way by width - n: shifting the zero-extended value by the whole width gives 0.
@@ -339,7 +430,8 @@ impl Lowerer<'_> {
         }
         self.asm.sub(abi::SCRATCH, Xreg::ZERO, abi::SCRATCH);
         if w != Width::W64 {
-            self.asm.addi(abi::SCRATCH, abi::SCRATCH, Imm12::of(w.bits().into()));
+            self.asm
+                .addi(abi::SCRATCH, abi::SCRATCH, Imm12::of(w.bits().into()));
         }
         if left {
             self.asm.srl(abi::SCRATCH, x, abi::SCRATCH);
@@ -361,7 +453,11 @@ impl Lowerer<'_> {
             return;
         }
         // Of a value wider than `w`, whatever its form, these bits are right.
-        let form = if w == Width::W64 { val.form } else { Form::Low(w) };
+        let form = if w == Width::W64 {
+            val.form
+        } else {
+            Form::Low(w)
+        };
         let narrow = matches!(val.form, Form::Sext(k) | Form::Low(k) if k < w);
         debug_assert!(!narrow, "a value fits the width of its form");
         self.alias(v, of, form, w.bits());
@@ -462,7 +558,14 @@ impl Lowerer<'_> {
             self.asm.rev8(d, x);
         } else {
             // Signed, so that for 32 bits it is the form W instructions give.
-            let d = self.def(v, if w == Width::W32 { Form::Sext(w) } else { Form::Exact });
+            let d = self.def(
+                v,
+                if w == Width::W32 {
+                    Form::Sext(w)
+                } else {
+                    Form::Exact
+                },
+            );
             let down = Shamt::new(u64::from(64 - w.bits()));
             self.asm.rev8(abi::SCRATCH, x);
             if w == Width::W32 {
@@ -534,14 +637,19 @@ impl Lowerer<'_> {
         let w = super::control::width_of(bits);
         // Both as they are, if that is enough to say what the result is.
         let ready = self.condition(c);
-        let exact = |l: &Self, v: Value| l.konst(v).is_some() || l.vals[v.index()].form == Form::Exact;
+        let exact =
+            |l: &Self, v: Value| l.konst(v).is_some() || l.vals[v.index()].form == Form::Exact;
         let (y, n, form) = if w == Width::W64 || exact(self, yes) && exact(self, no) {
             (self.exact(yes), self.exact(no), Form::Exact)
         } else {
             (self.low(yes, w), self.low(no, w), Form::Low(w))
         };
         self.vals[v.index()].bits = if form == Form::Exact { bits } else { w.bits() };
-        if self.has(Feature::Zicond) && ready.0 == Test::Ne && ready.2 == Xreg::ZERO && (y == Xreg::ZERO || n == Xreg::ZERO) {
+        if self.has(Feature::Zicond)
+            && ready.0 == Test::Ne
+            && ready.2 == Xreg::ZERO
+            && (y == Xreg::ZERO || n == Xreg::ZERO)
+        {
             let d = self.def(v, form);
             if n == Xreg::ZERO {
                 self.asm.czero_eqz(d, y, ready.1);

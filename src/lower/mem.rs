@@ -14,7 +14,8 @@ const WRITE: u32 = 1;
 impl Lowerer<'_> {
     /// The base register and displacement of an access at `addr` + `disp` of up to `span` bytes.
     pub(super) fn address(&mut self, addr: Value, disp: u64, span: u64) -> (Xreg, Imm12) {
-        let fits = |d: i64| Imm12::new(d).filter(|_| Imm12::new(d + span.cast_signed() - 1).is_some());
+        let fits =
+            |d: i64| Imm12::new(d).filter(|_| Imm12::new(d + span.cast_signed() - 1).is_some());
         if let Some(c) = self.vals[addr.index()].konst {
             let at = c.wrapping_add(disp);
             if let Some(d) = fits(at.cast_signed()) {
@@ -36,7 +37,11 @@ impl Lowerer<'_> {
 
     /// Marks the next instruction as the guest's access.
     pub(super) fn access(&mut self, base: Xreg, disp: Imm12, write: bool) {
-        self.point(What::Access { base: base.num(), disp: disp.get(), write });
+        self.point(What::Access {
+            base: base.num(),
+            disp: disp.get(),
+            write,
+        });
     }
 
     pub(super) fn load(&mut self, v: Value, inst: &Inst) {

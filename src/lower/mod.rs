@@ -22,7 +22,7 @@ mod vector;
 
 use crate::ir::{Block, Inst, Op, Region, Ty, Value, Var};
 use crate::rv64::{AsmError, Assembler, Feature, HostIsa, Label, Xreg};
-use crate::x86::{GuestAddr, Gpr};
+use crate::x86::{Gpr, GuestAddr};
 use analysis::Analysis;
 use regs::{Form, Loc, Val};
 

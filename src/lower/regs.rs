@@ -10,8 +10,8 @@
 
 use super::{Lowerer, abi};
 use crate::ir::Value;
-use crate::rv64::{Imm12, Shamt, Xreg};
 use crate::rv64::Feature;
+use crate::rv64::{Imm12, Shamt, Xreg};
 use crate::x86::{Gpr, Width};
 
 /// What a register holds of a value.
@@ -53,7 +53,12 @@ pub struct Val {
 
 impl Val {
     /// Not computed.
-    pub const NEW: Val = Val { loc: Loc::None, form: Form::Exact, bits: 64, konst: None };
+    pub const NEW: Val = Val {
+        loc: Loc::None,
+        form: Form::Exact,
+        bits: 64,
+        konst: None,
+    };
 }
 
 impl Lowerer<'_> {
@@ -89,7 +94,9 @@ impl Lowerer<'_> {
 
     /// True if a value needed later is in temporary `r`, besides `except`.
     fn temp_shared(&self, r: Xreg, except: Value) -> bool {
-        self.live.iter().any(|v| *v != except && self.vals[v.index()].loc == Loc::Temp(r))
+        self.live
+            .iter()
+            .any(|v| *v != except && self.vals[v.index()].loc == Loc::Temp(r))
     }
 
     fn pin(&mut self, r: Xreg) -> Xreg {
@@ -110,7 +117,10 @@ impl Lowerer<'_> {
     /// A temporary nobody uses, spilling if need be. Pinned.
     pub(super) fn temp(&mut self) -> Xreg {
         let used = |l: &Self, r: Xreg| l.live.iter().any(|v| l.vals[v.index()].loc == Loc::Temp(r));
-        let free = abi::TEMPS.iter().copied().find(|r| self.pinned >> r.num() & 1 == 0 && !used(self, *r));
+        let free = abi::TEMPS
+            .iter()
+            .copied()
+            .find(|r| self.pinned >> r.num() & 1 == 0 && !used(self, *r));
         let r = free.unwrap_or_else(|| self.evict());
         self.pin(r)
     }
@@ -118,15 +128,33 @@ impl Lowerer<'_> {
     /// Empties the unpinned temporary whose values are needed last; known ones first.
     fn evict(&mut self) -> Xreg {
         let worth = |l: &Self, r: Xreg| {
-            let inside = l.live.iter().filter(|v| l.vals[v.index()].loc == Loc::Temp(r));
+            let inside = l
+                .live
+                .iter()
+                .filter(|v| l.vals[v.index()].loc == Loc::Temp(r));
             inside
-                .map(|v| if l.vals[v.index()].konst.is_some() { u32::MAX } else { l.facts.last_use[v.index()] })
+                .map(|v| {
+                    if l.vals[v.index()].konst.is_some() {
+                        u32::MAX
+                    } else {
+                        l.facts.last_use[v.index()]
+                    }
+                })
                 .min()
         };
-        let unpinned = abi::TEMPS.iter().copied().filter(|r| self.pinned >> r.num() & 1 == 0);
-        let victim = unpinned.max_by_key(|r| worth(self, *r)).expect("an instruction pins fewer registers");
-        let values: Vec<Value> =
-            self.live.iter().copied().filter(|v| self.vals[v.index()].loc == Loc::Temp(victim)).collect();
+        let unpinned = abi::TEMPS
+            .iter()
+            .copied()
+            .filter(|r| self.pinned >> r.num() & 1 == 0);
+        let victim = unpinned
+            .max_by_key(|r| worth(self, *r))
+            .expect("an instruction pins fewer registers");
+        let values: Vec<Value> = self
+            .live
+            .iter()
+            .copied()
+            .filter(|v| self.vals[v.index()].loc == Loc::Temp(victim))
+            .collect();
         for v in values {
             if self.vals[v.index()].konst.is_some() {
                 self.vals[v.index()].loc = Loc::None;
@@ -314,7 +342,13 @@ impl Lowerer<'_> {
         // A value wider than `w` does not become another value by being read at `w`.
         let same_value = val.bits <= w.bits();
         match val.loc {
-            Loc::Guest(g) if !read && same_value && val.form == Form::Sext(Width::W32) && !signed && self.forms[g.index()] == Form::Sext(Width::W32) => {
+            Loc::Guest(g)
+                if !read
+                    && same_value
+                    && val.form == Form::Sext(Width::W32)
+                    && !signed
+                    && self.forms[g.index()] == Form::Sext(Width::W32) =>
+            {
                 self.normalise(g);
                 return s;
             }
@@ -356,7 +390,11 @@ impl Lowerer<'_> {
     }
 
     fn emit_extend(&mut self, d: Xreg, s: Xreg, w: Width, signed: bool) {
-        if signed { self.emit_sext(d, s, w) } else { self.emit_zext(d, s, w) }
+        if signed {
+            self.emit_sext(d, s, w)
+        } else {
+            self.emit_zext(d, s, w)
+        }
     }
 
     /// `d` = low `w` bits of `s`, zero-extended.
@@ -399,10 +437,13 @@ impl Lowerer<'_> {
             None => {
                 // Registers that held ending arguments are good for the result.
                 let ending = self.pinned;
-                self.pinned = self.live.iter().fold(0, |m, v| match self.vals[v.index()].loc {
-                    Loc::Temp(r) => m | ending & 1 << r.num(),
-                    _ => m,
-                });
+                self.pinned = self
+                    .live
+                    .iter()
+                    .fold(0, |m, v| match self.vals[v.index()].loc {
+                        Loc::Temp(r) => m | ending & 1 << r.num(),
+                        _ => m,
+                    });
                 let r = self.temp();
                 self.pinned |= ending;
                 Loc::Temp(r)
@@ -426,7 +467,8 @@ impl Lowerer<'_> {
         };
         let between = &self.block.insts[v.index() + 1..set as usize];
         let shown = |i: &crate::ir::Inst| {
-            super::analysis::is_point(i) || matches!(i.var(), Some(crate::ir::Var::Gpr(r)) if r == g)
+            super::analysis::is_point(i)
+                || matches!(i.var(), Some(crate::ir::Var::Gpr(r)) if r == g)
         };
         if between.iter().any(shown) {
             return None;
@@ -443,7 +485,10 @@ impl Lowerer<'_> {
             .live
             .iter()
             .copied()
-            .filter(|v| self.vals[v.index()].loc == Loc::Guest(g) && self.facts.last_use[v.index()] > self.at)
+            .filter(|v| {
+                self.vals[v.index()].loc == Loc::Guest(g)
+                    && self.facts.last_use[v.index()] > self.at
+            })
             .collect();
         // One copy serves all of them: forms are facts about the register's content.
         if old.is_empty() {
@@ -492,13 +537,21 @@ impl Lowerer<'_> {
             let short = Width::W32.sext(c).cast_unsigned();
             let as_sext = c >> 32 == 0 && short != c;
             self.constant(d, if as_sext { short } else { c });
-            self.forms[g.index()] = if as_sext { Form::Sext(Width::W32) } else { Form::Exact };
+            self.forms[g.index()] = if as_sext {
+                Form::Sext(Width::W32)
+            } else {
+                Form::Exact
+            };
             return;
         }
         let s = self.any(v);
         let val = self.vals[v.index()];
         self.move_aliases(g);
-        let s = if self.vals[v.index()].loc == val.loc { s } else { d };
+        let s = if self.vals[v.index()].loc == val.loc {
+            s
+        } else {
+            d
+        };
         self.settle(g, v, s, val);
     }
 

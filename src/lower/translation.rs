@@ -4,8 +4,8 @@
 //! one machine, stored, and run in another. Invariant: `points` and `exits` are sorted by offset.
 
 use super::abi;
-use crate::ir::eval;
 use crate::ir::Op;
+use crate::ir::eval;
 use crate::rv64::Xreg;
 use crate::x86::state::{CpuState, offset};
 use crate::x86::{FlagRecord, Gpr, GuestAddr, Width};
@@ -44,7 +44,7 @@ pub struct Link {
 /// A place in the code where the guest's state can be asked for.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Point {
-    /// The faulting instruction, or the one after the call of the leaving routine.
+    /// The faulting instruction, or the call of the leaving routine.
     pub offset: u32,
     /// The guest instruction (or, for exits, the next one to execute).
     pub rip: u64,
@@ -150,14 +150,20 @@ pub fn op_number(op: Op) -> u8 {
 /// The width with this number; 64 for numbers that are none.
 #[must_use]
 pub fn width(n: u8) -> Width {
-    Width::ALL.get(usize::from(n)).copied().unwrap_or(Width::W64)
+    Width::ALL
+        .get(usize::from(n))
+        .copied()
+        .unwrap_or(Width::W64)
 }
 
 impl Translation {
     /// The point at `offset`.
     #[must_use]
     pub fn point(&self, offset: u32) -> Option<&Point> {
-        let i = self.points.binary_search_by_key(&offset, |p| p.offset).ok()?;
+        let i = self
+            .points
+            .binary_search_by_key(&offset, |p| p.offset)
+            .ok()?;
         self.points.get(i)
     }
 
@@ -215,8 +221,13 @@ impl Recipe {
             };
             values.push(v);
         }
-        let [a, b, c] = self.args.map(|n| values.get(usize::from(n)).copied().unwrap_or(0));
-        let op = Op::ALL.get(usize::from(self.op)).copied().unwrap_or(Op::FlRaw);
+        let [a, b, c] = self
+            .args
+            .map(|n| values.get(usize::from(n)).copied().unwrap_or(0));
+        let op = Op::ALL
+            .get(usize::from(self.op))
+            .copied()
+            .unwrap_or(Op::FlRaw);
         eval::flags(op, width(self.w), a, b, c).unwrap_or(FlagRecord::raw(0))
     }
 }
@@ -249,4 +260,3 @@ pub fn record_at(cpu: &CpuState, at: u16) -> FlagRecord {
         None => cpu.flag_record(),
     }
 }
-

@@ -27,7 +27,8 @@ pub(super) fn lower_vector(l: &mut Lowerer<'_>, v: Value, inst: &Inst) {
 
 impl Lowerer<'_> {
     fn vector_bytes(&mut self) {
-        self.asm.vsetivli(Xreg::ZERO, Uimm5::new(16), Vtype::m1(Sew::E8));
+        self.asm
+            .vsetivli(Xreg::ZERO, Uimm5::new(16), Vtype::m1(Sew::E8));
     }
 
     fn get_xmm(&mut self, v: Value, n: u8) {
@@ -45,7 +46,9 @@ impl Lowerer<'_> {
     }
 
     fn set_xmm(&mut self, v: Value, n: u8) {
-        let Loc::Mem(from) = self.vals[v.index()].loc else { return };
+        let Loc::Mem(from) = self.vals[v.index()].loc else {
+            return;
+        };
         if abi::xmm_resident(self.isa) {
             self.vector_bytes();
             self.asm.addi(abi::SCRATCH, abi::STATE, self.off(from));
@@ -73,7 +76,10 @@ impl Lowerer<'_> {
             .live
             .iter()
             .copied()
-            .filter(|v| self.vals[v.index()].loc == Loc::Mem(home) && self.facts.last_use[v.index()] > self.at)
+            .filter(|v| {
+                self.vals[v.index()].loc == Loc::Mem(home)
+                    && self.facts.last_use[v.index()] > self.at
+            })
             .collect();
         for v in old {
             let to = self.slot(2);
@@ -123,7 +129,9 @@ impl Lowerer<'_> {
     }
 
     fn vstore(&mut self, inst: &Inst) {
-        let Loc::Mem(from) = self.vals[inst.args[1].index()].loc else { return };
+        let Loc::Mem(from) = self.vals[inst.args[1].index()].loc else {
+            return;
+        };
         self.check_alignment(inst);
         let (base, disp) = self.address(inst.args[0], inst.imm, 16);
         let high = Imm12::of(disp.get() + 8);
@@ -143,7 +151,9 @@ impl Lowerer<'_> {
     }
 
     fn fbits(&mut self, v: Value, inst: &Inst) {
-        let Loc::Mem(from) = self.vals[inst.args[0].index()].loc else { return };
+        let Loc::Mem(from) = self.vals[inst.args[0].index()].loc else {
+            return;
+        };
         let d = self.def(v, Form::Exact);
         if inst.w == crate::x86::Width::W32 {
             self.asm.lwu(d, self.off(from), abi::STATE);

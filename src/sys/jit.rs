@@ -61,7 +61,10 @@ impl Executable {
         if base == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
-        Ok(Executable { base: base.cast(), len })
+        Ok(Executable {
+            base: base.cast(),
+            len,
+        })
     }
 
     /// Its first address.
@@ -87,7 +90,10 @@ impl Executable {
     /// # Panics
     /// If they do not fit.
     pub fn write(&self, at: usize, bytes: &[u8]) {
-        assert!(at.checked_add(bytes.len()).is_some_and(|end| end <= self.len));
+        assert!(
+            at.checked_add(bytes.len())
+                .is_some_and(|end| end <= self.len)
+        );
         // SAFETY: the range lies in the mapping (asserted), which no Rust object lives in, and `bytes` is
         // elsewhere because no reference into the mapping is ever made.
         unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.base.add(at), bytes.len()) }
@@ -133,7 +139,8 @@ impl Executable {
     /// If too many are announced already.
     pub fn announce(&self) -> io::Result<()> {
         for (start, end) in &RANGES {
-            let claimed = start.compare_exchange(0, self.base(), Ordering::AcqRel, Ordering::Relaxed);
+            let claimed =
+                start.compare_exchange(0, self.base(), Ordering::AcqRel, Ordering::Relaxed);
             if claimed.is_ok() {
                 end.store(self.base() + self.len, Ordering::Release);
                 return Ok(());
@@ -372,12 +379,19 @@ pub fn routines() -> Option<Routines> {
     None
 }
 
-/// Runs the code at offset `at` of `memory` until it leaves; gives the place, as an offset too. `frm` is
+/// Runs the code at offset `at` of `memory` until it leaves; gives the place, as an offset too: of the
+/// instruction that faulted, or of the call of the leaving routine. `frm` is
 /// the RISC-V rounding mode. The word `slot::FAULT` is 0 unless a memory access faulted.
 ///
 /// # Panics
 /// On a host that is not RISC-V, or if `at` is not in `memory`.
-pub fn enter(memory: &Executable, at: usize, frm: u64, cpu: &mut CpuState, capture: &mut Capture) -> usize {
+pub fn enter(
+    memory: &Executable,
+    at: usize,
+    frm: u64,
+    cpu: &mut CpuState,
+    capture: &mut Capture,
+) -> usize {
     assert!(at < memory.len(), "no code there");
     cpu.scratch[slot::FAULT] = 0;
     #[cfg(target_arch = "riscv64")]
@@ -389,7 +403,10 @@ pub fn enter(memory: &Executable, at: usize, frm: u64, cpu: &mut CpuState, captu
     }
     #[cfg(target_arch = "riscv64")]
     #[allow(clippy::cast_possible_truncation)] // Addresses are 64 bits here.
-    (capture.x[1] as usize).wrapping_sub(memory.base())
+    {
+        let back = if cpu.scratch[slot::FAULT] == 0 { 4 } else { 0 };
+        (capture.x[1] as usize).wrapping_sub(memory.base() + back)
+    }
 }
 
 /// The hook for `sys::fault`: a fault in translated code leaves it, at the place of the fault.

@@ -12,7 +12,8 @@ pub fn hwprobe_extensions() -> Option<u64> {
         const IMA_EXT_0: i64 = 4;
         let mut pair: [i64; 2] = [IMA_EXT_0, 0];
         // SAFETY: one pair, which the kernel fills in; no CPU set; no flags.
-        let r = unsafe { libc::syscall(RISCV_HWPROBE, &raw mut pair, 1usize, 0usize, 0usize, 0usize) };
+        let r =
+            unsafe { libc::syscall(RISCV_HWPROBE, &raw mut pair, 1usize, 0usize, 0usize, 0usize) };
         (r == 0 && pair[0] == IMA_EXT_0).then(|| pair[1].cast_unsigned())
     }
     #[cfg(not(target_arch = "riscv64"))]

@@ -81,7 +81,9 @@ impl Cache {
     /// Puts `t` into `memory`; `None` if there is no room.
     pub fn install(&mut self, memory: &Executable, t: Translation) -> Option<RegionId> {
         let start = self.next.next_multiple_of(ALIGN);
-        let end = start.checked_add(t.code.len()).filter(|end| *end <= memory.len())?;
+        let end = start
+            .checked_add(t.code.len())
+            .filter(|end| *end <= memory.len())?;
         self.next = end;
         memory.write(start, &t.code);
         let id = self.regions.len();
@@ -100,7 +102,11 @@ impl Cache {
         for page in pages {
             self.pages.entry(page).or_default().push(id);
         }
-        self.regions.push(Installed { start, alive: true, translation: t });
+        self.regions.push(Installed {
+            start,
+            alive: true,
+            translation: t,
+        });
         for n in 0..self.regions[id].translation.exits.len() {
             let target = self.regions[id].translation.exits[n].target;
             if let Some(to) = self.entry(target) {
@@ -128,13 +134,17 @@ impl Cache {
             memory.patch(word, jump);
         } else {
             let veneer = region.start + link.veneer as usize;
-            let Some(far) = far_jump(veneer, to) else { return };
+            let Some(far) = far_jump(veneer, to) else {
+                return;
+            };
             // Nobody is in the veneer: either the link was never made, or it went to the same place.
             for (i, w) in far.into_iter().enumerate() {
                 memory.patch(veneer + 4 * i, w);
             }
             memory.flush(veneer, 8);
-            let Some(near) = jump(word, veneer) else { return };
+            let Some(near) = jump(word, veneer) else {
+                return;
+            };
             memory.patch(word, near);
         }
         self.linked.entry(link.target).or_default().push((id, n));
@@ -154,9 +164,15 @@ impl Cache {
         let first = start.0 / PAGE;
         let last = start.0.saturating_add(len.max(1) - 1) / PAGE;
         let pages: Vec<u64> = if last - first < 1024 {
-            (first..=last).filter(|p| self.pages.contains_key(p)).collect()
+            (first..=last)
+                .filter(|p| self.pages.contains_key(p))
+                .collect()
         } else {
-            self.pages.keys().copied().filter(|p| (first..=last).contains(p)).collect()
+            self.pages
+                .keys()
+                .copied()
+                .filter(|p| (first..=last).contains(p))
+                .collect()
         };
         let mut gone = Vec::new();
         for page in pages {
@@ -175,7 +191,12 @@ impl Cache {
         if !std::mem::replace(&mut self.regions[id].alive, false) {
             return;
         }
-        let guests: Vec<u64> = self.regions[id].translation.entries.iter().map(|e| e.0).collect();
+        let guests: Vec<u64> = self.regions[id]
+            .translation
+            .entries
+            .iter()
+            .map(|e| e.0)
+            .collect();
         for guest in guests {
             if self.entries.get(&guest).is_some_and(|e| e.0 != id) {
                 continue;
@@ -201,7 +222,10 @@ impl Cache {
             lookup.clear();
         }
         let lookups = std::mem::take(&mut self.lookups);
-        *self = Cache { lookups, ..Cache::default() };
+        *self = Cache {
+            lookups,
+            ..Cache::default()
+        };
     }
 }
 

@@ -35,13 +35,23 @@ pub fn probe() -> HostIsa {
         Some(bits) => {
             let has = |bit: &u32| bits >> bit & 1 != 0;
             let found = HWPROBE.iter().filter(|(bit, _)| has(bit));
-            (found.fold(HostIsa::default(), |isa, (_, f)| isa.with(*f)), has(&HWPROBE_V))
+            (
+                found.fold(HostIsa::default(), |isa, (_, f)| isa.with(*f)),
+                has(&HWPROBE_V),
+            )
         }
         None => {
             let letter = |c: u8| probe::hwcap() >> (c - b'a') & 1 != 0;
             let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-            let isa = if letter(b'c') { HostIsa::GC } else { HostIsa::default() };
-            (isa_line(&text).into_iter().fold(isa, HostIsa::with), letter(b'v'))
+            let isa = if letter(b'c') {
+                HostIsa::GC
+            } else {
+                HostIsa::default()
+            };
+            (
+                isa_line(&text).into_iter().fold(isa, HostIsa::with),
+                letter(b'v'),
+            )
         }
     };
     if v {
@@ -56,9 +66,12 @@ fn isa_line(text: &str) -> Vec<Feature> {
         let (key, value) = l.split_once(':')?;
         (key.trim() == "isa").then(|| value.trim().split('_').collect::<Vec<_>>())
     });
-    let Some(first) = lines.next() else { return Vec::new() };
+    let Some(first) = lines.next() else {
+        return Vec::new();
+    };
     let rest: Vec<_> = lines.collect();
-    let everywhere = |f: &Feature| first.contains(&f.name()) && rest.iter().all(|l| l.contains(&f.name()));
+    let everywhere =
+        |f: &Feature| first.contains(&f.name()) && rest.iter().all(|l| l.contains(&f.name()));
     Feature::ALL.iter().copied().filter(everywhere).collect()
 }
 

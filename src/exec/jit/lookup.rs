@@ -28,7 +28,11 @@ impl Lookup {
     /// An empty table.
     #[must_use]
     pub fn new() -> Lookup {
-        Lookup((0..ENTRIES).flat_map(|i| [AtomicU64::new(nobody(i)), AtomicU64::new(0)]).collect())
+        Lookup(
+            (0..ENTRIES)
+                .flat_map(|i| [AtomicU64::new(nobody(i)), AtomicU64::new(0)])
+                .collect(),
+        )
     }
 
     /// Its address, for the register file.

@@ -100,7 +100,11 @@ impl JitEngine {
     fn with(shared: Arc<Shared>) -> JitEngine {
         let lookup = Arc::new(Lookup::new());
         shared.cache().add_lookup(&lookup);
-        JitEngine { shared, lookup, capture: Box::default() }
+        JitEngine {
+            shared,
+            lookup,
+            capture: Box::default(),
+        }
     }
 
     /// Takes a translation made elsewhere, for `execute`; forgets all others. False if it is too large.
@@ -131,9 +135,17 @@ impl JitEngine {
     ///
     /// # Errors
     /// The fault of fetching its first instruction.
-    pub fn translate(memory: &dyn CodeMemory, isa: HostIsa, at: GuestAddr) -> Result<Option<Translation>, Fault> {
+    pub fn translate(
+        memory: &dyn CodeMemory,
+        isa: HostIsa,
+        at: GuestAddr,
+    ) -> Result<Option<Translation>, Fault> {
         let full = Limits::default();
-        let smaller = [full.insns, 16, 1].map(|insns| Limits { insns, follow: insns == full.insns, ..full });
+        let smaller = [full.insns, 16, 1].map(|insns| Limits {
+            insns,
+            follow: insns == full.insns,
+            ..full
+        });
         for limits in smaller {
             let mut region = lift::translate(memory, at, limits)?;
             opt::optimize(&mut region);
@@ -147,7 +159,11 @@ impl JitEngine {
 
     /// The words of the register file that code and thunks look at.
     fn prepare(&self, cpu: &mut CpuState) {
-        let Routines { leave, call, call_synced } = self.shared.routines;
+        let Routines {
+            leave,
+            call,
+            call_synced,
+        } = self.shared.routines;
         let s = &mut cpu.scratch;
         s[abi::slot::LEAVE] = leave as u64;
         s[abi::slot::CALL] = call as u64;
@@ -182,7 +198,11 @@ impl JitEngine {
         if cache.install(&self.shared.code, t).is_none() {
             return Ok(Next::Evaluate);
         }
-        let mut stats = self.shared.stats.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut stats = self
+            .shared
+            .stats
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         stats.regions += 1;
         stats.guest_insns += insns;
         stats.host_insns += words;
@@ -201,7 +221,10 @@ impl JitEngine {
         };
         point.recover(&self.capture.x, cpu);
         match point.what {
-            What::Link(exit) => Left::Link { region, exit: exit as usize },
+            What::Link(exit) => Left::Link {
+                region,
+                exit: exit as usize,
+            },
             What::Indirect => Left::Indirect,
             What::Syscall => Left::Stopped(Outcome::Syscall),
             What::Interrupted => Left::Stopped(Outcome::Interrupted),
@@ -221,7 +244,11 @@ impl JitEngine {
     /// Evaluates code at RIP: at most `limits`.
     fn evaluate(&self, cpu: &mut CpuState, limits: Limits) -> Outcome {
         let translated = lift::translate(&*self.shared.memory, cpu.pc(), limits);
-        self.shared.stats.lock().unwrap_or_else(PoisonError::into_inner).evaluated += 1;
+        self.shared
+            .stats
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .evaluated += 1;
         match translated {
             Ok(mut region) => {
                 opt::optimize(&mut region);
@@ -233,11 +260,15 @@ impl JitEngine {
 
     /// If `fault` is a store into watched code: lets it through and says true.
     fn wrote_code(&self, fault: Fault) -> bool {
-        let Fault::Page(page) = fault else { return false };
+        let Fault::Page(page) = fault else {
+            return false;
+        };
         if !page.write || !self.shared.memory.unwatch(page.addr) {
             return false;
         }
-        self.shared.cache().invalidate(&self.shared.code, page.addr, 1);
+        self.shared
+            .cache()
+            .invalidate(&self.shared.code, page.addr, 1);
         true
     }
 }
@@ -245,7 +276,10 @@ impl JitEngine {
 /// How code was left.
 enum Left {
     /// By an exit that is not linked.
-    Link { region: cache::RegionId, exit: usize },
+    Link {
+        region: cache::RegionId,
+        exit: usize,
+    },
     /// By an indirect jump.
     Indirect,
     /// For something code does not handle.
@@ -273,7 +307,11 @@ fn exit(outcome: Outcome) -> Option<Exit> {
 }
 
 /// One instruction.
-const ONE: Limits = Limits { insns: 1, span: 1 << 16, follow: false };
+const ONE: Limits = Limits {
+    insns: 1,
+    span: 1 << 16,
+    follow: false,
+};
 
 impl Engine for JitEngine {
     fn run(&mut self, cpu: &mut CpuState) -> Exit {
@@ -294,7 +332,8 @@ impl Engine for JitEngine {
                         Some(Left::Indirect) => {
                             let cache = self.shared.cache();
                             if cache.entry(cpu.rip) == Some(at) {
-                                self.lookup.insert(cpu.rip, (self.shared.code.base() + at) as u64);
+                                self.lookup
+                                    .insert(cpu.rip, (self.shared.code.base() + at) as u64);
                             }
                         }
                         _ => {}
@@ -326,7 +365,9 @@ impl Engine for JitEngine {
     }
 
     fn invalidate(&mut self, start: GuestAddr, len: u64) {
-        self.shared.cache().invalidate(&self.shared.code, start, len);
+        self.shared
+            .cache()
+            .invalidate(&self.shared.code, start, len);
     }
 
     fn for_thread(&self) -> Box<dyn Engine + Send> {
@@ -334,8 +375,17 @@ impl Engine for JitEngine {
     }
 
     fn stats(&self) -> String {
-        let Stats { regions, guest_insns, host_insns, evaluated, time } =
-            *self.shared.stats.lock().unwrap_or_else(PoisonError::into_inner);
+        let Stats {
+            regions,
+            guest_insns,
+            host_insns,
+            evaluated,
+            time,
+        } = *self
+            .shared
+            .stats
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let bytes = self.shared.cache().used();
         format!(
             "jit ({}): {regions} regions, {guest_insns} guest instructions translated to {host_insns} \

@@ -71,7 +71,10 @@ fn operation(
     match op {
         Op::CondOf => {
             let flags = record_at(cpu, a as u16).status();
-            return Ok(Cond::ALL.get(usize::from(aux)).is_some_and(|c| c.holds(flags)).into());
+            return Ok(Cond::ALL
+                .get(usize::from(aux))
+                .is_some_and(|c| c.holds(flags))
+                .into());
         }
         Op::FlBits => return Ok((record_at(cpu, a as u16).status() & imm).into()),
         Op::Rmw => {
@@ -109,7 +112,9 @@ fn operation(
     let imm = if pooled { 0 } else { imm };
     match eval::vector::vector(op, w, imm, &pool, va, vb, other) {
         Some(v) => Ok(v),
-        None => float::vector(op, w, aux, va, vb, &mut cpu.mxcsr).unwrap_or(Ok(0)).map_err(|_| Fault::Simd),
+        None => float::vector(op, w, aux, va, vb, &mut cpu.mxcsr)
+            .unwrap_or(Ok(0))
+            .map_err(|_| Fault::Simd),
     }
 }
 
@@ -133,8 +138,14 @@ fn report(cpu: &mut CpuState, fault: Fault) -> u64 {
 pub fn reported(cpu: &mut CpuState) -> Fault {
     let n = std::mem::take(&mut cpu.helper_fault);
     if n == FAULT_PAGE {
-        let kinds = [MemFaultKind::NotMapped, MemFaultKind::Protection, MemFaultKind::Bus];
-        let kind = kinds.into_iter().find(|k| *k as u64 == cpu.helper_fault_info >> 1);
+        let kinds = [
+            MemFaultKind::NotMapped,
+            MemFaultKind::Protection,
+            MemFaultKind::Bus,
+        ];
+        let kind = kinds
+            .into_iter()
+            .find(|k| *k as u64 == cpu.helper_fault_info >> 1);
         return Fault::Page(MemFault {
             addr: GuestAddr(cpu.helper_fault_addr),
             write: cpu.helper_fault_info & 1 != 0,

@@ -32,11 +32,18 @@ const EDGES: [u64; 18] = [
 /// The feature sets to lower for: what the host has, and less.
 fn isas() -> Vec<HostIsa> {
     let host = probe();
-    let mut all: Vec<HostIsa> = ["gc", "gc,zba", "gc,zbb", "gc,zba,zbb,zbs", "gc,zba,zbb,zbs,zicond", "gc,v128"]
-        .iter()
-        .map(|s| s.parse().unwrap())
-        .filter(|isa: &HostIsa| cfg!(not(target_arch = "riscv64")) || isa.runs_on(host))
-        .collect();
+    let mut all: Vec<HostIsa> = [
+        "gc",
+        "gc,zba",
+        "gc,zbb",
+        "gc,zba,zbb,zbs",
+        "gc,zba,zbb,zbs,zicond",
+        "gc,v128",
+    ]
+    .iter()
+    .map(|s| s.parse().unwrap())
+    .filter(|isa: &HostIsa| cfg!(not(target_arch = "riscv64")) || isa.runs_on(host))
+    .collect();
     all.push(host);
     all.dedup();
     all
@@ -93,11 +100,21 @@ const START: GuestAddr = GuestAddr(0x40_0000);
 const END: GuestAddr = GuestAddr(0x40_0100);
 
 fn region(blocks: Vec<Block>) -> Region {
-    Region { blocks, pool: Vec::new(), source: vec![(START, 64)], guest_insns: 1 }
+    Region {
+        blocks,
+        pool: Vec::new(),
+        source: vec![(START, 64)],
+        guest_insns: 1,
+    }
 }
 
 fn block(insts: Vec<Inst>) -> Block {
-    Block { addr: START, entry: true, insts, term: Term::Syscall { next: END } }
+    Block {
+        addr: START,
+        entry: true,
+        insts,
+        term: Term::Syscall { next: END },
+    }
 }
 
 /// Runs a translation, where that is possible.
@@ -211,18 +228,41 @@ fn integer_operations_give_what_the_evaluator_gives() {
         for op in Op::ALL.iter().copied().filter(|op| is_int(*op)) {
             for w in widths(op).iter().copied() {
                 for form in [Form::Register, Form::Truncated, Form::Word] {
-                    for konst in [None, Some(0), Some(1), Some(5), Some(0x80), Some(0xff), Some(0xffff_fff0), Some(u64::MAX)] {
-                        let imm = if op == Op::Deposit && w == Width::W8 { 8 } else { 0 };
+                    for konst in [
+                        None,
+                        Some(0),
+                        Some(1),
+                        Some(5),
+                        Some(0x80),
+                        Some(0xff),
+                        Some(0xffff_fff0),
+                        Some(u64::MAX),
+                    ] {
+                        let imm = if op == Op::Deposit && w == Width::W8 {
+                            8
+                        } else {
+                            0
+                        };
                         checked += check_op(&mut runner, op, w, form, konst, imm);
                     }
                 }
             }
         }
-        assert!(cfg!(not(target_arch = "riscv64")) || checked > 50_000, "{checked}");
+        assert!(
+            cfg!(not(target_arch = "riscv64")) || checked > 50_000,
+            "{checked}"
+        );
     }
 }
 
-fn check_op(runner: &mut Runner, op: Op, w: Width, form: Form, konst: Option<u64>, imm: u64) -> u32 {
+fn check_op(
+    runner: &mut Runner,
+    op: Op,
+    w: Width,
+    form: Form,
+    konst: Option<u64>,
+    imm: u64,
+) -> u32 {
     let (r, used) = one_op(op, w, form, konst, imm);
     let t = runner.lower(&r);
     if !runner.install(&t) {
@@ -235,7 +275,11 @@ fn check_op(runner: &mut Runner, op: Op, w: Width, form: Form, konst: Option<u64
             if konst.is_some() && n == 2 && b != 0 {
                 break;
             }
-            for c in if n == 3 && konst.is_none() { &EDGES[10..16] } else { &[0] } {
+            for c in if n == 3 && konst.is_none() {
+                &EDGES[10..16]
+            } else {
+                &[0]
+            } {
                 let given = [a, b, *c];
                 let mut args = given;
                 for (i, w) in used.iter().enumerate() {
@@ -248,7 +292,10 @@ fn check_op(runner: &mut Runner, op: Op, w: Width, form: Form, konst: Option<u64
                     continue;
                 }
                 let want = eval::int(op, w, imm, args[0], args[1], args[2]).unwrap();
-                let mut cpu = CpuState { rip: START.0, ..CpuState::default() };
+                let mut cpu = CpuState {
+                    rip: START.0,
+                    ..CpuState::default()
+                };
                 cpu.gpr[..3].copy_from_slice(&given);
                 let exit = runner.run(&mut cpu);
                 assert_eq!(exit, Some(Exit::Syscall));
@@ -275,14 +322,20 @@ struct Arena([u64; 64]);
 
 fn random_block(rng: &mut Random, arena: u64, len: usize) -> Vec<Inst> {
     let mut b = Builder(Vec::new());
-    let ops: Vec<Op> = Op::ALL.iter().copied().filter(|op| is_int(*op) && !op.name().contains("div") && !op.name().contains("rem")).collect();
+    let ops: Vec<Op> = Op::ALL
+        .iter()
+        .copied()
+        .filter(|op| is_int(*op) && !op.name().contains("div") && !op.name().contains("rem"))
+        .collect();
     let mut ints: Vec<Value> = Vec::new();
     let mut sets: Vec<(Var, Value)> = Vec::new();
     for n in 0..len {
         b.push(Op::Insn, Width::W64, &[], START.0 + n as u64);
         for _ in 0..1 + rng.below(5) {
             let w = Width::ALL[rng.below(4)];
-            let recent = |rng: &mut Random, ints: &[Value]| ints[ints.len() - 1 - rng.below(ints.len().min(12))];
+            let recent = |rng: &mut Random, ints: &[Value]| {
+                ints[ints.len() - 1 - rng.below(ints.len().min(12))]
+            };
             let v = match rng.below(16) {
                 _ if ints.is_empty() => b.get(Var::Gpr(Gpr::RAX)),
                 0..4 => b.get(Var::Gpr(Gpr::new(u8::try_from(rng.below(16)).unwrap()))),
@@ -290,12 +343,20 @@ fn random_block(rng: &mut Random, arena: u64, len: usize) -> Vec<Inst> {
                 5 => b.konst(rng.next() % 64),
                 6 => {
                     // Mostly inside the arena; sometimes a fault.
-                    let at = if rng.below(8) == 0 { 0x10 } else { arena + (rng.next() % 504) };
+                    let at = if rng.below(8) == 0 {
+                        0x10
+                    } else {
+                        arena + (rng.next() % 504)
+                    };
                     let a = b.konst(at - at % 16);
                     b.push(Op::Load, w, &[a], at % 16)
                 }
                 7 => {
-                    let at = if rng.below(8) == 0 { 0x10 } else { arena + (rng.next() % 504) };
+                    let at = if rng.below(8) == 0 {
+                        0x10
+                    } else {
+                        arena + (rng.next() % 504)
+                    };
                     let (a, x) = (b.konst(at), recent(rng, &ints));
                     b.push(Op::Store, w, &[a, x], 0);
                     continue;
@@ -317,10 +378,18 @@ fn random_block(rng: &mut Random, arena: u64, len: usize) -> Vec<Inst> {
                 }
                 _ => {
                     let op = ops[rng.below(ops.len())];
-                    let w = if widths(op).contains(&w) { w } else { Width::W64 };
+                    let w = if widths(op).contains(&w) {
+                        w
+                    } else {
+                        Width::W64
+                    };
                     let args: Vec<Value> = op.arg_types().map(|_| recent(rng, &ints)).collect();
                     let room = 65 - w.bits() as usize;
-                    let imm = if op == Op::Deposit { rng.below(room) as u64 } else { 0 };
+                    let imm = if op == Op::Deposit {
+                        rng.below(room) as u64
+                    } else {
+                        0
+                    };
                     b.push(op, w, &args, imm)
                 }
             };
@@ -366,7 +435,9 @@ fn random_region(rng: &mut Random, arena: u64) -> Region {
             .collect();
         let forward = |rng: &mut Random| match rng.below(4) {
             0 => Target::Exit(END),
-            _ if i + 1 < n => Target::Block(BlockId(u32::try_from(i + 1 + rng.below(n - i - 1)).unwrap())),
+            _ if i + 1 < n => Target::Block(BlockId(
+                u32::try_from(i + 1 + rng.below(n - i - 1)).unwrap(),
+            )),
             _ => Target::Exit(END),
         };
         let term = match rng.below(5) {
@@ -378,10 +449,19 @@ fn random_region(rng: &mut Random, arena: u64) -> Region {
                 let op = [Op::Eq, Op::Ne, Op::LtU, Op::LeU, Op::LtS, Op::LeS][rng.below(6)];
                 let cond = b.push(op, Width::ALL[rng.below(4)], &[x, y], 0);
                 insts = b.0;
-                Term::Branch { cond, taken: forward(rng), other: forward(rng) }
+                Term::Branch {
+                    cond,
+                    taken: forward(rng),
+                    other: forward(rng),
+                }
             }
         };
-        blocks.push(Block { addr: START, entry: i == 0, insts, term });
+        blocks.push(Block {
+            addr: START,
+            entry: i == 0,
+            insts,
+            term,
+        });
     }
     region(blocks)
 }
@@ -407,7 +487,11 @@ fn random_regions_run_as_they_are_evaluated() {
             let bytes: [u64; 64] = std::array::from_fn(|_| rng.next());
             let mut run = |f: &mut dyn FnMut(&mut CpuState) -> Option<Exit>| {
                 arena.0 = bytes;
-                let mut cpu = CpuState { gpr: before, rip: START.0, ..CpuState::default() };
+                let mut cpu = CpuState {
+                    gpr: before,
+                    rip: START.0,
+                    ..CpuState::default()
+                };
                 cpu.set_rflags(bytes[0]);
                 let exit = f(&mut cpu);
                 let memory = std::hint::black_box(&arena).0;
@@ -418,7 +502,12 @@ fn random_regions_run_as_they_are_evaluated() {
                 exit(p.run(cpu, BlockId(0)))
             });
             let got = run(&mut |cpu| runner.run(cpu));
-            assert_eq!(got, want, "case {case} of seed {seed:#x} ({isa})\n{r}\n{}", listing(&t.code));
+            assert_eq!(
+                got,
+                want,
+                "case {case} of seed {seed:#x} ({isa})\n{r}\n{}",
+                listing(&t.code)
+            );
         }
     }
 }
