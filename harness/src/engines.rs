@@ -1,9 +1,8 @@
 //! Engines and oracles behind one trait.
 
 use anyhow::{Context, Result};
-use felix::exec::PlainMemory;
 use felix::exec::interp::InterpEngine;
-use felix::replay::{After, Case, Machine};
+use felix::replay::{After, Case, CaseMemory, Machine};
 use std::sync::Arc;
 
 pub mod native;
@@ -38,7 +37,7 @@ impl Interp {
         let machine = Machine::new().context("mapping the memory of test cases")?;
         Ok(Interp {
             machine,
-            engine: InterpEngine::new(Arc::new(PlainMemory)),
+            engine: InterpEngine::new(Arc::new(CaseMemory)),
         })
     }
 }

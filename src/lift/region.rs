@@ -3,7 +3,9 @@
 use super::cx::{Cx, RegionBuilder};
 use super::table;
 use crate::ir::{Inst, Op, Region, Target, Term};
+use crate::x86::cpuid;
 use crate::x86::{Fault, GuestAddr, MemFault, Trap, Width};
+use iced_x86::CpuidFeature;
 use iced_x86::{Code, Decoder, DecoderError, DecoderOptions, FlowControl, Instruction, Mnemonic};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -42,6 +44,19 @@ impl Default for Limits {
     }
 }
 
+/// What encodings mean on this CPU: without BMI1 and LZCNT, the REP prefix of TZCNT and LZCNT is ignored
+/// and they are BSF and BSR (SDM vol. 2, TZCNT). Compilers rely on it.
+fn decoder_options() -> u32 {
+    let mut options = DecoderOptions::NONE;
+    if !cpuid::implements(CpuidFeature::BMI1) {
+        options |= DecoderOptions::NO_MPFX_0FBC;
+    }
+    if !cpuid::implements(CpuidFeature::LZCNT) {
+        options |= DecoderOptions::NO_MPFX_0FBD;
+    }
+    options
+}
+
 /// Decodes one instruction.
 ///
 /// # Errors
@@ -50,7 +65,7 @@ impl Default for Limits {
 pub fn decode(fetch: &dyn Fetch, addr: GuestAddr) -> Result<Instruction, Fault> {
     let mut buf = [0; MAX_INSN];
     let n = fetch.fetch(addr, &mut buf).map_err(Fault::Page)?;
-    let mut decoder = Decoder::with_ip(64, &buf[..n], addr.0, DecoderOptions::NONE);
+    let mut decoder = Decoder::with_ip(64, &buf[..n], addr.0, decoder_options());
     let insn = decoder.decode();
     match decoder.last_error() {
         DecoderError::None => Ok(insn),
@@ -257,12 +272,7 @@ fn lift_block(out: &mut RegionBuilder, flow: &Flow, start: GuestAddr) {
             }
         };
         let checkpoint = (out.blocks.len(), out.blocks[block.index()].insts.len());
-        let mut cx = Cx {
-            insn,
-            out,
-            block,
-            ended: false,
-        };
+        let mut cx = Cx::new(insn, out, block);
         cx.mark();
         let lifted = if table::supported(insn.code()) {
             table::row_for(insn.mnemonic())

@@ -4,10 +4,12 @@ use super::{
     After, CODE, CODE_LEN, Case, DATA, DATA_LEN, Hex64, HexBytes, READ_ONLY, READ_ONLY_LEN,
     Registers, SYSCALL, Stop, pattern,
 };
-use crate::exec::{Engine, Exit};
+use crate::exec::{CodeMemory, Engine, Exit, fetch_readable};
+use crate::lift::Fetch;
+use crate::lift::region::MAX_INSN;
 use crate::sys::guest;
 use crate::sys::window::{Access, Window};
-use crate::x86::GuestAddr;
+use crate::x86::{GuestAddr, MemFault, MemFaultKind};
 use std::io;
 
 /// The windows at their fixed addresses. One a process can exist at a time.
@@ -16,6 +18,43 @@ pub struct Machine {
     _windows: [Window; 3],
     data: Vec<u8>,
     seed: Option<u64>,
+}
+
+/// What engines may fetch: the code window. The data is not executable.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CaseMemory;
+
+impl Fetch for CaseMemory {
+    fn fetch(&self, addr: GuestAddr, buf: &mut [u8; MAX_INSN]) -> Result<usize, MemFault> {
+        let left = (CODE + CODE_LEN as u64)
+            .checked_sub(addr.0)
+            .filter(|n| *n <= CODE_LEN as u64 && *n > 0);
+        let Some(left) = left else {
+            let kind = match addr.0 {
+                a if (DATA..DATA + DATA_LEN as u64).contains(&a) => MemFaultKind::Protection,
+                a if (READ_ONLY..READ_ONLY + READ_ONLY_LEN as u64).contains(&a) => {
+                    MemFaultKind::Protection
+                }
+                _ => MemFaultKind::NotMapped,
+            };
+            return Err(MemFault {
+                addr,
+                write: false,
+                fetch: true,
+                kind,
+            });
+        };
+        let n = fetch_readable(addr, buf)?;
+        Ok(n.min(usize::try_from(left).unwrap_or(n)))
+    }
+}
+
+impl CodeMemory for CaseMemory {
+    fn watch(&self, _page: GuestAddr) {}
+
+    fn unwatch(&self, _addr: GuestAddr) -> bool {
+        false
+    }
 }
 
 impl Machine {
