@@ -143,7 +143,8 @@ impl Lowerer<'_> {
         let ready = self.condition(cond);
         let next = |t: Target| matches!(t, Target::Block(b) if b.index() == n + 1);
         match (taken, other) {
-            (Target::Block(b), _) if !next(taken) => {
+            // An exit never falls through, so a block behind it must be branched to.
+            (Target::Block(b), _) if !next(taken) || matches!(other, Target::Exit(_)) => {
                 let l = self.labels[b.index()];
                 self.branch(ready, l);
                 self.go(n, other);
@@ -196,8 +197,8 @@ impl Lowerer<'_> {
     fn call_leave(&mut self, mut p: Point) {
         let routine = Imm12::of(i64::try_from(abi::scratch(abi::slot::LEAVE)).expect("small"));
         self.asm.ld(abi::SCRATCH, routine, abi::STATE);
-        self.asm.jalr(abi::SCRATCH2, Imm12::ZERO, abi::SCRATCH);
         p.offset = u32::try_from(self.asm.offset()).expect("code is bounded");
+        self.asm.jalr(abi::SCRATCH2, Imm12::ZERO, abi::SCRATCH);
         self.points.push(p);
     }
 
@@ -223,8 +224,6 @@ impl Lowerer<'_> {
             self.asm.ebreak();
             self.asm.ebreak();
         }
-        // Nothing may begin right behind the last call: its place would be taken for the next code's.
-        self.asm.ebreak();
         places
     }
 }

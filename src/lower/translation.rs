@@ -44,7 +44,7 @@ pub struct Link {
 /// A place in the code where the guest's state can be asked for.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Point {
-    /// The faulting instruction, or the one after the call of the leaving routine.
+    /// The faulting instruction, or the call of the leaving routine.
     pub offset: u32,
     /// The guest instruction (or, for exits, the next one to execute).
     pub rip: u64,

@@ -379,7 +379,8 @@ pub fn routines() -> Option<Routines> {
     None
 }
 
-/// Runs the code at offset `at` of `memory` until it leaves; gives the place, as an offset too. `frm` is
+/// Runs the code at offset `at` of `memory` until it leaves; gives the place, as an offset too: of the
+/// instruction that faulted, or of the call of the leaving routine. `frm` is
 /// the RISC-V rounding mode. The word `slot::FAULT` is 0 unless a memory access faulted.
 ///
 /// # Panics
@@ -402,7 +403,10 @@ pub fn enter(
     }
     #[cfg(target_arch = "riscv64")]
     #[allow(clippy::cast_possible_truncation)] // Addresses are 64 bits here.
-    (capture.x[1] as usize).wrapping_sub(memory.base())
+    {
+        let back = if cpu.scratch[slot::FAULT] == 0 { 4 } else { 0 };
+        (capture.x[1] as usize).wrapping_sub(memory.base() + back)
+    }
 }
 
 /// The hook for `sys::fault`: a fault in translated code leaves it, at the place of the fault.
