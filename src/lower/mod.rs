@@ -219,7 +219,7 @@ impl<'a> Lowerer<'a> {
 
     fn finish(mut self, entries: Vec<(u64, usize)>) -> Result<Translation, LowerError> {
         let places = self.cold_code();
-        if self.asm.offset() % 8 != 0 {
+        if !self.asm.offset().is_multiple_of(8) {
             self.asm.ebreak();
         }
         for (label, words) in std::mem::take(&mut self.literals) {
