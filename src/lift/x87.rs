@@ -270,6 +270,14 @@ pub fn implicit(cx: &mut Cx<'_>) -> Lifted {
         Mnemonic::Fxtract => X87Op::Xtract,
         Mnemonic::Fprem => X87Op::Prem,
         Mnemonic::Fprem1 => X87Op::Prem1,
+        Mnemonic::F2xm1 => X87Op::F2xm1,
+        Mnemonic::Fyl2x => X87Op::Yl2x,
+        Mnemonic::Fyl2xp1 => X87Op::Yl2xp1,
+        Mnemonic::Fsin => X87Op::Sin,
+        Mnemonic::Fcos => X87Op::Cos,
+        Mnemonic::Fsincos => X87Op::Sincos,
+        Mnemonic::Fptan => X87Op::Ptan,
+        Mnemonic::Fpatan => X87Op::Patan,
         Mnemonic::Fincstp => X87Op::Incstp,
         Mnemonic::Fdecstp => X87Op::Decstp,
         Mnemonic::Fnop => X87Op::Nop,
@@ -332,6 +340,11 @@ rows! {
         Fscale => implicit, "Scale by power of two";
         Fxtract => implicit, "Extract exponent and significand";
         Fprem | Fprem1 => implicit, "Partial remainder";
+        F2xm1 => implicit, "2 to the power of x, minus 1";
+        Fyl2x | Fyl2xp1 => implicit, "y times the binary logarithm of x, or of x + 1";
+        Fsin | Fcos | Fsincos => implicit, "Sine and cosine";
+        Fptan => implicit, "Tangent";
+        Fpatan => implicit, "Arc tangent";
         Fincstp | Fdecstp => implicit, "Turn the register stack";
         Ffree | Ffreep => ffree, "Free register";
         Fnop => implicit, "No operation";

@@ -264,11 +264,16 @@ pub(super) fn remainder(u: &mut Unit<'_>, a: Operand, b: Operand, nearest: bool)
     if a.is_infinite() || b.is_zero() {
         return u.invalid();
     }
-    if !u.denormals(&[a, b]) || a.is_zero() {
+    if !u.denormals(&[a, b]) {
         return a.v;
     }
-    if b.is_infinite() {
-        return rounded(u, a.v, Format::register(64));
+    if a.is_zero() || b.is_infinite() {
+        u.set_codes(C0 | C1 | C3, 0);
+        return if a.is_zero() {
+            a.v
+        } else {
+            rounded(u, a.v, Format::register(64))
+        };
     }
     let ((ea, ma), (eb, mb)) = (a.v.parts(), b.v.parts());
     let sign = a.v.sign();

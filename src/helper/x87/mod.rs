@@ -13,13 +13,16 @@ mod arith;
 mod compare;
 mod convert;
 mod num;
+mod transcendental;
 mod unit;
+mod wide;
 
 use crate::sys::guest;
 use crate::x86::state::X87;
 use crate::x86::x87op::{X87Op, X87Place, X87Word};
 use crate::x86::{Fault, GuestAddr, MemFault};
 use num::{Class, F80, Format, Operand, round};
+use transcendental::Angle;
 use unit::{C0, C1, C2, C3, DE, Unit};
 
 /// Carries out the instruction `word` describes; `at` is the address of its memory operand, `value` its
@@ -323,14 +326,19 @@ fn comparison(u: &mut Unit<'_>, word: X87Word, value: u64) -> u64 {
 
 /// Instructions whose operands are ST(0), and for some ST(1).
 fn computation(u: &mut Unit<'_>, op: X87Op) {
-    let two = matches!(op, X87Op::Scale | X87Op::Prem | X87Op::Prem1);
-    if matches!(op, X87Op::Prem | X87Op::Prem1) {
+    use X87Op::{Cos, F2xm1, Patan, Prem, Prem1, Ptan, Scale, Sin, Sincos, Xtract, Yl2x, Yl2xp1};
+    // The result goes to ST(1), which becomes the top.
+    let pops = u8::from(matches!(op, Yl2x | Yl2xp1 | Patan));
+    let two = pops == 1 || matches!(op, Scale | Prem | Prem1);
+    let pushes = matches!(op, Xtract | Sincos | Ptan);
+    if matches!(op, Prem | Prem1 | Sin | Cos | Sincos | Ptan) {
         u.set_codes(C2, 0);
     }
     if u.is_empty(0) || two && u.is_empty(1) {
         let v = u.underflow();
-        u.result(0, v);
-        if op == X87Op::Xtract && !u.blocked() {
+        u.result(pops, v);
+        u.pop(pops);
+        if pushes && !u.blocked() {
             u.push_unchecked(v);
         }
         return;
@@ -341,20 +349,57 @@ fn computation(u: &mut Unit<'_>, op: X87Op) {
         X87Op::Chs => a.v.negated(),
         X87Op::Sqrt => arith::sqrt(u, a),
         X87Op::Rndint => arith::round_to_integer(u, a),
-        X87Op::Scale => arith::scale(u, a, b),
-        X87Op::Prem => arith::remainder(u, a, b, false),
-        X87Op::Prem1 => arith::remainder(u, a, b, true),
-        _ => {
-            if u.overflow() {
-                u.result(0, F80::INDEFINITE);
-                u.push(F80::INDEFINITE);
-                return;
+        Scale => arith::scale(u, a, b),
+        Prem => arith::remainder(u, a, b, false),
+        Prem1 => arith::remainder(u, a, b, true),
+        F2xm1 => transcendental::exp2m1(u, a),
+        Yl2x => transcendental::y_log2_x(u, a, b),
+        Yl2xp1 => transcendental::y_log2_x_plus_1(u, a, b),
+        Patan => transcendental::arc_tangent(u, a, b),
+        Sin | Cos => match transcendental::angle(u, a) {
+            Angle::OutOfRange => return,
+            Angle::Special(s, c) => {
+                if op == Sin {
+                    s
+                } else {
+                    c
+                }
             }
-            let (exponent, significand) = arith::extract(u, a);
-            u.result(0, exponent);
-            u.push(significand);
-            return;
+            Angle::Value(s, c) => transcendental::angle_result(u, if op == Sin { s } else { c }),
+        },
+        _ => return pushing(u, op, a),
+    };
+    u.result(pops, v);
+    u.pop(pops);
+}
+
+/// FXTRACT, FSINCOS and FPTAN: one result in ST(0), another pushed.
+fn pushing(u: &mut Unit<'_>, op: X87Op, a: Operand) {
+    if u.overflow() {
+        if !u.blocked() {
+            u.set(0, F80::INDEFINITE);
+            u.push_unchecked(F80::INDEFINITE);
+        }
+        return;
+    }
+    let (below, top) = if op == X87Op::Xtract {
+        arith::extract(u, a)
+    } else {
+        let tangent = op == X87Op::Ptan;
+        match transcendental::angle(u, a) {
+            Angle::OutOfRange => return,
+            Angle::Special(s, c) => (s, c),
+            Angle::Value(s, c) if tangent => {
+                (transcendental::angle_result(u, s.div(c)), F80::one(false))
+            }
+            Angle::Value(s, c) => {
+                let c = transcendental::angle_result(u, c);
+                (transcendental::angle_result(u, s), c)
+            }
         }
     };
-    u.result(0, v);
+    if !u.blocked() {
+        u.set(0, below);
+        u.push_unchecked(top);
+    }
 }

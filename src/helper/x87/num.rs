@@ -340,6 +340,10 @@ pub(super) fn round(
         r.e = f.emin;
         r.m = (kept << (64 - f.bits)) as u64;
         r.up = up;
+        if masked & UE == 0 {
+            // FSCALE, likewise: zero.
+            (r.m, r.up) = (0, false);
+        }
         // Masked, an exact denormal is no underflow.
         r.exceptions |= if inexact { UE | PE } else { 0 };
     }
