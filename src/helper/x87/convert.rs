@@ -106,7 +106,7 @@ pub(super) fn to_bcd(u: &mut Unit<'_>, a: Operand) -> [u8; 10] {
     let mut bytes = [0; 10];
     for b in &mut bytes[..9] {
         let two = u8::try_from(n % 100).unwrap_or(0);
-        *b = two / 10 << 4 | two % 10;
+        *b = ((two / 10) << 4) | (two % 10);
         n /= 100;
     }
     bytes[9] = if a.v.sign() { 0x80 } else { 0 };

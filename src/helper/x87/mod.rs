@@ -403,3 +403,6 @@ fn pushing(u: &mut Unit<'_>, op: X87Op, a: Operand) {
         u.push_unchecked(top);
     }
 }
+
+#[cfg(test)]
+mod tests;

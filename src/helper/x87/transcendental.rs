@@ -6,7 +6,7 @@
 //! stack are `unit`'s.
 
 use super::num::{Class, F80, Format, Operand};
-use super::unit::{C2, PE, Unit, ZE};
+use super::unit::{C2, PE, UE, Unit, ZE};
 use super::wide::{ATAN, COS, EXPM1, SIN, Wide};
 use std::cmp::Ordering;
 
@@ -16,12 +16,18 @@ fn inexact(u: &mut Unit<'_>, w: Wide) -> F80 {
     u.round(w.sign, w.e, w.m | 1, Format::register(64))
 }
 
-/// Rounds a result that may be exact.
+/// Rounds a result that may be exact. CPUs report it as inexact all the same.
 fn exact(u: &mut Unit<'_>, w: Wide) -> F80 {
-    u.round(w.sign, w.e, w.m, Format::register(64))
+    u.raise(PE);
+    let r = u.round(w.sign, w.e, w.m, Format::register(64));
+    if r.class() == Class::Denormal {
+        u.raise(UE);
+    }
+    r
 }
 
-/// F2XM1: 2^x - 1 for x from -1 to 1; beyond, where the result is undefined, x.
+/// F2XM1: 2^x - 1 for x from -1 to 1; beyond, where the result is
+/// undefined, x, as CPUs give.
 pub(super) fn exp2m1(u: &mut Unit<'_>, a: Operand) -> F80 {
     if let Some(nan) = u.special(a, a) {
         return nan;
@@ -36,8 +42,14 @@ pub(super) fn exp2m1(u: &mut Unit<'_>, a: Operand) -> F80 {
     let x = Wide::from_f80(a.v);
     match x.cmp_abs(Wide::ONE) {
         Ordering::Less => {}
-        Ordering::Equal if sign => return F80::new(true, 16382, 1 << 63),
-        _ => return a.v,
+        Ordering::Equal if sign => {
+            u.raise(PE);
+            return F80::new(true, 16382, 1 << 63);
+        }
+        _ => {
+            u.raise(PE);
+            return a.v;
+        }
     }
     let y = x.mul(Wide::LN_2);
     let r = y.mul(Wide::series(y, &EXPM1, false));
@@ -125,10 +137,11 @@ pub(super) fn y_log2_x_plus_1(u: &mut Unit<'_>, x: Operand, y: Operand) -> F80 {
     if x.is_zero() || y.is_zero() {
         return F80::zero(sign);
     }
-    let x = Wide::from_f80(x.v);
-    // Below -1 the result is undefined.
+    let (raw, x) = (x.v, Wide::from_f80(x.v));
+    // The result is undefined here; CPUs give x.
     if x.sign && x.cmp_abs(Wide::ONE) != Ordering::Less {
-        return u.invalid();
+        u.raise(PE);
+        return raw;
     }
     let log = if x.e < -2 {
         log2_ratio(x.div(x.add(Wide::from_int(2))))

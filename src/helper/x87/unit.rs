@@ -144,7 +144,7 @@ impl<'a> Unit<'a> {
 
     /// Adds to TOP.
     pub fn turn(&mut self, by: u16) {
-        let top = (self.x.fsw >> TOP) + by & 7;
+        let top = ((self.x.fsw >> TOP) + by) & 7;
         self.x.fsw = self.x.fsw & !(7 << TOP) | top << TOP;
     }
 

@@ -22,7 +22,7 @@ fn high(a: u128, b: u128) -> u128 {
     let (a1, a0) = (a >> 64, u128::from(a as u64));
     let (b1, b0) = (b >> 64, u128::from(b as u64));
     let (x, y) = (a1 * b0, a0 * b1);
-    let low = u128::from((a0 * b0 >> 64) as u64) + u128::from(x as u64) + u128::from(y as u64);
+    let low = ((a0 * b0) >> 64) + u128::from(x as u64) + u128::from(y as u64);
     a1 * b1 + (x >> 64) + (y >> 64) + (low >> 64)
 }
 
@@ -122,16 +122,16 @@ impl Wide {
         Wide::normalised(self.sign != b.sign, self.e + b.e + 1, high(self.m, b.m))
     }
 
-    /// self / b, b not 0: long division, a 64-bit digit at a time.
+    /// self / b, b not 0.
     pub fn div(self, b: Wide) -> Wide {
         let sign = self.sign != b.sign;
         if self.m == 0 {
             return Wide { sign, e: 0, m: 0 };
         }
-        // Newton's iteration for the reciprocal of b's significand in [1/2, 1): 2^63 / d to 63 bits, then
-        // twice as many, then once more to settle the last places.
+        // The reciprocal to 62 bits, then Newton's iteration: twice as many, then once more to settle the
+        // last places.
         let first = (u128::MAX / ((b.m >> 64) + 1)).min(u128::from(u64::MAX) << 1);
-        let mut r = Wide::normalised(false, 63 + 1 - 1 - b.e, first);
+        let mut r = Wide::normalised(false, 62 - b.e, first);
         for _ in 0..2 {
             let error = Wide::ONE.sub(b.abs().mul(r));
             r = r.add(r.mul(error));
