@@ -155,6 +155,10 @@ const ENDS: &[Mnemonic] = &[
     Mnemonic::Rsqrtps,
     Mnemonic::Rsqrtss,
     Mnemonic::Maskmovdqu,
+    Mnemonic::Fxsave,
+    Mnemonic::Fxsave64,
+    Mnemonic::Fnsave,
+    Mnemonic::Fnstenv,
 ];
 
 /// Mnemonics that no oracle can be asked about: they read the machine, or leave it.
