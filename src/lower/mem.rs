@@ -4,8 +4,8 @@
 use super::regs::Form;
 use super::{Lowerer, What, abi};
 use crate::ir::{FenceKind, Inst, Value};
-use crate::rv64::{Imm12, Xreg};
-use crate::x86::Width;
+use crate::rv64::{Imm12, Shamt, Xreg};
+use crate::x86::{Trap, Width};
 
 /// Bits of a fence's operands: device input and output, memory reads and writes.
 const READ: u32 = 2;
@@ -35,19 +35,29 @@ impl Lowerer<'_> {
         (abi::SCRATCH, low)
     }
 
-    /// Marks the next instruction as the guest's access.
-    pub(super) fn access(&mut self, base: Xreg, disp: Imm12, write: bool) {
+    /// Marks the next instruction as the guest's access for `inst`.
+    pub(super) fn access(&mut self, base: Xreg, disp: Imm12, write: bool, inst: &Inst) {
         self.point(What::Access {
             base: base.num(),
             disp: disp.get(),
             write,
+            ss: inst.aux & 2 != 0,
         });
+    }
+
+    /// #GP unless the address is canonical: bits 63:47 are all equal.
+    pub(super) fn check_canonical(&mut self, inst: &Inst) {
+        let a = self.exact(inst.args[0]);
+        let l = self.leave(self.describe(What::Trap(Trap::GeneralProtection as u8)));
+        self.asm.srai(abi::SCRATCH, a, Shamt::new(47));
+        self.asm.srai(abi::SCRATCH2, a, Shamt::new(63));
+        self.asm.bne_to(abi::SCRATCH, abi::SCRATCH2, l);
     }
 
     pub(super) fn load(&mut self, v: Value, inst: &Inst) {
         let (base, disp) = self.address(inst.args[0], inst.imm, 1);
         let d = self.def(v, Form::Exact);
-        self.access(base, disp, false);
+        self.access(base, disp, inst.aux & 1 != 0, inst);
         match inst.w {
             Width::W8 => self.asm.lbu(d, disp, base),
             Width::W16 => self.asm.lhu(d, disp, base),
@@ -59,7 +69,7 @@ impl Lowerer<'_> {
     pub(super) fn store(&mut self, inst: &Inst) {
         let data = self.low(inst.args[1], inst.w);
         let (base, disp) = self.address(inst.args[0], inst.imm, 1);
-        self.access(base, disp, true);
+        self.access(base, disp, true, inst);
         match inst.w {
             Width::W8 => self.asm.sb(data, disp, base),
             Width::W16 => self.asm.sh(data, disp, base),

@@ -17,6 +17,8 @@ mod flags;
 mod int;
 mod mem;
 mod regs;
+#[cfg(test)]
+mod tests;
 mod translation;
 mod vector;
 
@@ -168,6 +170,7 @@ impl<'a> Lowerer<'a> {
             Op::Store => self.store(inst),
             Op::Fence => self.fence(inst),
             Op::TrapIf => self.trap_if(inst),
+            Op::CheckCanonical => self.check_canonical(inst),
             Op::Poll => self.poll(inst),
             Op::Call => self.call_helper(v, inst),
             Op::Rmw | Op::Cas | Op::ProbeWrite => self.evaluate(v, inst),

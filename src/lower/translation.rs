@@ -65,8 +65,10 @@ pub enum What {
         base: u8,
         /// The displacement.
         disp: i64,
-        /// True for a store.
+        /// True for a store, and for a load that is to be reported as one.
         write: bool,
+        /// True if a non-canonical address is #SS instead of #GP.
+        ss: bool,
     },
     /// Raises the `Trap` with this number.
     Trap(u8),

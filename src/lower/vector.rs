@@ -121,7 +121,7 @@ impl Lowerer<'_> {
         let to = self.slot(2);
         let high = Imm12::of(disp.get() + 8);
         for (d, at) in [(disp, to), (high, to + 8)] {
-            self.access(base, d, false);
+            self.access(base, d, false, inst);
             self.asm.ld(abi::SCRATCH2, d, base);
             self.asm.sd(abi::SCRATCH2, self.off(at), abi::STATE);
         }
@@ -138,7 +138,7 @@ impl Lowerer<'_> {
         // The upper half first: running off a mapping's end must leave nothing stored.
         for (d, at) in [(high, from + 8), (disp, from)] {
             self.asm.ld(abi::SCRATCH2, self.off(at), abi::STATE);
-            self.access(base, d, true);
+            self.access(base, d, true, inst);
             self.asm.sd(abi::SCRATCH2, d, base);
         }
     }

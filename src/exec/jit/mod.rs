@@ -13,7 +13,7 @@ mod lookup;
 mod runtime;
 
 use super::{CodeMemory, Engine, Exit};
-use crate::interp::{Outcome, Program};
+use crate::interp::{self, Outcome, Program};
 use crate::ir::BlockId;
 use crate::lift::{self, Limits};
 use crate::lower::{self, LowerError, Translation, What, abi};
@@ -233,10 +233,11 @@ impl JitEngine {
                 Left::Stopped(Outcome::Fault(trap.into()))
             }
             What::Reported => Left::Stopped(Outcome::Fault(runtime::reported(cpu))),
-            What::Access { write, .. } => {
+            What::Access { write, ss, .. } => {
                 let addr = point.address(&self.capture.x).unwrap_or_default();
                 let fault = sys::fault::decode(cpu.scratch[abi::slot::FAULT], addr, write);
-                Left::Stopped(Outcome::Fault(fault.classify()))
+                let aux = if ss { 2 } else { 0 };
+                Left::Stopped(Outcome::Fault(interp::access_fault(fault, aux)))
             }
         }
     }
