@@ -204,7 +204,9 @@ fn generated(code: Code) -> bool {
     ]
     .iter()
     .any(|n| name.starts_with(n))
-        || name.ends_with("0F0D");
+        || name.ends_with("0F0D")
+        // With a 16-bit destination Intel CPUs read 16 bits and AMD CPUs 32 (SDM vol. 2, MOVSXD).
+        || name == "Movsxd_r16_rm16";
     !segment_write && !system && !far && !vendors_differ
 }
 

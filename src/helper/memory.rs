@@ -41,7 +41,7 @@ pub(super) fn fxsave(cpu: &CpuState, at: GuestAddr, form: Form) -> Result<(), Fa
     // All 512 bytes must be writable, though the last 48 are not written.
     let last = at.offset(fxsave::SIZE.cast_signed() as i64 - 1);
     guest::cas_u8(last, 0, 0).map_err(MemFault::classify)?;
-    guest::write_bytes(at, &image[..fxsave::WRITTEN]).map_err(MemFault::classify)
+    guest::write_whole(at, &image[..fxsave::WRITTEN]).map_err(MemFault::classify)
 }
 
 /// FXRSTOR and FXRSTOR64.
@@ -66,7 +66,7 @@ pub(super) fn fnstenv(cpu: &mut CpuState, at: GuestAddr, wide: bool) -> Result<(
     } else {
         x87env::SIZE_16
     };
-    guest::write_bytes(at, &image[..size]).map_err(MemFault::classify)?;
+    guest::write_whole(at, &image[..size]).map_err(MemFault::classify)?;
     cpu.x87.load_control(cpu.x87.fcw | 0x3f);
     Ok(())
 }
@@ -104,7 +104,7 @@ pub(super) fn fnsave(cpu: &mut CpuState, at: GuestAddr, wide: bool) -> Result<()
         place[..8].copy_from_slice(&low.to_le_bytes());
         place[8..].copy_from_slice(&high.to_le_bytes()[..2]);
     }
-    guest::write_bytes(at, &image[..env + registers]).map_err(MemFault::classify)?;
+    guest::write_whole(at, &image[..env + registers]).map_err(MemFault::classify)?;
     cpu.x87.init();
     Ok(())
 }

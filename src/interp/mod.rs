@@ -468,7 +468,8 @@ pub fn probe(w: Width, addr: GuestAddr) -> Result<u64, MemFault> {
 }
 
 /// The exception of a failed access; `aux` & 2 says that it went through SS.
-fn access_fault(f: MemFault, aux: u16) -> Fault {
+#[must_use]
+pub fn access_fault(f: MemFault, aux: u16) -> Fault {
     match f.classify() {
         Fault::GeneralProtection if aux & 2 != 0 => Fault::StackFault,
         fault => fault,
@@ -476,7 +477,8 @@ fn access_fault(f: MemFault, aux: u16) -> Fault {
 }
 
 /// What `aux` would say, from the `imm` of an atomic operation.
-fn through_ss(imm: u64) -> u16 {
+#[must_use]
+pub fn through_ss(imm: u64) -> u16 {
     if imm & 2 != 0 { 2 } else { 0 }
 }
 

@@ -133,6 +133,8 @@ pub fn enter(cx: &mut Cx<'_>) -> Lifted {
     }
     let pushed = if level > 0 { level + 1 } else { 1 };
     let new_rsp = cx.add_imm(Width::W64, rsp, -size * pushed - alloc);
+    // The manual's last check: the new top of the stack must be writable.
+    cx.op(Op::ProbeWrite, w, &[new_rsp]);
     cx.write_place(
         Place::Reg {
             reg: Gpr::RBP,

@@ -57,9 +57,8 @@ impl Lowerer<'_> {
         let v = self.exact(inst.args[0]);
         let l = self.leave(self.describe(What::Trap(Trap::GeneralProtection as u8)));
         self.asm.srai(abi::SCRATCH, v, Shamt::new(47));
-        self.asm.addi(abi::SCRATCH, abi::SCRATCH, Imm12::of(1));
-        self.asm.sltiu(abi::SCRATCH, abi::SCRATCH, Imm12::of(2));
-        self.asm.beq_to(abi::SCRATCH, Xreg::ZERO, l);
+        self.asm.srai(abi::SCRATCH2, v, Shamt::new(63));
+        self.asm.bne_to(abi::SCRATCH, abi::SCRATCH2, l);
     }
 
     pub(super) fn load(&mut self, v: Value, inst: &Inst) {

@@ -17,6 +17,8 @@ mod flags;
 mod int;
 mod mem;
 mod regs;
+#[cfg(test)]
+mod tests;
 mod translation;
 mod vector;
 

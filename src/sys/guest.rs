@@ -315,6 +315,23 @@ pub fn write_bytes(addr: GuestAddr, bytes: &[u8]) -> Result<(), MemFault> {
     .map(|_| ())
 }
 
+/// Copies `bytes` into guest memory, or nothing of them if any page they lie in cannot be written.
+///
+/// # Errors
+/// The page fault at the first byte that cannot be written.
+pub fn write_whole(addr: GuestAddr, bytes: &[u8]) -> Result<(), MemFault> {
+    let last = addr.0.wrapping_add(bytes.len() as u64).wrapping_sub(1);
+    let mut page = (addr.0 | 0xfff).wrapping_add(1);
+    if !bytes.is_empty() && page <= last {
+        cas_u8(addr, 0, 0)?;
+        while page <= last {
+            cas_u8(GuestAddr(page), 0, 0)?;
+            page = page.wrapping_add(0x1000);
+        }
+    }
+    write_bytes(addr, bytes)
+}
+
 /// Compares and exchanges 8 bits atomically; gives the old value.
 ///
 /// # Errors

@@ -67,13 +67,12 @@ fn operation(
 ) -> Result<u128, Fault> {
     let imm = desc[1];
     let [a, b, c] = [0, 1, 2].map(|i| argument(cpu, i));
-    let memory = |r: Result<u64, MemFault>| {
-        r.map(u128::from).map_err(|f| match f.classify() {
-            // `imm` & 2 of the atomic operations: through SS.
-            Fault::GeneralProtection if imm & 2 != 0 && op != Op::ProbeWrite => Fault::StackFault,
-            other => other,
-        })
+    let ss = match op {
+        Op::Rmw | Op::Cas => interp::through_ss(imm),
+        _ => 0,
     };
+    let memory =
+        |r: Result<u64, MemFault>| r.map(u128::from).map_err(|f| interp::access_fault(f, ss));
     match op {
         Op::CondOf => {
             let flags = record_at(cpu, a as u16).status();
