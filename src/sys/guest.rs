@@ -315,19 +315,31 @@ pub fn write_bytes(addr: GuestAddr, bytes: &[u8]) -> Result<(), MemFault> {
     .map(|_| ())
 }
 
+/// Raises the fault that writing `len` bytes at `addr` would raise, and changes nothing.
+///
+/// # Errors
+/// The page fault at the first byte that cannot be written.
+pub fn probe_write(addr: GuestAddr, len: u64) -> Result<(), MemFault> {
+    if len == 0 {
+        return Ok(());
+    }
+    cas_u8(addr, 0, 0)?;
+    let last = addr.0.wrapping_add(len - 1);
+    let mut page = (addr.0 | 0xfff).wrapping_add(1);
+    while page <= last && page != 0 {
+        cas_u8(GuestAddr(page), 0, 0)?;
+        page = page.wrapping_add(0x1000);
+    }
+    Ok(())
+}
+
 /// Copies `bytes` into guest memory, or nothing of them if any page they lie in cannot be written.
 ///
 /// # Errors
 /// The page fault at the first byte that cannot be written.
 pub fn write_whole(addr: GuestAddr, bytes: &[u8]) -> Result<(), MemFault> {
-    let last = addr.0.wrapping_add(bytes.len() as u64).wrapping_sub(1);
-    let mut page = (addr.0 | 0xfff).wrapping_add(1);
-    if !bytes.is_empty() && page <= last {
-        cas_u8(addr, 0, 0)?;
-        while page <= last {
-            cas_u8(GuestAddr(page), 0, 0)?;
-            page = page.wrapping_add(0x1000);
-        }
+    if addr.0 & 0xfff > 0x1000_u64.saturating_sub(bytes.len() as u64) {
+        probe_write(addr, bytes.len() as u64)?;
     }
     write_bytes(addr, bytes)
 }

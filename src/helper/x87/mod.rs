@@ -265,7 +265,10 @@ fn store(u: &mut Unit<'_>, word: X87Word, at: GuestAddr) -> Result<(), Fault> {
             10
         }
     };
-    if !u.store_blocked() {
+    if u.store_blocked() {
+        // An unmasked exception keeps the result back, but the operand was looked at before.
+        guest::probe_write(at, size as u64).map_err(MemFault::classify)?;
+    } else {
         guest::write_whole(at, &bytes[..size]).map_err(MemFault::classify)?;
         u.pop(word.pops);
     }
