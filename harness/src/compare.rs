@@ -44,7 +44,8 @@ impl Exclusions {
         toml::from_str(EXCLUSIONS).context("harness/exclusions.toml")
     }
 
-    fn excuses(&self, oracle: &str, mnemonics: &[String], differences: &[String]) -> bool {
+    /// True if every difference to this oracle is excluded.
+    pub fn excuses(&self, oracle: &str, mnemonics: &[String], differences: &[String]) -> bool {
         differences.iter().all(|d| {
             let field = d.split_whitespace().next().unwrap_or_default();
             self.exclusion.iter().any(|e| {
