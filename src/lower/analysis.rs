@@ -103,11 +103,13 @@ fn defer(block: &Block, isa: HostIsa, a: &mut Analysis) {
                     a.deferred[c.index()] = true;
                 }
             }
+            // A sum with a constant is an immediate form, which wants the shifted value itself.
             Op::Add if inst.w == Width::W64 && isa.has(Feature::Zba) => {
-                if let Some(v) = inst
+                let constant = inst.args().any(|v| block.insts[v.index()].op == Op::Const);
+                let shifted = inst
                     .args()
-                    .find(|v| scaled(block, *v).is_some() && single(a, *v))
-                {
+                    .find(|v| scaled(block, *v).is_some() && single(a, *v));
+                if let Some(v) = shifted.filter(|_| !constant) {
                     a.deferred[v.index()] = true;
                 }
             }

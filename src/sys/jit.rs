@@ -115,9 +115,10 @@ impl Executable {
     /// Makes this thread fetch instructions anew.
     pub fn flush_here(&self) {
         #[cfg(target_arch = "riscv64")]
-        // SAFETY: fence.i has no effect besides ordering this hart's fetches after its stores.
+        // Not fence.i: profiles like RVA22U64 do not have it, and the thread may move to another hart.
+        // SAFETY: riscv_flush_icache reads no memory; flags 1 means this thread.
         unsafe {
-            std::arch::asm!(".word 0x0000100f", options(nostack));
+            libc::syscall(259, self.base(), self.base() + self.len, 1);
         }
     }
 
@@ -128,7 +129,6 @@ impl Executable {
             let start = self.base() + at;
             // SAFETY: riscv_flush_icache reads no memory; flags 0 means all threads.
             unsafe { libc::syscall(259, start, start + len, 0) };
-            self.flush_here();
         }
         #[cfg(not(target_arch = "riscv64"))]
         let _ = (at, len);

@@ -340,7 +340,18 @@ fn random_block(rng: &mut Random, arena: u64, len: usize) -> Vec<Inst> {
                 _ if ints.is_empty() => b.get(Var::Gpr(Gpr::RAX)),
                 0..4 => b.get(Var::Gpr(Gpr::new(u8::try_from(rng.below(16)).unwrap()))),
                 4 => b.konst(rng.edge()),
-                5 => b.konst(rng.next() % 64),
+                5 if rng.below(2) == 0 => b.konst(rng.next() % 64),
+                5 => {
+                    // An address: a scaled index, perhaps a base, perhaps a constant.
+                    let (n, x) = (b.konst(rng.next() % 5), recent(rng, &ints));
+                    let s = b.push(Op::Shl, Width::W64, &[x, n], 0);
+                    let y = if rng.below(3) == 0 {
+                        b.konst(rng.edge())
+                    } else {
+                        recent(rng, &ints)
+                    };
+                    b.push(Op::Add, Width::W64, &[[s, y], [y, s]][rng.below(2)], 0)
+                }
                 6 => {
                     // Mostly inside the arena; sometimes a fault.
                     let at = if rng.below(8) == 0 {
@@ -474,7 +485,7 @@ fn random_regions_run_as_they_are_evaluated() {
         let mut rng = Random(seed);
         let mut arena = Box::new(Arena([0; 64]));
         let at = arena.0.as_ptr() as u64;
-        for case in 0..1000 {
+        for case in 0..1500 {
             let mut r = random_region(&mut rng, at);
             if case % 3 != 0 {
                 opt::optimize(&mut r);
