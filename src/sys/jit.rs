@@ -372,10 +372,11 @@ mod asm {
 
 /// The sticky flags of MXCSR for RISC-V's accrued exceptions. RISC-V has none for DE.
 #[must_use]
+#[allow(clippy::cast_possible_truncation)] // Five bits.
 pub const fn mxcsr_flags(fflags: u64) -> u32 {
     // NV IE, DZ ZE, OF OE, UF UE, NX PE.
     let f = fflags as u32;
-    f >> 4 & 1 | f >> 1 & 1 << 2 | f << 1 & 1 << 3 | f << 3 & 1 << 4 | f << 5 & 1 << 5
+    f >> 4 & 1 | f >> 1 & 4 | f << 1 & 8 | f << 3 & 16 | f << 5 & 32
 }
 
 /// The routines' addresses; `None` where translated code cannot run.

@@ -25,6 +25,7 @@ use crate::x86::{CpuState, Fault, GuestAddr, Trap};
 use cache::{Cache, source_pages};
 use lookup::Lookup;
 use std::io;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -130,6 +131,7 @@ impl JitEngine {
         loop {
             match self.enter(cpu, at) {
                 Left::Stopped(outcome) => return exit(outcome),
+                Left::Elsewhere => return None,
                 Left::Link { .. } | Left::Indirect => {
                     at = self.shared.cache().entry(cpu.rip, mode)?
                 }
@@ -234,6 +236,7 @@ impl JitEngine {
             },
             What::Indirect => Left::Indirect,
             What::Syscall => Left::Stopped(Outcome::Syscall),
+            What::Interrupted if cpu.poll.load(Ordering::Relaxed) == 0 => Left::Elsewhere,
             What::Interrupted => Left::Stopped(Outcome::Interrupted),
             What::Trap(n) => {
                 let trap = Trap::from_u8(n).unwrap_or(Trap::InvalidOpcode);
@@ -289,6 +292,8 @@ enum Left {
     },
     /// By an indirect jump.
     Indirect,
+    /// MXCSR is of another mode now.
+    Elsewhere,
     /// For something code does not handle.
     Stopped(Outcome),
 }
@@ -412,3 +417,6 @@ impl Engine for JitEngine {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod sse_tests;

@@ -2,9 +2,9 @@
 //! a constant otherwise.
 
 use super::packed::simm;
-use super::{Lowerer, sew};
+use super::{Lowerer, abi, sew};
 use crate::ir::{Inst, Value};
-use crate::rv64::{Uimm5, Vm, Vreg, Xreg};
+use crate::rv64::{Uimm5, Vm, Vreg};
 use crate::x86::Width;
 
 const ALL: Vm = Vm::All;
@@ -118,8 +118,8 @@ impl Lowerer<'_> {
         let d = self.vdef_unless(v, &[a, b]);
         self.vtype(sew(w), -1, n);
         self.asm.vwaddu_vv(d, x, y, ALL);
-        self.asm.li(super::abi::SCRATCH, u64::MAX);
-        self.asm.vwmaccu_vx(d, super::abi::SCRATCH, y, ALL);
+        self.asm.li(abi::SCRATCH, u64::MAX);
+        self.asm.vwmaccu_vx(d, abi::SCRATCH, y, ALL);
     }
 
     /// One 64-bit half of the operands as the low half, one as the high half.
@@ -133,7 +133,7 @@ impl Lowerer<'_> {
         } else {
             self.asm.vmv1r_v(t, x);
         }
-        if high % 2 == 0 {
+        if high.is_multiple_of(2) {
             self.asm.vslideup_vi(t, y, Uimm5::new(1), ALL);
             self.args_done();
             let d = self.vdef(v);
@@ -145,10 +145,9 @@ impl Lowerer<'_> {
             if d != y {
                 self.asm.vmv1r_v(d, y);
             }
-            self.asm.vmv_x_s(super::abi::SCRATCH, t);
-            self.asm.vmv_s_x(d, super::abi::SCRATCH);
+            self.asm.vmv_x_s(abi::SCRATCH, t);
+            self.asm.vmv_s_x(d, abi::SCRATCH);
         }
-        let _ = Xreg::ZERO;
     }
 }
 
