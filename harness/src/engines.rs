@@ -5,6 +5,7 @@ use felix::exec::interp::InterpEngine;
 use felix::replay::{After, Case, CaseMemory, Machine};
 use std::sync::Arc;
 
+pub mod jit;
 pub mod native;
 pub mod unicorn;
 

@@ -11,7 +11,7 @@ mod sys;
 use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
 use compare::{Exclusions, Outcomes, Verdict, judge, read_cases};
-use engines::{Interp, Runner, native::Native, unicorn::Unicorn};
+use engines::{Interp, Runner, jit::Jit, native::Native, unicorn::Unicorn};
 use felix::lift::ROWS;
 use felix::replay::{Case, Hex64};
 use generate::Generator;
@@ -118,9 +118,10 @@ fn main() -> ExitCode {
 fn runner(name: &str) -> Result<Box<dyn Runner>> {
     Ok(match name {
         "interp" => Box::new(Interp::new()?),
+        "jit" => Box::new(Jit::new()?),
         "native" => Box::new(Native::default()),
         "unicorn" => Box::new(Unicorn::new()?),
-        _ => bail!("no engine or oracle {name}: there are interp, native and unicorn"),
+        _ => bail!("no engine or oracle {name}: there are interp, jit, native and unicorn"),
     })
 }
 

@@ -1,10 +1,8 @@
 //! A difference on one page: listing, both states with the differences marked, IR before and after
 //! optimisation.
 
-use felix::exec::PlainMemory;
 use felix::lift::{self, Limits};
-use felix::replay::{After, CODE, CODE_LEN, Case, Machine};
-use felix::sys::guest;
+use felix::replay::{After, CODE_LEN, Case, CaseCode};
 use felix::x86::GuestAddr;
 use std::fmt::Write;
 
@@ -27,16 +25,12 @@ pub fn page(case: &Case, ours: (&str, &After), theirs: (&str, &After), undefined
         "undefined flags {:#x}, memory pattern {}",
         undefined, case.memory
     );
-    // The code window belongs to the in-process engine; without it there is no IR to show.
-    if guest::write_bytes(GuestAddr(CODE), &Machine::code_image(case)).is_ok()
-        && let Ok(mut region) = lift::translate(
-            &PlainMemory,
-            GuestAddr(case.before.rip.0),
-            Limits {
-                span: CODE_LEN as u64,
-                ..Limits::default()
-            },
-        )
+    let limits = Limits {
+        span: CODE_LEN as u64,
+        ..Limits::default()
+    };
+    if let Ok(mut region) =
+        lift::translate(&CaseCode::of(case), GuestAddr(case.before.rip.0), limits)
     {
         felix::opt::optimize(&mut region);
         let _ = writeln!(out, "\n{region}");

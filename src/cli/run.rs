@@ -64,6 +64,24 @@ pub(super) struct RunArgs {
     program: Vec<OsString>,
 }
 
+/// The host ISA to generate for: what the host has, or the part of it that `list` names.
+pub(super) fn host_isa(list: Option<&str>) -> Result<HostIsa, Error> {
+    let host = jit::probe();
+    let isa = match list {
+        None => host,
+        Some(list) => list
+            .parse::<HostIsa>()
+            .map_err(|e| Error::Usage(format!("--host-isa {list}: {e}")))?,
+    };
+    if isa.runs_on(host) {
+        Ok(isa)
+    } else {
+        Err(Error::Usage(format!(
+            "--host-isa {isa}: this host has only {host}"
+        )))
+    }
+}
+
 fn engine(kind: Option<EngineKind>, isa: Option<&str>) -> Result<Box<dyn Engine + Send>, Error> {
     let wanted = kind.unwrap_or(if cfg!(target_arch = "riscv64") {
         EngineKind::Jit
@@ -73,18 +91,7 @@ fn engine(kind: Option<EngineKind>, isa: Option<&str>) -> Result<Box<dyn Engine 
     if wanted == EngineKind::Interp {
         return Ok(Box::new(InterpEngine::new(Arc::new(GuestMemory))));
     }
-    let host = jit::probe();
-    let isa = match isa {
-        None => host,
-        Some(list) => list
-            .parse::<HostIsa>()
-            .map_err(|e| Error::Usage(format!("--host-isa {list}: {e}")))?,
-    };
-    if !isa.runs_on(host) {
-        return Err(Error::Usage(format!(
-            "--host-isa {isa}: this host has only {host}"
-        )));
-    }
+    let isa = host_isa(isa)?;
     match JitEngine::new(Arc::new(GuestMemory), isa) {
         Ok(engine) => Ok(Box::new(engine)),
         Err(e) if cfg!(target_arch = "riscv64") => Err(Error::Host {

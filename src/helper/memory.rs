@@ -84,6 +84,49 @@ pub(super) fn fldenv(cpu: &mut CpuState, at: GuestAddr, wide: bool) -> Result<()
     Ok(())
 }
 
+/// Size of the environment, and of the registers that FNSAVE stores behind it.
+fn saved_size(wide: bool) -> (usize, usize) {
+    let size = if wide {
+        x87env::SIZE_32
+    } else {
+        x87env::SIZE_16
+    };
+    (size, 80)
+}
+
+/// FNSAVE: the environment and ST(0) to ST(7), then FNINIT.
+pub(super) fn fnsave(cpu: &mut CpuState, at: GuestAddr, wide: bool) -> Result<(), Fault> {
+    let (env, registers) = saved_size(wide);
+    let mut image = [0; x87env::SIZE_32 + 80];
+    image[..env].copy_from_slice(&cpu.x87.environment(wide)[..env]);
+    for (i, place) in image[env..env + registers].chunks_exact_mut(10).enumerate() {
+        let [low, high] = cpu.x87.r[fxsave::physical(cpu.x87.fsw, i)];
+        place[..8].copy_from_slice(&low.to_le_bytes());
+        place[8..].copy_from_slice(&high.to_le_bytes()[..2]);
+    }
+    guest::write_bytes(at, &image[..env + registers]).map_err(MemFault::classify)?;
+    cpu.x87.init();
+    Ok(())
+}
+
+/// FRSTOR
+#[allow(clippy::cast_possible_truncation)] // The halves of 128 bits.
+pub(super) fn frstor(cpu: &mut CpuState, at: GuestAddr, wide: bool) -> Result<(), Fault> {
+    let (env, registers) = saved_size(wide);
+    let mut image = [0; x87env::SIZE_32 + 80];
+    guest::read_bytes(at, &mut image[..env + registers]).map_err(MemFault::classify)?;
+    let mut environment = [0; x87env::SIZE_32];
+    environment[..env].copy_from_slice(&image[..env]);
+    cpu.x87.load_environment(wide, &environment);
+    for (i, place) in image[env..env + registers].chunks_exact(10).enumerate() {
+        let mut register = [0; 16];
+        register[..10].copy_from_slice(place);
+        let v = u128::from_le_bytes(register);
+        cpu.x87.r[fxsave::physical(cpu.x87.fsw, i)] = [v as u64, (v >> 64) as u64];
+    }
+    Ok(())
+}
+
 /// MASKMOVDQU. Bytes that are not selected are not accessed at all (the manual leaves open whether
 /// they may fault); if a selected one faults, none is stored.
 pub(super) fn maskmovdqu(

@@ -8,6 +8,7 @@
 pub mod float;
 mod memory;
 mod system;
+mod x87;
 
 use crate::ir::Helper;
 use crate::x86::state::MXCSR_MASK;
@@ -51,6 +52,12 @@ pub fn call(helper: Helper, cpu: &mut CpuState, a: u64, b: u64, c: u64) -> Resul
             wait(cpu)?;
             memory::fldenv(cpu, at, b == 0)?;
         }
+        Helper::Fnsave => memory::fnsave(cpu, at, b == 0)?,
+        Helper::Frstor => {
+            wait(cpu)?;
+            memory::frstor(cpu, at, b == 0)?;
+        }
+        Helper::X87 => return x87::execute(&mut cpu.x87, a, b, c),
     }
     Ok(0)
 }

@@ -514,6 +514,13 @@ helpers! {
     Fnstenv "fnstenv" false true false;
     /// x87 control: FLDENV from address a; b as above.
     Fldenv "fldenv" false true false;
+    /// x87 control: FNSAVE to address a; the 94-byte form if b is 1. Initialises the unit.
+    Fnsave "fnsave" false true false;
+    /// x87 control: FRSTOR from address a; b as above.
+    Frstor "frstor" false true false;
+    /// The x87 instruction that word a describes (`x86::x87op`) with memory operand at address b and
+    /// value c. Gives FCOMI's flags.
+    X87 "x87" false false false;
 }
 
 impl Op {

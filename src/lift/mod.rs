@@ -19,6 +19,7 @@ mod sse;
 mod stack;
 mod string;
 mod system;
+mod x87;
 
 pub use cx::Cx;
 pub use region::{Fetch, Limits, translate};

@@ -78,14 +78,29 @@ pub(super) use rows;
 /// All rows.
 pub static ROWS: &[Row] = &ALL;
 
-static ALL: [Row; super::rows::ROWS.len() + super::sse::rows::ROWS.len()] =
-    concat(super::rows::ROWS, super::sse::rows::ROWS);
+const PARTS: [&[Row]; 3] = [super::rows::ROWS, super::sse::rows::ROWS, super::x87::ROWS];
 
-const fn concat<const N: usize>(a: &[Row], b: &[Row]) -> [Row; N] {
-    let mut all = [a[0]; N];
-    let mut i = 0;
-    while i < N {
-        all[i] = if i < a.len() { a[i] } else { b[i - a.len()] };
+static ALL: [Row; count()] = concat();
+
+const fn count() -> usize {
+    let (mut n, mut i) = (0, 0);
+    while i < PARTS.len() {
+        n += PARTS[i].len();
+        i += 1;
+    }
+    n
+}
+
+const fn concat<const N: usize>() -> [Row; N] {
+    let mut all = [PARTS[0][0]; N];
+    let (mut n, mut i) = (0, 0);
+    while i < PARTS.len() {
+        let mut k = 0;
+        while k < PARTS[i].len() {
+            all[n] = PARTS[i][k];
+            n += 1;
+            k += 1;
+        }
         i += 1;
     }
     all

@@ -137,7 +137,7 @@ fn delayed_flags(block: &Block, a: &mut Analysis) {
     for i in 0..=n {
         let inst = block.insts.get(i);
         // The end counts as a point: terminators leave code.
-        let set = inst.is_none_or(|inst| sets_flags(inst));
+        let set = inst.is_none_or(sets_flags);
         if inst.is_none() || inst.is_some_and(is_point) {
             a.pending[i] = pending;
             last_point = Some(i);

@@ -3,9 +3,9 @@
 
 use super::regs::Form;
 use super::{Lowerer, What, abi};
-use crate::ir::{FenceKind, Inst, Value};
-use crate::rv64::{Imm12, Xreg};
-use crate::x86::Width;
+use crate::ir::{FenceKind, Inst, Op, Value};
+use crate::rv64::{Imm12, Shamt, Xreg};
+use crate::x86::{Trap, Width};
 
 /// Bits of a fence's operands: device input and output, memory reads and writes.
 const READ: u32 = 2;
@@ -35,19 +35,37 @@ impl Lowerer<'_> {
         (abi::SCRATCH, low)
     }
 
-    /// Marks the next instruction as the guest's access.
-    pub(super) fn access(&mut self, base: Xreg, disp: Imm12, write: bool) {
+    /// Marks the next instruction as `inst`'s access, or as the part of it that begins after `before`
+    /// bytes.
+    pub(super) fn access(&mut self, inst: &Inst, base: Xreg, disp: Imm12, before: u8) {
+        // `aux` of the memory operations: 1 on a load is "will be stored to", 2 is "through SS".
+        let write = match inst.op {
+            Op::Store | Op::VStore => true,
+            op => op == Op::Load && inst.aux & 1 != 0,
+        };
         self.point(What::Access {
             base: base.num(),
             disp: disp.get(),
             write,
+            stack: inst.aux & 2 != 0,
+            before,
         });
+    }
+
+    /// #GP unless the value is a canonical address: bits 63:47 are all equal.
+    pub(super) fn check_canonical(&mut self, inst: &Inst) {
+        let v = self.exact(inst.args[0]);
+        let l = self.leave(self.describe(What::Trap(Trap::GeneralProtection as u8)));
+        self.asm.srai(abi::SCRATCH, v, Shamt::new(47));
+        self.asm.addi(abi::SCRATCH, abi::SCRATCH, Imm12::of(1));
+        self.asm.sltiu(abi::SCRATCH, abi::SCRATCH, Imm12::of(2));
+        self.asm.beq_to(abi::SCRATCH, Xreg::ZERO, l);
     }
 
     pub(super) fn load(&mut self, v: Value, inst: &Inst) {
         let (base, disp) = self.address(inst.args[0], inst.imm, 1);
         let d = self.def(v, Form::Exact);
-        self.access(base, disp, false);
+        self.access(inst, base, disp, 0);
         match inst.w {
             Width::W8 => self.asm.lbu(d, disp, base),
             Width::W16 => self.asm.lhu(d, disp, base),
@@ -59,7 +77,7 @@ impl Lowerer<'_> {
     pub(super) fn store(&mut self, inst: &Inst) {
         let data = self.low(inst.args[1], inst.w);
         let (base, disp) = self.address(inst.args[0], inst.imm, 1);
-        self.access(base, disp, true);
+        self.access(inst, base, disp, 0);
         match inst.w {
             Width::W8 => self.asm.sb(data, disp, base),
             Width::W16 => self.asm.sh(data, disp, base),

@@ -173,6 +173,7 @@ impl<'a> Lowerer<'a> {
             Op::Store => self.store(inst),
             Op::Fence => self.fence(inst),
             Op::TrapIf => self.trap_if(inst),
+            Op::CheckCanonical => self.check_canonical(inst),
             Op::Poll => self.poll(inst),
             Op::Call => self.call_helper(v, inst),
             Op::Rmw | Op::Cas | Op::ProbeWrite => self.evaluate(v, inst),
@@ -225,7 +226,7 @@ impl<'a> Lowerer<'a> {
     fn finish(mut self, entries: Vec<(u64, usize)>) -> Result<Translation, LowerError> {
         self.slow_code();
         let places = self.cold_code();
-        if self.asm.offset() % 8 != 0 {
+        if !self.asm.offset().is_multiple_of(8) {
             self.asm.ebreak();
         }
         for (label, words) in std::mem::take(&mut self.literals) {

@@ -67,8 +67,12 @@ pub enum What {
         base: u8,
         /// The displacement.
         disp: i64,
-        /// True for a store.
+        /// True for a store, and for a load whose instruction will store there.
         write: bool,
+        /// True if it goes through SS.
+        stack: bool,
+        /// How many bytes of the guest's operand lie before this part of it.
+        before: u8,
     },
     /// Raises the `Trap` with this number.
     Trap(u8),

@@ -5,12 +5,13 @@
 //! addresses, the same for every engine and oracle, because guest addresses are host addresses.
 
 mod machine;
+pub mod worker;
 
 use crate::x86::{CpuState, Fault, Rflags};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-pub use machine::{CaseMemory, Machine, changes};
+pub use machine::{CaseCode, CaseMemory, Machine, changes};
 
 /// Where the code lies. The rest of its two pages is INT3, and nothing is mapped after them.
 pub const CODE: u64 = 0x4000_0000;

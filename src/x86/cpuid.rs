@@ -137,7 +137,8 @@ pub fn leaf(eax: u32, ecx: u32) -> [u32; 4] {
         // Descriptors: 0xff says that leaf 4 describes the caches.
         2 => [0x00ff_ff01, 0, 0, 0],
         4 => cache(ecx),
-        7 => [0; 4],
+        // The x87 unit keeps no code and data segment selectors.
+        7 if ecx == 0 => [0, 1 << 13, 0, 0],
         0x8000_0000 => [MAX_EXTENDED, 0, 0, 0],
         0x8000_0002..=0x8000_0004 => brand(eax - 0x8000_0002),
         0x8000_0006 => [0, 0, 256 << 16 | 8 << 12 | 64, 0],

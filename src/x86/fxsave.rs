@@ -108,7 +108,8 @@ pub fn load_form(cpu: &mut CpuState, image: &[u8; SIZE], form: Form) -> bool {
 }
 
 /// The physical register ST(i) is: the image has them relative to TOP.
-fn physical(fsw: u16, i: usize) -> usize {
+#[must_use]
+pub fn physical(fsw: u16, i: usize) -> usize {
     (usize::from(fsw >> TOP & 7) + i) & 7
 }
 

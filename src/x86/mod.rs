@@ -10,6 +10,7 @@ pub mod fxsave;
 pub mod reg;
 pub mod state;
 pub mod x87env;
+pub mod x87op;
 
 pub use fault::{Fault, MemFault, MemFaultKind, Trap};
 pub use flags::{Cond, FlagOp, FlagRecord, Rflags};

@@ -98,6 +98,12 @@ impl Unicorn {
             let _ = uc.emu_stop();
         })
         .map_err(broken)?;
+        // Floating point and SSE as an operating system enables them: CR0.MP and NE without EM and TS,
+        // CR4.OSFXSR and OSXMMEXCPT (SDM vol. 3, 2.5).
+        let cr0 = uc.reg_read(R::CR0).map_err(broken)?;
+        uc.reg_write(R::CR0, cr0 & !0xc | 0x22).map_err(broken)?;
+        let cr4 = uc.reg_read(R::CR4).map_err(broken)?;
+        uc.reg_write(R::CR4, cr4 | 0x600).map_err(broken)?;
         Ok(Unicorn { uc })
     }
 

@@ -21,7 +21,7 @@ fn index(guest: u64) -> usize {
 
 /// An address that no jump looks up in this entry.
 fn nobody(guest: u64) -> u64 {
-    guest % ENTRIES ^ 1
+    (guest % ENTRIES) ^ 1
 }
 
 impl Lookup {

@@ -20,8 +20,9 @@ use crate::lower::{self, FpMode, LowerError, Translation, What, abi};
 use crate::opt;
 use crate::rv64::HostIsa;
 use crate::sys;
+use crate::sys::guest;
 use crate::sys::jit::{Capture, Executable, Routines};
-use crate::x86::{CpuState, Fault, GuestAddr, Trap};
+use crate::x86::{CpuState, Fault, GuestAddr, MemFault, Trap};
 use cache::{Cache, source_pages};
 use lookup::Lookup;
 use std::io;
@@ -243,10 +244,19 @@ impl JitEngine {
                 Left::Stopped(Outcome::Fault(trap.into()))
             }
             What::Reported => Left::Stopped(Outcome::Fault(runtime::reported(cpu))),
-            What::Access { write, .. } => {
+            What::Access {
+                write,
+                stack,
+                before,
+                ..
+            } => {
                 let addr = point.address(&self.capture.x).unwrap_or_default();
                 let fault = sys::fault::decode(cpu.scratch[abi::slot::FAULT], addr, write);
-                Left::Stopped(Outcome::Fault(fault.classify()))
+                let fault = from_start(fault, addr, before);
+                Left::Stopped(Outcome::Fault(match fault.classify() {
+                    Fault::GeneralProtection if stack => Fault::StackFault,
+                    other => other,
+                }))
             }
         }
     }
@@ -324,6 +334,27 @@ const ONE: Limits = Limits {
     span: 1 << 16,
     follow: false,
 };
+
+/// The fault of a whole operand, given that of a part of it that lies at `addr`, `before` bytes after
+/// the operand's start: the CPU reports the first byte it cannot access.
+fn from_start(fault: MemFault, addr: GuestAddr, before: u8) -> MemFault {
+    if before == 0 {
+        return fault;
+    }
+    let start = addr.offset(-i64::from(before));
+    if start.0 >> 12 == fault.addr.0 >> 12 || !start.is_canonical() {
+        return MemFault {
+            addr: start,
+            ..fault
+        };
+    }
+    let first = if fault.write {
+        guest::cas_u8(start, 0, 0).map(|_| ())
+    } else {
+        guest::read_u8(start).map(|_| ())
+    };
+    first.err().unwrap_or(fault)
+}
 
 impl Engine for JitEngine {
     fn run(&mut self, cpu: &mut CpuState) -> Exit {

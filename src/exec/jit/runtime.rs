@@ -67,7 +67,13 @@ fn operation(
 ) -> Result<u128, Fault> {
     let imm = desc[1];
     let [a, b, c] = [0, 1, 2].map(|i| argument(cpu, i));
-    let memory = |r: Result<u64, MemFault>| r.map(u128::from).map_err(MemFault::classify);
+    let memory = |r: Result<u64, MemFault>| {
+        r.map(u128::from).map_err(|f| match f.classify() {
+            // `imm` & 2 of the atomic operations: through SS.
+            Fault::GeneralProtection if imm & 2 != 0 && op != Op::ProbeWrite => Fault::StackFault,
+            other => other,
+        })
+    };
     match op {
         Op::CondOf => {
             let flags = record_at(cpu, a as u16).status();

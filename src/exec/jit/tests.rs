@@ -543,3 +543,101 @@ fn conditions_of_stored_flags_are_right() {
         }
     }
 }
+
+/// Sums 1 to n in a loop, doubles the sum in a function, adds one: n is the word at offset 4.
+const PROGRAM: &[u8] = &[
+    0x48, 0x31, 0xc0, // xor rax, rax
+    0xb9, 0xe8, 0x03, 0x00, 0x00, // mov ecx, 1000
+    0x48, 0x01, 0xc8, // add rax, rcx
+    0xff, 0xc9, // dec ecx
+    0x75, 0xf9, // jnz .-5
+    0xe8, 0x02, 0x00, 0x00, 0x00, // call .+7
+    0x0f, 0x05, // syscall
+    0x48, 0x8d, 0x44, 0x00, 0x01, // lea rax, [rax + rax + 1]
+    0xc3, // ret
+];
+
+/// Guest code and stack.
+#[repr(C, align(4096))]
+struct Guest {
+    code: [u8; 4096],
+    stack: [u64; 512],
+}
+
+impl Guest {
+    fn new(n: u8) -> Box<Guest> {
+        let mut g = Box::new(Guest {
+            code: [0; 4096],
+            stack: [0; 512],
+        });
+        g.code[..PROGRAM.len()].copy_from_slice(PROGRAM);
+        g.code[4..8].copy_from_slice(&[n, 0, 0, 0]);
+        g
+    }
+
+    fn start(&self) -> GuestAddr {
+        GuestAddr(self.code.as_ptr() as u64)
+    }
+
+    fn run(&self, engine: &mut dyn Engine) -> u64 {
+        let mut cpu = CpuState {
+            rip: self.start().0,
+            ..CpuState::default()
+        };
+        cpu.set_reg(Gpr::RSP, &raw const self.stack[500] as u64);
+        assert_eq!(engine.run(&mut cpu), Exit::Syscall);
+        let next = self.start().0 + 22;
+        assert_eq!((cpu.rip, cpu.reg(Gpr::RCX)), (next, next));
+        cpu.reg(Gpr::RAX)
+    }
+}
+
+fn expected(n: u8) -> u64 {
+    u64::from(n) * (u64::from(n) + 1) + 1
+}
+
+#[test]
+fn changed_code_is_translated_anew() {
+    let Ok(mut engine) = JitEngine::new(Arc::new(PlainMemory), probe()) else {
+        return;
+    };
+    let _ = sys::fault::install();
+    let mut guest = Guest::new(100);
+    for n in [100, 7, 255] {
+        guest.code[4] = n;
+        engine.invalidate(guest.start(), 64);
+        for _ in 0..3 {
+            assert_eq!(guest.run(&mut engine), expected(n));
+        }
+    }
+    let before = engine.shared.stats.lock().unwrap().regions;
+    guest.run(&mut engine);
+    assert_eq!(
+        engine.shared.stats.lock().unwrap().regions,
+        before,
+        "translated twice"
+    );
+}
+
+#[test]
+fn threads_share_and_withdraw_translations() {
+    let Ok(engine) = JitEngine::new(Arc::new(PlainMemory), probe()) else {
+        return;
+    };
+    let _ = sys::fault::install();
+    std::thread::scope(|scope| {
+        for n in [10, 20, 30] {
+            let mut engine = engine.for_thread();
+            scope.spawn(move || {
+                let guest = Guest::new(n);
+                for i in 0..300 {
+                    assert_eq!(guest.run(&mut *engine), expected(n));
+                    if i % 7 == 0 {
+                        // Everybody's code.
+                        engine.invalidate(GuestAddr(0), u64::MAX);
+                    }
+                }
+            });
+        }
+    });
+}

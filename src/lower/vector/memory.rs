@@ -55,10 +55,10 @@ impl Lowerer<'_> {
         if !abi::xmm_resident(self.isa) {
             let (base, disp) = self.address(inst.args[0], inst.imm, 16);
             let t = self.temp();
-            self.access(base, disp, false);
+            self.access(inst, base, disp, 0);
             self.asm.ld(t, disp, base);
             let high = Imm12::of(disp.get() + 8);
-            self.access(base, high, false);
+            self.access(inst, base, high, 8);
             self.asm.ld(abi::SCRATCH2, high, base);
             self.args_done();
             let to = self.mdef(v);
@@ -82,7 +82,7 @@ impl Lowerer<'_> {
             self.full(Width::W8);
         }
         let at = self.plain_address(inst);
-        self.access(at, Imm12::ZERO, false);
+        self.access(inst, at, Imm12::ZERO, 0);
         match current {
             Sew::E8 => self.asm.vle8_v(d, at, Vm::All),
             Sew::E16 => self.asm.vle16_v(d, at, Vm::All),
@@ -98,7 +98,7 @@ impl Lowerer<'_> {
             };
             self.check_alignment(inst);
             let (base, disp) = self.address(inst.args[0], inst.imm, 16);
-            self.store_halves(base, disp, from);
+            self.store_halves(inst, base, disp, from);
             return;
         }
         let r = self.v(inst.args[1]);
@@ -113,7 +113,7 @@ impl Lowerer<'_> {
         }
         let at = self.plain_address(inst);
         if aligned {
-            self.access(at, Imm12::ZERO, true);
+            self.access(inst, at, Imm12::ZERO, 0);
             match current {
                 Sew::E8 => self.asm.vse8_v(r, at, Vm::All),
                 Sew::E16 => self.asm.vse16_v(r, at, Vm::All),
@@ -128,23 +128,23 @@ impl Lowerer<'_> {
         self.asm.xor(abi::SCRATCH2, abi::SCRATCH2, at);
         self.asm.srli(abi::SCRATCH2, abi::SCRATCH2, Shamt::new(12));
         self.asm.bne_to(abi::SCRATCH2, Xreg::ZERO, split);
-        self.access(at, Imm12::ZERO, true);
+        self.access(inst, at, Imm12::ZERO, 0);
         self.asm.vse8_v(r, at, Vm::All);
         self.asm.jal_to(Xreg::ZERO, done);
         self.asm.bind(split);
         let word = u16::try_from(abi::scratch(abi::slot::RESULT)).expect("small");
         self.asm.addi(abi::SCRATCH2, abi::STATE, self.off(word));
         self.asm.vse8_v(r, abi::SCRATCH2, Vm::All);
-        self.store_halves(at, Imm12::ZERO, word);
+        self.store_halves(inst, at, Imm12::ZERO, word);
         self.asm.bind(done);
     }
 
     /// Stores the two words at `from`, the upper one first.
-    fn store_halves(&mut self, base: Xreg, disp: Imm12, from: u16) {
+    fn store_halves(&mut self, inst: &Inst, base: Xreg, disp: Imm12, from: u16) {
         let high = Imm12::of(disp.get() + 8);
-        for (d, at) in [(high, from + 8), (disp, from)] {
+        for (d, at, before) in [(high, from + 8, 8), (disp, from, 0)] {
             self.asm.ld(abi::SCRATCH2, self.off(at), abi::STATE);
-            self.access(base, d, true);
+            self.access(inst, base, d, before);
             self.asm.sd(abi::SCRATCH2, d, base);
         }
     }
