@@ -100,8 +100,10 @@ pub mod slot {
     pub const RESULT: usize = 10;
     /// The arguments of a call: four times two words.
     pub const ARGS: usize = 12;
+    /// What `fflags` had accrued when code was left.
+    pub const FFLAGS: usize = 20;
     /// The first of the spill slots, which take the rest.
-    pub const SPILL: usize = 20;
+    pub const SPILL: usize = 22;
 }
 
 /// The offset of word `index` of the scratch area from `STATE`.
@@ -119,4 +121,4 @@ pub const LOOKUP_BITS: u32 = 12;
 pub type Desc = [u64; 4];
 
 const _: () = assert!(scratch(crate::x86::state::SCRATCH_WORDS) <= 2048);
-const _: () = assert!(slot::ARGS + 8 <= slot::SPILL);
+const _: () = assert!(slot::ARGS + 8 <= slot::FFLAGS);

@@ -49,16 +49,7 @@ impl Lowerer<'_> {
     fn store_args(&mut self, inst: &Inst) {
         for (i, v) in inst.args().enumerate() {
             match self.inst(v).ty() {
-                Ty::V128 | Ty::F => {
-                    let words = if self.vals[v.index()].bits == 128 {
-                        2
-                    } else {
-                        1
-                    };
-                    if let Loc::Mem(from) = self.vals[v.index()].loc {
-                        self.copy(abi::STATE, from, arg(i), words);
-                    }
-                }
+                Ty::V128 | Ty::F => self.store_vector_arg(v, arg(i)),
                 _ => {
                     let r = self.exact(v);
                     self.asm.sd(r, self.off(arg(i)), abi::STATE);
@@ -102,6 +93,7 @@ impl Lowerer<'_> {
         self.asm.addi(abi::SCRATCH, Xreg::ZERO, fixed(function));
         self.asm.ld(abi::SCRATCH2, fixed(thunk), abi::STATE);
         self.asm.jalr(abi::SCRATCH2, Imm12::ZERO, abi::SCRATCH2);
+        self.simd.forget_vtype();
     }
 
     /// Leaves if the call reported a fault.
@@ -136,8 +128,9 @@ impl Lowerer<'_> {
             self.flag_code = None;
         }
         if info.vectors {
-            self.move_from_homes();
+            self.before_helper(helper);
         }
+        self.spill_vectors();
         let desc = [
             u64::from(op_number(Op::Call)) | u64::from(inst.aux) << 16,
             self.rip.0,
@@ -148,6 +141,7 @@ impl Lowerer<'_> {
         if !info.infallible {
             self.check_reported();
         }
+        self.after_helper(helper);
         self.integer_result(v);
     }
 }

@@ -28,6 +28,8 @@ use crate::x86::{Gpr, GuestAddr};
 use analysis::Analysis;
 use regs::{Form, Loc, Val};
 
+pub use vector::FpMode;
+
 pub use translation::{Link, Place, Point, Recipe, Step, Translation, What, record_at, width};
 
 /// Why a region could not be lowered. Smaller regions can: a single guest instruction always fits.
@@ -78,13 +80,14 @@ pub(crate) struct Lowerer<'a> {
     flag_code: Option<u64>,
     /// Where the record of a `get flags` is, by value.
     records: Vec<(Value, u16)>,
+    simd: vector::State,
 }
 
-/// Lowers `region` for `isa`.
+/// Lowers `region` for `isa`, to be run while MXCSR is of `mode`.
 ///
 /// # Errors
 /// If it needs more room than there is: try a smaller one.
-pub fn lower(region: &Region, isa: HostIsa) -> Result<Translation, LowerError> {
+pub fn lower(region: &Region, isa: HostIsa, mode: FpMode) -> Result<Translation, LowerError> {
     let first = &region.blocks[0];
     let mut l = Lowerer {
         region,
@@ -109,6 +112,7 @@ pub fn lower(region: &Region, isa: HostIsa) -> Result<Translation, LowerError> {
         rip: first.addr,
         flag_code: None,
         records: Vec::new(),
+        simd: vector::State::new(mode),
     };
     l.labels = region.blocks.iter().map(|_| l.asm.label()).collect();
     let mut entries = Vec::new();
@@ -142,6 +146,7 @@ impl<'a> Lowerer<'a> {
         self.rip = block.addr;
         self.flag_code = None;
         self.records.clear();
+        self.simd.forget_vtype();
         for (i, inst) in block.insts.iter().enumerate() {
             let at = u32::try_from(i).expect("blocks are bounded");
             self.begin(at);
@@ -221,6 +226,7 @@ impl<'a> Lowerer<'a> {
     }
 
     fn finish(mut self, entries: Vec<(u64, usize)>) -> Result<Translation, LowerError> {
+        self.slow_code();
         let places = self.cold_code();
         if !self.asm.offset().is_multiple_of(8) {
             self.asm.ebreak();
@@ -260,6 +266,7 @@ impl<'a> Lowerer<'a> {
             points: self.points,
             source: self.region.source.iter().map(|(a, n)| (a.0, *n)).collect(),
             guest_insns: self.region.guest_insns,
+            mode: self.simd.mode,
         })
     }
 

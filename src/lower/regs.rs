@@ -11,7 +11,7 @@
 use super::{Lowerer, abi};
 use crate::ir::Value;
 use crate::rv64::Feature;
-use crate::rv64::{Imm12, Shamt, Xreg};
+use crate::rv64::{Freg, Imm12, Shamt, Vreg, Xreg};
 use crate::x86::{Gpr, Width};
 
 /// What a register holds of a value.
@@ -36,6 +36,10 @@ pub enum Loc {
     Temp(Xreg),
     /// At this byte offset of the register file: a spill slot, or a variable's home.
     Mem(u16),
+    /// An F value in this register.
+    F(Freg),
+    /// A V128 value in this register.
+    V(Vreg),
 }
 
 /// A value of the block being lowered.
@@ -224,7 +228,8 @@ impl Lowerer<'_> {
                 self.place(v, Loc::Temp(r), val.form);
                 r
             }
-            Loc::None => {
+            // F and V128 values are asked for elsewhere.
+            Loc::None | Loc::F(_) | Loc::V(_) => {
                 debug_assert!(val.konst.is_some(), "v{} is nowhere", v.0);
                 let c = val.konst.unwrap_or(0);
                 if c == 0 {

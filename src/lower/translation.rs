@@ -3,7 +3,7 @@
 //! A `Translation` is plain data without addresses of the process it was made in, so it can be made on
 //! one machine, stored, and run in another. Invariant: `points` and `exits` are sorted by offset.
 
-use super::abi;
+use super::{FpMode, abi};
 use crate::ir::Op;
 use crate::ir::eval;
 use crate::rv64::Xreg;
@@ -26,6 +26,8 @@ pub struct Translation {
     pub source: Vec<(u64, u32)>,
     /// Guest instructions translated.
     pub guest_insns: u32,
+    /// The MXCSR it is for.
+    pub mode: FpMode,
 }
 
 /// An exit that can be patched to go straight to its target's code.

@@ -24,6 +24,7 @@ pub mod slot {
     pub const XMM_RESIDENT: usize = 7;
     pub const FAULT: usize = 8;
     pub const DESC: usize = 9;
+    pub const FFLAGS: usize = 20;
 }
 
 /// The host's integer registers when code was left.
@@ -260,7 +261,9 @@ mod asm {
         "felix_fsaved fsd",
         "mv s0, a0",
         "mv t6, a1",
-        "fsrm a2",
+        // The rounding mode, and no exception accrued yet.
+        "slli a2, a2, 5",
+        "fscsr a2",
         "felix_xmm vle8.v",
         "felix_gprs_callee ld",
         "felix_gprs_caller ld",
@@ -276,7 +279,9 @@ mod asm {
         "ld t0, {desc}(s0)",
         "sd t0, 8(ra)",
         "felix_xmm vse8.v",
-        "fsrmi 0",
+        "frflags t0",
+        "sd t0, {fflags}(s0)",
+        "fscsr zero",
         "felix_saved ld",
         "felix_fsaved fld",
         "addi sp, sp, 208",
@@ -346,6 +351,7 @@ mod asm {
         xmm_resident = const word(slot::XMM_RESIDENT),
         capture = const word(slot::CAPTURE),
         desc = const word(slot::DESC),
+        fflags = const word(slot::FFLAGS),
     );
 
     unsafe extern "C" {
@@ -362,6 +368,15 @@ mod asm {
         // return by `felix_jit_leave`, which restores what the psABI wants kept.
         unsafe { felix_jit_enter(&raw mut *cpu, code, frm) };
     }
+}
+
+/// The sticky flags of MXCSR for RISC-V's accrued exceptions. RISC-V has none for DE.
+#[must_use]
+#[allow(clippy::cast_possible_truncation)] // Five bits.
+pub const fn mxcsr_flags(fflags: u64) -> u32 {
+    // NV IE, DZ ZE, OF OE, UF UE, NX PE.
+    let f = fflags as u32;
+    f >> 4 & 1 | f >> 1 & 4 | f << 1 & 8 | f << 3 & 16 | f << 5 & 32
 }
 
 /// The routines' addresses; `None` where translated code cannot run.
@@ -395,7 +410,10 @@ pub fn enter(
     assert!(at < memory.len(), "no code there");
     cpu.scratch[slot::FAULT] = 0;
     #[cfg(target_arch = "riscv64")]
-    asm::run(cpu, capture, memory.base() + at, frm);
+    {
+        asm::run(cpu, capture, memory.base() + at, frm);
+        cpu.mxcsr |= mxcsr_flags(cpu.scratch[slot::FFLAGS]);
+    }
     #[cfg(not(target_arch = "riscv64"))]
     {
         let _ = (frm, capture);

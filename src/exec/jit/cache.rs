@@ -9,7 +9,7 @@
 //! A link is one aligned word: another thread sees the old jump or the new one, and both are right.
 
 use super::lookup::Lookup;
-use crate::lower::{Point, Translation};
+use crate::lower::{FpMode, Point, Translation};
 use crate::rv64::{Assembler, Imm12, Off21, Xreg};
 use crate::sys::jit::Executable;
 use crate::x86::GuestAddr;
@@ -38,9 +38,9 @@ pub struct Cache {
     next: usize,
     regions: Vec<Installed>,
     by_start: BTreeMap<usize, RegionId>,
-    entries: HashMap<u64, (RegionId, usize)>,
-    /// Links made, by the guest address they go to.
-    linked: HashMap<u64, Vec<(RegionId, usize)>>,
+    entries: HashMap<(u64, FpMode), (RegionId, usize)>,
+    /// Links made, by the guest address they go to. Code for one mode goes to code for the same.
+    linked: HashMap<(u64, FpMode), Vec<(RegionId, usize)>>,
     pages: HashMap<u64, Vec<RegionId>>,
     lookups: Vec<Weak<Lookup>>,
 }
@@ -66,10 +66,10 @@ impl Cache {
         self.next
     }
 
-    /// The offset of the code for `guest`.
+    /// The offset of the code for `guest` in this mode.
     #[must_use]
-    pub fn entry(&self, guest: u64) -> Option<usize> {
-        self.entries.get(&guest).map(|e| e.1)
+    pub fn entry(&self, guest: u64, mode: FpMode) -> Option<usize> {
+        self.entries.get(&(guest, mode)).map(|e| e.1)
     }
 
     /// True if some translation was made from `page` (by number).
@@ -94,9 +94,9 @@ impl Cache {
             let place = (id, start + *offset as usize);
             // The first entry is what was asked for: it belongs to the newest translation.
             if t.entries.first().map(|e| e.0) == Some(*guest) || entry.is_none() {
-                self.entries.insert(*guest, place);
+                self.entries.insert((*guest, t.mode), place);
             } else {
-                self.entries.entry(*guest).or_insert(place);
+                self.entries.entry((*guest, t.mode)).or_insert(place);
             }
         }
         for page in pages {
@@ -109,7 +109,7 @@ impl Cache {
         });
         for n in 0..self.regions[id].translation.exits.len() {
             let target = self.regions[id].translation.exits[n].target;
-            if let Some(to) = self.entry(target) {
+            if let Some(to) = self.entry(target, self.regions[id].translation.mode) {
                 self.write_link(memory, id, n, to);
             }
         }
@@ -147,7 +147,8 @@ impl Cache {
             };
             memory.patch(word, near);
         }
-        self.linked.entry(link.target).or_default().push((id, n));
+        let key = (link.target, region.translation.mode);
+        self.linked.entry(key).or_default().push((id, n));
     }
 
     /// The point at offset `place` of the memory, with its region.
@@ -197,12 +198,14 @@ impl Cache {
             .iter()
             .map(|e| e.0)
             .collect();
+        let mode = self.regions[id].translation.mode;
         for guest in guests {
-            if self.entries.get(&guest).is_some_and(|e| e.0 != id) {
+            let key = (guest, mode);
+            if self.entries.get(&key).is_some_and(|e| e.0 != id) {
                 continue;
             }
-            self.entries.remove(&guest);
-            for (from, n) in self.linked.remove(&guest).unwrap_or_default() {
+            self.entries.remove(&key);
+            for (from, n) in self.linked.remove(&key).unwrap_or_default() {
                 let region = &self.regions[from];
                 let link = region.translation.exits[n];
                 let word = region.start + link.word as usize;

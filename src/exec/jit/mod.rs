@@ -16,7 +16,7 @@ use super::{CodeMemory, Engine, Exit};
 use crate::interp::{Outcome, Program};
 use crate::ir::BlockId;
 use crate::lift::{self, Limits};
-use crate::lower::{self, LowerError, Translation, What, abi};
+use crate::lower::{self, FpMode, LowerError, Translation, What, abi};
 use crate::opt;
 use crate::rv64::HostIsa;
 use crate::sys;
@@ -26,6 +26,7 @@ use crate::x86::{CpuState, Fault, GuestAddr, MemFault, Trap};
 use cache::{Cache, source_pages};
 use lookup::Lookup;
 use std::io;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -65,7 +66,8 @@ struct Stats {
 /// See the module's head.
 pub struct JitEngine {
     shared: Arc<Shared>,
-    lookup: Arc<Lookup>,
+    /// One for each `FpMode`.
+    lookups: [Arc<Lookup>; 2],
     capture: Box<Capture>,
 }
 
@@ -99,11 +101,13 @@ impl JitEngine {
     }
 
     fn with(shared: Arc<Shared>) -> JitEngine {
-        let lookup = Arc::new(Lookup::new());
-        shared.cache().add_lookup(&lookup);
+        let lookups = [Arc::new(Lookup::new()), Arc::new(Lookup::new())];
+        for lookup in &lookups {
+            shared.cache().add_lookup(lookup);
+        }
         JitEngine {
             shared,
-            lookup,
+            lookups,
             capture: Box::default(),
         }
     }
@@ -123,22 +127,27 @@ impl JitEngine {
     /// control left the translation: RIP says whereto.
     pub fn execute(&mut self, cpu: &mut CpuState) -> Option<Exit> {
         self.prepare(cpu);
-        let mut at = self.shared.cache().entry(cpu.rip)?;
+        let mode = FpMode::of(cpu.mxcsr);
+        let mut at = self.shared.cache().entry(cpu.rip, mode)?;
         loop {
             match self.enter(cpu, at) {
                 Left::Stopped(outcome) => return exit(outcome),
-                Left::Link { .. } | Left::Indirect => at = self.shared.cache().entry(cpu.rip)?,
+                Left::Elsewhere => return None,
+                Left::Link { .. } | Left::Indirect => {
+                    at = self.shared.cache().entry(cpu.rip, mode)?
+                }
             }
         }
     }
 
-    /// Translates the region at `at`.
+    /// Translates the region at `at`, to be run while MXCSR is of `mode`.
     ///
     /// # Errors
     /// The fault of fetching its first instruction.
     pub fn translate(
         memory: &dyn CodeMemory,
         isa: HostIsa,
+        mode: FpMode,
         at: GuestAddr,
     ) -> Result<Option<Translation>, Fault> {
         let full = Limits::default();
@@ -150,7 +159,7 @@ impl JitEngine {
         for limits in smaller {
             let mut region = lift::translate(memory, at, limits)?;
             opt::optimize(&mut region);
-            match lower::lower(&region, isa) {
+            match lower::lower(&region, isa, mode) {
                 Ok(t) => return Ok(Some(t)),
                 Err(LowerError::TooComplex | LowerError::Asm(_)) => {}
             }
@@ -171,23 +180,23 @@ impl JitEngine {
         s[abi::slot::CALL_SYNCED] = call_synced as u64;
         s[abi::slot::EVAL] = runtime::evaluate as *const () as u64;
         s[abi::slot::HELPER] = runtime::run_helper as *const () as u64;
-        s[abi::slot::LOOKUP] = self.lookup.address();
+        s[abi::slot::LOOKUP] = self.lookups[FpMode::of(cpu.mxcsr) as usize].address();
         s[abi::slot::XMM_RESIDENT] = u64::from(abi::xmm_resident(self.shared.isa));
     }
 
-    /// The code for `guest`, translated if need be.
-    fn find(&self, guest: u64) -> Result<Next, Fault> {
-        if let Some(at) = self.shared.cache().entry(guest) {
+    /// The code for `guest` in this mode, translated if need be.
+    fn find(&self, guest: u64, mode: FpMode) -> Result<Next, Fault> {
+        if let Some(at) = self.shared.cache().entry(guest, mode) {
             return Ok(Next::Code(at));
         }
         let begun = Instant::now();
         let memory = &*self.shared.memory;
         // The lock is not held: two threads may translate the same code, and the second is dropped.
-        let Some(t) = JitEngine::translate(memory, self.shared.isa, GuestAddr(guest))? else {
+        let Some(t) = JitEngine::translate(memory, self.shared.isa, mode, GuestAddr(guest))? else {
             return Ok(Next::Evaluate);
         };
         let mut cache = self.shared.cache();
-        if let Some(at) = cache.entry(guest) {
+        if let Some(at) = cache.entry(guest, mode) {
             return Ok(Next::Code(at));
         }
         for page in source_pages(&t) {
@@ -208,7 +217,7 @@ impl JitEngine {
         stats.guest_insns += insns;
         stats.host_insns += words;
         stats.time += begun.elapsed();
-        Ok(cache.entry(guest).map_or(Next::Evaluate, Next::Code))
+        Ok(cache.entry(guest, mode).map_or(Next::Evaluate, Next::Code))
     }
 
     /// Runs code from offset `at` until it leaves, and rebuilds the guest's state.
@@ -228,6 +237,7 @@ impl JitEngine {
             },
             What::Indirect => Left::Indirect,
             What::Syscall => Left::Stopped(Outcome::Syscall),
+            What::Interrupted if cpu.poll.load(Ordering::Relaxed) == 0 => Left::Elsewhere,
             What::Interrupted => Left::Stopped(Outcome::Interrupted),
             What::Trap(n) => {
                 let trap = Trap::from_u8(n).unwrap_or(Trap::InvalidOpcode);
@@ -292,6 +302,8 @@ enum Left {
     },
     /// By an indirect jump.
     Indirect,
+    /// MXCSR is of another mode now.
+    Elsewhere,
     /// For something code does not handle.
     Stopped(Outcome),
 }
@@ -349,22 +361,29 @@ impl Engine for JitEngine {
         self.prepare(cpu);
         // How the code just left is to be told where it led to.
         let mut from = None;
+        let mut mode = FpMode::of(cpu.mxcsr);
         loop {
-            let outcome = match self.find(cpu.rip) {
+            // Evaluating may have changed it; translated code is left then.
+            if FpMode::of(cpu.mxcsr) != mode {
+                mode = FpMode::of(cpu.mxcsr);
+                from = None;
+                self.prepare(cpu);
+            }
+            let outcome = match self.find(cpu.rip, mode) {
                 Ok(Next::Code(at)) => {
                     match from.take() {
                         Some(Left::Link { region, exit }) => {
                             let mut cache = self.shared.cache();
                             // It may have been withdrawn since.
-                            if cache.entry(cpu.rip) == Some(at) {
+                            if cache.entry(cpu.rip, mode) == Some(at) {
                                 cache.link(&self.shared.code, region, exit, at);
                             }
                         }
                         Some(Left::Indirect) => {
                             let cache = self.shared.cache();
-                            if cache.entry(cpu.rip) == Some(at) {
-                                self.lookup
-                                    .insert(cpu.rip, (self.shared.code.base() + at) as u64);
+                            if cache.entry(cpu.rip, mode) == Some(at) {
+                                let lookup = &self.lookups[mode as usize];
+                                lookup.insert(cpu.rip, (self.shared.code.base() + at) as u64);
                             }
                         }
                         _ => {}
@@ -429,3 +448,6 @@ impl Engine for JitEngine {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod sse_tests;

@@ -140,7 +140,7 @@ impl Runner {
 
     fn lower(&self, r: &Region) -> Translation {
         crate::ir::verify(r).unwrap_or_else(|e| panic!("{e}\n{r}"));
-        lower::lower(r, self.1).unwrap_or_else(|e| panic!("{e}\n{r}"))
+        lower::lower(r, self.1, FpMode::Usual).unwrap_or_else(|e| panic!("{e}\n{r}"))
     }
 }
 

@@ -1,0 +1,151 @@
+//! 128-bit guest memory accesses.
+//!
+//! `vle8`/`vse8` work at any alignment. A load that can fault after some bytes goes to a temporary first,
+//! a store that crosses a page is done in halves, the upper one first: a fault leaves everything as
+//! it was.
+
+use super::{Lowerer, abi};
+use crate::ir::{Inst, Value};
+use crate::lower::What;
+use crate::lower::regs::{Form, Loc};
+use crate::rv64::{Imm12, Sew, Shamt, Vm, Xreg};
+use crate::x86::{Trap, Width};
+
+impl Lowerer<'_> {
+    /// #GP for an address that is not a multiple of 16.
+    fn check_alignment(&mut self, inst: &Inst) {
+        if inst.aux & 1 == 0 {
+            return;
+        }
+        let misaligned = |a: u64| !a.is_multiple_of(16);
+        if let Some(c) = self.vals[inst.args[0].index()].konst {
+            if misaligned(c.wrapping_add(inst.imm)) {
+                let p = self.describe(What::Trap(Trap::GeneralProtection as u8));
+                let l = self.leave(p);
+                self.asm.jal_to(Xreg::ZERO, l);
+            }
+            return;
+        }
+        let base = self.low(inst.args[0], Width::W8);
+        let tested = if misaligned(inst.imm) {
+            self.asm
+                .addi(abi::SCRATCH, base, Imm12::low(inst.imm.cast_signed()));
+            abi::SCRATCH
+        } else {
+            base
+        };
+        let p = self.describe(What::Trap(Trap::GeneralProtection as u8));
+        let l = self.leave(p);
+        self.asm.andi(abi::SCRATCH, tested, Imm12::of(15));
+        self.asm.bne_to(abi::SCRATCH, Xreg::ZERO, l);
+    }
+
+    /// The address in one register, perhaps `SCRATCH`.
+    fn plain_address(&mut self, inst: &Inst) -> Xreg {
+        let (base, disp) = self.address(inst.args[0], inst.imm, 16);
+        if disp == Imm12::ZERO {
+            return base;
+        }
+        self.asm.addi(abi::SCRATCH, base, disp);
+        abi::SCRATCH
+    }
+
+    pub(super) fn vload(&mut self, v: Value, inst: &Inst) {
+        self.check_alignment(inst);
+        if !abi::xmm_resident(self.isa) {
+            let (base, disp) = self.address(inst.args[0], inst.imm, 16);
+            let t = self.temp();
+            self.access(inst, base, disp, 0);
+            self.asm.ld(t, disp, base);
+            let high = Imm12::of(disp.get() + 8);
+            self.access(inst, base, high, 8);
+            self.asm.ld(abi::SCRATCH2, high, base);
+            self.args_done();
+            let to = self.mdef(v);
+            self.asm.sd(t, self.off(to), abi::STATE);
+            self.asm.sd(abi::SCRATCH2, self.off(to + 8), abi::STATE);
+            return;
+        }
+        let aligned = inst.aux & 1 != 0;
+        let d = if aligned {
+            self.vdef(v)
+        } else {
+            let r = self.vtemp();
+            self.place(v, Loc::V(r), Form::Exact);
+            r
+        };
+        let current = match self.simd.vtype {
+            Some((s, 0, n)) if aligned && u64::from(n) << (s.bits() + 3) == 128 => s,
+            _ => Sew::E8,
+        };
+        if current == Sew::E8 {
+            self.full(Width::W8);
+        }
+        let at = self.plain_address(inst);
+        self.access(inst, at, Imm12::ZERO, 0);
+        match current {
+            Sew::E8 => self.asm.vle8_v(d, at, Vm::All),
+            Sew::E16 => self.asm.vle16_v(d, at, Vm::All),
+            Sew::E32 => self.asm.vle32_v(d, at, Vm::All),
+            Sew::E64 => self.asm.vle64_v(d, at, Vm::All),
+        }
+    }
+
+    pub(super) fn vstore(&mut self, inst: &Inst) {
+        if !abi::xmm_resident(self.isa) {
+            let Loc::Mem(from) = self.vals[inst.args[1].index()].loc else {
+                return;
+            };
+            self.check_alignment(inst);
+            let (base, disp) = self.address(inst.args[0], inst.imm, 16);
+            self.store_halves(inst, base, disp, from);
+            return;
+        }
+        let r = self.v(inst.args[1]);
+        self.check_alignment(inst);
+        let aligned = inst.aux & 1 != 0;
+        let current = match self.simd.vtype {
+            Some((s, 0, n)) if aligned && u64::from(n) << (s.bits() + 3) == 128 => s,
+            _ => Sew::E8,
+        };
+        if current == Sew::E8 {
+            self.full(Width::W8);
+        }
+        let at = self.plain_address(inst);
+        if aligned {
+            self.access(inst, at, Imm12::ZERO, 0);
+            match current {
+                Sew::E8 => self.asm.vse8_v(r, at, Vm::All),
+                Sew::E16 => self.asm.vse16_v(r, at, Vm::All),
+                Sew::E32 => self.asm.vse32_v(r, at, Vm::All),
+                Sew::E64 => self.asm.vse64_v(r, at, Vm::All),
+            }
+            return;
+        }
+        // Do its first and its last byte lie in different pages?
+        let (split, done) = (self.asm.label(), self.asm.label());
+        self.asm.addi(abi::SCRATCH2, at, Imm12::of(15));
+        self.asm.xor(abi::SCRATCH2, abi::SCRATCH2, at);
+        self.asm.srli(abi::SCRATCH2, abi::SCRATCH2, Shamt::new(12));
+        self.asm.bne_to(abi::SCRATCH2, Xreg::ZERO, split);
+        self.access(inst, at, Imm12::ZERO, 0);
+        self.asm.vse8_v(r, at, Vm::All);
+        self.asm.jal_to(Xreg::ZERO, done);
+        self.asm.bind(split);
+        let word = u16::try_from(abi::scratch(abi::slot::RESULT)).expect("small");
+        self.asm.addi(abi::SCRATCH2, abi::STATE, self.off(word));
+        self.asm.vse8_v(r, abi::SCRATCH2, Vm::All);
+        self.store_halves(inst, at, Imm12::ZERO, word);
+        self.asm.bind(done);
+    }
+
+    /// Stores the two words at `from`, the upper one first.
+    fn store_halves(&mut self, inst: &Inst, base: Xreg, disp: Imm12, from: u16) {
+        let high = Imm12::of(disp.get() + 8);
+        for (d, at, before) in [(high, from + 8, 8), (disp, from, 0)] {
+            self.asm.ld(abi::SCRATCH2, self.off(at), abi::STATE);
+            self.access(inst, base, d, before);
+            self.asm.sd(abi::SCRATCH2, d, base);
+        }
+    }
+}

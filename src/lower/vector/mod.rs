@@ -1,0 +1,141 @@
+//! Operations on V128 and F values.
+//!
+//! `lower_vector` gets every instruction that has a V128 or F argument or result, and `get`/`set` of
+//! XMM registers. Where values are (`place`):
+//! - F values in `fs0`..`fs11`, which calls keep (`ft`/`fa` registers are scratch inside one lowering);
+//! - V128 values on hosts with V in `v1`..`v15` or in the XMM register's own `v16`..`v31`; `v0` is for
+//!   masks; on hosts without V in memory, an XMM register's home or a spill slot (`Loc::Mem`).
+//!
+//! What is not worth inline code goes out of line (`Lowerer::evaluate`), and so does all floating
+//! point in *exact* mode. The inline floating point (`scalar`, `packed`) is right only while MXCSR masks
+//! all exceptions and DAZ and FTZ are off (`FpMode::Usual`). It works like this:
+//! - `frm` is MXCSR.RC while translated code runs.
+//! - What RISC-V raises collects in `fflags` and is added to MXCSR's sticky flags when MXCSR is read and
+//!   when code is left (`control`). The conditions are x86's own, except that nothing sets DE: in the
+//!   usual mode DE is set only by operations that go out of line.
+//! - A result that is a NaN is not taken: x86 keeps payloads, RISC-V does not. The operation is done
+//!   again out of line (`slow`), behind the hot code.
+//!
+//! `vtype` is tracked inside a block: `vtype` emits a `vsetivli` only for a change. Tail and mask are
+//! undisturbed throughout; with VLEN 128 and full vectors there is no tail.
+
+mod control;
+mod memory;
+mod packed;
+mod place;
+mod scalar;
+mod shuffle;
+mod slow;
+mod vint;
+mod words;
+
+use super::{Lowerer, abi};
+use crate::ir::{Effect, Inst, Op, Value, Var};
+use crate::rv64::{Freg, Sew, Vreg};
+use crate::x86::Width;
+use serde::{Deserialize, Serialize};
+
+/// Which MXCSR translated code is for. A region is translated for one of them, and ends where
+/// MXCSR is loaded.
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize,
+)]
+pub enum FpMode {
+    /// All exceptions masked, DAZ and FTZ off; any rounding.
+    #[default]
+    Usual,
+    /// Anything: each operation asks MXCSR.
+    Exact,
+}
+
+impl FpMode {
+    /// DAZ, the masks, FTZ.
+    const BITS: u32 = 1 << 6 | Self::USUAL | 1 << 15;
+    /// Their values in the usual mode.
+    const USUAL: u32 = 0x1f80;
+
+    /// The mode for this MXCSR.
+    #[must_use]
+    pub const fn of(mxcsr: u32) -> FpMode {
+        if mxcsr & Self::BITS == Self::USUAL {
+            FpMode::Usual
+        } else {
+            FpMode::Exact
+        }
+    }
+}
+
+/// What this module remembers.
+#[derive(Default)]
+pub(super) struct State {
+    pub mode: FpMode,
+    /// Registers the current instruction uses, by number.
+    pinned_v: u32,
+    pinned_f: u32,
+    /// Element width, LMUL (log2) and vl in force.
+    vtype: Option<(Sew, i8, u8)>,
+    slow: Vec<slow::Slow>,
+}
+
+impl State {
+    /// Nothing known, nothing pending.
+    pub fn new(mode: FpMode) -> State {
+        State {
+            mode,
+            ..State::default()
+        }
+    }
+
+    /// At the beginning of a block and after a call: nothing is known.
+    pub fn forget_vtype(&mut self) {
+        self.vtype = None;
+    }
+}
+
+/// Lowers one instruction that touches V128 or F values.
+pub(super) fn lower_vector(l: &mut Lowerer<'_>, v: Value, inst: &Inst) {
+    l.simd.pinned_v = 0;
+    l.simd.pinned_f = 0;
+    match (inst.op, inst.var()) {
+        (Op::Get, Some(Var::Xmm(n))) => l.get_xmm(v, n),
+        (Op::Set, Some(Var::Xmm(n))) => l.set_xmm(inst.args[0], n),
+        (Op::VLoad, _) => l.vload(v, inst),
+        (Op::VStore, _) => l.vstore(inst),
+        _ if inst.op.effect() == Effect::Fp && l.simd.mode == FpMode::Exact => l.evaluate(v, inst),
+        _ => {
+            let done = l.scalar(v, inst)
+                || if abi::xmm_resident(l.isa) {
+                    l.packed(v, inst) || l.vint(v, inst)
+                } else {
+                    l.words(v, inst)
+                };
+            if !done {
+                l.evaluate(v, inst);
+            }
+        }
+    }
+}
+
+/// The element width of lanes of `w`.
+const fn sew(w: Width) -> Sew {
+    match w {
+        Width::W8 => Sew::E8,
+        Width::W16 => Sew::E16,
+        Width::W32 => Sew::E32,
+        Width::W64 => Sew::E64,
+    }
+}
+
+/// How many lanes of `w` 128 bits have.
+const fn lanes(w: Width) -> u64 {
+    16 / w.bytes()
+}
+
+/// The mask register.
+const V0: Vreg = Vreg::new(0);
+
+/// A scratch F register: free inside one lowering, not kept by calls.
+const fn ft(n: u8) -> Freg {
+    // ft0 to ft7.
+    Freg::new(n & 7)
+}

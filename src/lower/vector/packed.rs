@@ -1,0 +1,188 @@
+//! Packed floating point on hosts with V.
+//!
+//! Results go to a register of their own until it is known that no lane is a NaN: the slow way needs the
+//! arguments.
+
+use super::slow::Result;
+use super::{Lowerer, V0, abi};
+use crate::ir::{CvtKind, FpPredicate, Inst, Op, Value};
+use crate::lower::regs::{Form, Loc};
+use crate::rv64::{Simm5, Vm, Vreg, Xreg};
+use crate::x86::Width;
+
+pub(super) fn simm(v: i64) -> Simm5 {
+    Simm5::new(v).expect("five bits")
+}
+
+impl Lowerer<'_> {
+    /// Lowers packed floating point, and moves between F values and vectors; false for other operations.
+    pub(super) fn packed(&mut self, v: Value, inst: &Inst) -> bool {
+        let all = Vm::All;
+        match inst.op {
+            Op::FGet => {
+                let a = self.v(inst.args[0]);
+                let d = self.fdef(v);
+                self.element(inst.w);
+                self.asm.vfmv_f_s(d, a);
+            }
+            Op::FPut => {
+                let a = self.v(inst.args[0]);
+                let f = self.f(inst.args[1]);
+                self.args_done();
+                let d = self.vdef(v);
+                self.element(inst.w);
+                if d != a {
+                    self.asm.vmv1r_v(d, a);
+                }
+                self.asm.vfmv_s_f(d, f);
+            }
+            Op::VFAdd | Op::VFSub | Op::VFMul | Op::VFDiv => {
+                let (a, b, d) = self.fp_operands(v, inst);
+                self.full(inst.w);
+                match inst.op {
+                    Op::VFAdd => self.asm.vfadd_vv(d, a, b, all),
+                    Op::VFSub => self.asm.vfsub_vv(d, a, b, all),
+                    Op::VFMul => self.asm.vfmul_vv(d, a, b, all),
+                    _ => self.asm.vfdiv_vv(d, a, b, all),
+                }
+                self.unless_any_nan(inst, d);
+            }
+            Op::VFSqrt => {
+                let a = self.v(inst.args[0]);
+                let d = self.vfresh(v);
+                self.full(inst.w);
+                self.asm.vfsqrt_v(d, a, all);
+                self.unless_any_nan(inst, d);
+            }
+            Op::VFMin | Op::VFMax => {
+                let (a, b) = (self.v(inst.args[0]), self.v(inst.args[1]));
+                self.args_done();
+                let d = self.vdef(v);
+                self.full(inst.w);
+                let (x, y) = if inst.op == Op::VFMin { (a, b) } else { (b, a) };
+                self.asm.vmflt_vv(V0, x, y, all);
+                self.asm.vmerge_vvm(d, b, a);
+            }
+            Op::VFCmp => self.vf_compare(v, inst),
+            Op::VCvt => return self.vf_convert(v, inst),
+            _ => return false,
+        }
+        true
+    }
+
+    fn fp_operands(&mut self, v: Value, inst: &Inst) -> (Vreg, Vreg, Vreg) {
+        let (a, b) = (self.v(inst.args[0]), self.v(inst.args[1]));
+        (a, b, self.vfresh(v))
+    }
+
+    /// A register for result `v` that holds nothing else.
+    fn vfresh(&mut self, v: Value) -> Vreg {
+        let d = self.vtemp();
+        self.place(v, Loc::V(d), Form::Exact);
+        d
+    }
+
+    /// Takes the slow way of `inst` if a lane of its result `d` is a NaN.
+    fn unless_any_nan(&mut self, inst: &Inst, d: Vreg) {
+        let slow = self.slow(inst, Result::V(d));
+        self.asm.vmfne_vv(V0, d, d, Vm::All);
+        self.asm.vcpop_m(abi::SCRATCH, V0, Vm::All);
+        self.asm.bne_to(abi::SCRATCH, Xreg::ZERO, slow);
+        self.join();
+    }
+
+    fn vf_compare(&mut self, v: Value, inst: &Inst) {
+        use FpPredicate::{Eq, Le, Lt, Neq, Nle, Nlt, Ord, Unord};
+        let Some(p) = FpPredicate::from_aux(inst.aux) else {
+            return;
+        };
+        let (a, b) = (self.v(inst.args[0]), self.v(inst.args[1]));
+        self.args_done();
+        let t = self.vtemp();
+        let d = self.vdef(v);
+        self.full(inst.w);
+        let all = Vm::All;
+        match p {
+            Eq | Neq => self.asm.vmfeq_vv(V0, a, b, all),
+            Lt | Nlt => self.asm.vmflt_vv(V0, a, b, all),
+            Le | Nle => self.asm.vmfle_vv(V0, a, b, all),
+            Ord | Unord => {
+                self.asm.vmfeq_vv(V0, a, a, all);
+                self.asm.vmfeq_vv(t, b, b, all);
+                self.asm.vmand_mm(V0, V0, t);
+            }
+        }
+        // Zeros or ones, and the other where the mask is set.
+        let inverted = matches!(p, Neq | Nlt | Nle | Unord);
+        let (clear, set) = if inverted { (-1, 0) } else { (0, -1) };
+        self.asm.vmv_v_i(d, simm(clear));
+        self.asm.vmerge_vim(d, d, simm(set));
+    }
+
+    fn vf_convert(&mut self, v: Value, inst: &Inst) -> bool {
+        let Some(kind) = CvtKind::from_aux(inst.aux) else {
+            return false;
+        };
+        let a = self.v(inst.args[0]);
+        let d = self.vfresh(v);
+        let all = Vm::All;
+        let half = (super::sew(Width::W32), -1, 2);
+        match kind {
+            CvtKind::I32F32 => {
+                self.full(Width::W32);
+                self.asm.vfcvt_f_x_v(d, a, all);
+            }
+            CvtKind::F32I32 | CvtKind::F32I32Trunc => {
+                self.full(Width::W32);
+                if kind == CvtKind::F32I32 {
+                    self.asm.vfcvt_x_f_v(d, a, all);
+                } else {
+                    self.asm.vfcvt_rtz_x_f_v(d, a, all);
+                }
+                // What saturated at the largest integer, which no float is, becomes the smallest.
+                self.asm.li(abi::SCRATCH, 0x7fff_ffff);
+                self.asm.vmseq_vx(V0, d, abi::SCRATCH, all);
+                self.asm.vadd_vi(d, d, simm(1), Vm::Masked);
+            }
+            CvtKind::I32F64 => {
+                self.vtype(half.0, half.1, half.2);
+                self.asm.vfwcvt_f_x_v(d, a, all);
+            }
+            CvtKind::F32F64 => {
+                self.vtype(half.0, half.1, half.2);
+                self.asm.vfwcvt_f_f_v(d, a, all);
+                self.full(Width::W64);
+                self.unless_any_nan(inst, d);
+            }
+            CvtKind::F64F32 => {
+                self.zeroed(d);
+                self.vtype(half.0, half.1, half.2);
+                self.asm.vfncvt_f_f_w(d, a, all);
+                self.unless_any_nan(inst, d);
+            }
+            CvtKind::F64I32 | CvtKind::F64I32Trunc => {
+                self.zeroed(d);
+                self.vtype(half.0, half.1, half.2);
+                if kind == CvtKind::F64I32 {
+                    self.asm.vfncvt_x_f_w(d, a, all);
+                } else {
+                    self.asm.vfncvt_rtz_x_f_w(d, a, all);
+                }
+                // 2^31 - 1 can be right.
+                let slow = self.slow(inst, Result::V(d));
+                self.asm.li(abi::SCRATCH, 0x7fff_ffff);
+                self.asm.vmseq_vx(V0, d, abi::SCRATCH, all);
+                self.asm.vcpop_m(abi::SCRATCH, V0, all);
+                self.asm.bne_to(abi::SCRATCH, Xreg::ZERO, slow);
+                self.join();
+            }
+        }
+        true
+    }
+
+    /// d = 0
+    pub(super) fn zeroed(&mut self, d: Vreg) {
+        self.full(Width::W64);
+        self.asm.vmv_v_i(d, simm(0));
+    }
+}

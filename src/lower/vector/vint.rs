@@ -1,0 +1,344 @@
+//! Packed integers on hosts with V.
+
+use super::packed::simm;
+use super::{Lowerer, V0, abi, sew};
+use crate::ir::{Inst, Op, Value};
+use crate::lower::regs::Form;
+use crate::rv64::{Csr, Imm12, Shamt, Uimm5, Vm, Vreg, Xreg};
+use crate::x86::Width;
+
+const ALL: Vm = Vm::All;
+
+impl Lowerer<'_> {
+    /// Lowers an integer operation on vectors; false if it has no inline code.
+    pub(super) fn vint(&mut self, v: Value, inst: &Inst) -> bool {
+        match inst.op {
+            Op::VConst => self.v_const(v, inst),
+            Op::VShuf => return self.shuffle(v, inst),
+            Op::VShl | Op::VShr | Op::VSar => self.v_shift(v, inst),
+            Op::VMovMask => self.v_mov_mask(v, inst),
+            Op::VExtract => {
+                let a = self.v(inst.args[0]);
+                let narrow = inst.w != Width::W64;
+                let d = self.def(
+                    v,
+                    if narrow {
+                        Form::Sext(inst.w)
+                    } else {
+                        Form::Exact
+                    },
+                );
+                self.element(inst.w);
+                let from = if inst.imm == 0 {
+                    a
+                } else {
+                    let t = self.vtemp();
+                    self.asm.vslidedown_vi(t, a, Uimm5::new(inst.imm), ALL);
+                    t
+                };
+                self.asm.vmv_x_s(d, from);
+            }
+            Op::VInsert => {
+                let a = self.v(inst.args[0]);
+                let x = self.low(inst.args[1], inst.w);
+                self.args_done();
+                let t = self.vtemp();
+                let d = self.vdef(v);
+                self.any_vtype();
+                if d != a {
+                    self.asm.vmv1r_v(d, a);
+                }
+                // One element more than those that stay.
+                self.vtype(sew(inst.w), 0, inst.imm + 1);
+                if inst.imm == 0 {
+                    self.asm.vmv_s_x(d, x);
+                } else {
+                    self.asm.vmv_s_x(t, x);
+                    self.asm.vslideup_vi(d, t, Uimm5::new(inst.imm), ALL);
+                }
+            }
+            Op::VFromI => {
+                let x = self.low(inst.args[0], inst.w);
+                self.args_done();
+                let d = self.vdef(v);
+                self.full(inst.w);
+                self.asm.vmv_v_i(d, simm(0));
+                self.asm.vmv_s_x(d, x);
+            }
+            Op::VPackS | Op::VPackU => self.v_pack(v, inst),
+            Op::VMadd | Op::VSad | Op::VMulEvenU => self.v_sums(v, inst),
+            _ => return self.v_binary(v, inst),
+        }
+        true
+    }
+
+    /// Operations on two vectors of one or a few instructions.
+    fn v_binary(&mut self, v: Value, inst: &Inst) -> bool {
+        let known = matches!(
+            inst.op,
+            Op::VAnd
+                | Op::VAndN
+                | Op::VOr
+                | Op::VXor
+                | Op::VAdd
+                | Op::VSub
+                | Op::VAddSatS
+                | Op::VAddSatU
+                | Op::VSubSatS
+                | Op::VSubSatU
+                | Op::VMul
+                | Op::VMulHiS
+                | Op::VMulHiU
+                | Op::VMinS
+                | Op::VMinU
+                | Op::VMaxS
+                | Op::VMaxU
+                | Op::VAvg
+                | Op::VCmpEq
+                | Op::VCmpGt
+        );
+        if !known {
+            return false;
+        }
+        let (a, b) = (self.v(inst.args[0]), self.v(inst.args[1]));
+        self.args_done();
+        let d = self.vdef(v);
+        let bitwise = matches!(inst.op, Op::VAnd | Op::VAndN | Op::VOr | Op::VXor);
+        match self.simd.vtype {
+            // Bits have no width.
+            Some((s, 0, n)) if bitwise && u64::from(n) << (s.bits() + 3) == 128 => {}
+            _ => self.full(inst.w),
+        }
+        match inst.op {
+            Op::VAnd => self.asm.vand_vv(d, a, b, ALL),
+            Op::VOr => self.asm.vor_vv(d, a, b, ALL),
+            Op::VXor => self.asm.vxor_vv(d, a, b, ALL),
+            Op::VAndN => {
+                let t = self.vtemp();
+                self.asm.vxor_vi(t, a, simm(-1), ALL);
+                self.asm.vand_vv(d, t, b, ALL);
+            }
+            Op::VAdd => self.asm.vadd_vv(d, a, b, ALL),
+            Op::VSub => self.asm.vsub_vv(d, a, b, ALL),
+            Op::VAddSatS => self.asm.vsadd_vv(d, a, b, ALL),
+            Op::VAddSatU => self.asm.vsaddu_vv(d, a, b, ALL),
+            Op::VSubSatS => self.asm.vssub_vv(d, a, b, ALL),
+            Op::VSubSatU => self.asm.vssubu_vv(d, a, b, ALL),
+            Op::VMul => self.asm.vmul_vv(d, a, b, ALL),
+            Op::VMulHiS => self.asm.vmulh_vv(d, a, b, ALL),
+            Op::VMulHiU => self.asm.vmulhu_vv(d, a, b, ALL),
+            Op::VMinS => self.asm.vmin_vv(d, a, b, ALL),
+            Op::VMinU => self.asm.vminu_vv(d, a, b, ALL),
+            Op::VMaxS => self.asm.vmax_vv(d, a, b, ALL),
+            Op::VMaxU => self.asm.vmaxu_vv(d, a, b, ALL),
+            Op::VAvg => {
+                // Halves rounded up.
+                self.asm.csrrwi(Xreg::ZERO, Csr::Vxrm, Uimm5::new(0));
+                self.asm.vaaddu_vv(d, a, b, ALL);
+            }
+            _ => {
+                if inst.op == Op::VCmpEq {
+                    self.asm.vmseq_vv(V0, a, b, ALL);
+                } else {
+                    self.asm.vmslt_vv(V0, b, a, ALL);
+                }
+                self.asm.vmv_v_i(d, simm(0));
+                self.asm.vmerge_vim(d, d, simm(-1));
+            }
+        }
+        true
+    }
+
+    fn v_const(&mut self, v: Value, inst: &Inst) {
+        let bytes = usize::try_from(inst.imm)
+            .ok()
+            .and_then(|n| self.region.pool.get(n).copied());
+        let bytes = bytes.unwrap_or_default();
+        let d = self.vdef(v);
+        self.load_bytes(d, bytes);
+    }
+
+    /// d = these bytes.
+    pub(super) fn load_bytes(&mut self, d: Vreg, bytes: [u8; 16]) {
+        if bytes.iter().all(|b| *b == bytes[0])
+            && let Some(i) = crate::rv64::Simm5::new(bytes[0].cast_signed().into())
+        {
+            self.full(Width::W8);
+            self.asm.vmv_v_i(d, i);
+            return;
+        }
+        let word = |i: usize| {
+            let mut w = [0; 8];
+            w.copy_from_slice(&bytes[i..i + 8]);
+            u64::from_le_bytes(w)
+        };
+        let at = self.literal(&[word(0), word(8)]);
+        self.full(Width::W8);
+        self.asm.la(abi::SCRATCH, at);
+        self.asm.vle8_v(d, abi::SCRATCH, ALL);
+    }
+
+    fn v_shift(&mut self, v: Value, inst: &Inst) {
+        let (a, bits) = (self.v(inst.args[0]), u64::from(inst.w.bits()));
+        if let Some(n) = self.vals[inst.args[1].index()].konst {
+            self.args_done();
+            let d = self.vdef(v);
+            self.full(inst.w);
+            let n = if inst.op == Op::VSar {
+                n.min(bits - 1)
+            } else {
+                n
+            };
+            if n >= bits {
+                self.asm.vmv_v_i(d, simm(0));
+            } else if n < 32 {
+                let n = Uimm5::new(n);
+                match inst.op {
+                    Op::VShl => self.asm.vsll_vi(d, a, n, ALL),
+                    Op::VShr => self.asm.vsrl_vi(d, a, n, ALL),
+                    _ => self.asm.vsra_vi(d, a, n, ALL),
+                }
+            } else {
+                self.asm
+                    .addi(abi::SCRATCH, Xreg::ZERO, Imm12::of(n.cast_signed()));
+                self.v_shift_by(inst.op, d, a, abi::SCRATCH);
+            }
+            return;
+        }
+        let n = self.exact(inst.args[1]);
+        self.args_done();
+        let d = self.vdef(v);
+        self.full(inst.w);
+        if inst.op == Op::VSar {
+            // The count, at most width - 1.
+            let small = self.asm.label();
+            self.asm
+                .addi(abi::SCRATCH2, Xreg::ZERO, Imm12::of(bits.cast_signed() - 1));
+            self.asm.mv(abi::SCRATCH, n);
+            self.asm.bltu_to(n, abi::SCRATCH2, small);
+            self.asm.mv(abi::SCRATCH, abi::SCRATCH2);
+            self.asm.bind(small);
+            self.v_shift_by(inst.op, d, a, abi::SCRATCH);
+            return;
+        }
+        // V takes the count modulo the width: clear what was shifted too far.
+        self.asm
+            .sltiu(abi::SCRATCH, n, Imm12::of(bits.cast_signed()));
+        self.asm.sub(abi::SCRATCH, Xreg::ZERO, abi::SCRATCH);
+        self.v_shift_by(inst.op, d, a, n);
+        self.asm.vand_vx(d, d, abi::SCRATCH, ALL);
+    }
+
+    fn v_shift_by(&mut self, op: Op, d: Vreg, a: Vreg, n: Xreg) {
+        match op {
+            Op::VShl => self.asm.vsll_vx(d, a, n, ALL),
+            Op::VShr => self.asm.vsrl_vx(d, a, n, ALL),
+            _ => self.asm.vsra_vx(d, a, n, ALL),
+        }
+    }
+
+    fn v_mov_mask(&mut self, v: Value, inst: &Inst) {
+        let a = self.v(inst.args[0]);
+        let d = self.def(v, Form::Exact);
+        self.full(inst.w);
+        self.asm.vmslt_vx(V0, a, Xreg::ZERO, ALL);
+        let lanes = super::lanes(inst.w);
+        if lanes == 16 {
+            self.full(Width::W16);
+            self.asm.vmv_x_s(d, V0);
+            self.asm.slli(d, d, Shamt::new(48));
+            self.asm.srli(d, d, Shamt::new(48));
+        } else {
+            // Mask bits beyond vl are anything.
+            self.asm.vmv_x_s(d, V0);
+            self.asm.andi(d, d, Imm12::of((1 << lanes) - 1));
+        }
+    }
+
+    fn v_pack(&mut self, v: Value, inst: &Inst) {
+        let (a, b) = (self.v(inst.args[0]), self.v(inst.args[1]));
+        let (half, n) = match inst.w {
+            Width::W16 => (Width::W8, 8),
+            Width::W32 => (Width::W16, 4),
+            _ => (Width::W32, 2),
+        };
+        let (low, high) = (self.vtemp(), self.vtemp());
+        let (mut x, mut y) = (a, b);
+        if inst.op == Op::VPackU {
+            // Negative lanes are zero; the rest is unsigned.
+            self.full(inst.w);
+            self.asm.vmax_vx(low, a, Xreg::ZERO, ALL);
+            self.asm.vmax_vx(high, b, Xreg::ZERO, ALL);
+            (x, y) = (low, high);
+        }
+        self.vtype(sew(half), -1, n);
+        let zero = Uimm5::new(0);
+        // A narrowing result may lie in its source's register.
+        if inst.op == Op::VPackU {
+            self.asm.vnclipu_wi(low, x, zero, ALL);
+            self.asm.vnclipu_wi(high, y, zero, ALL);
+        } else {
+            self.asm.vnclip_wi(low, x, zero, ALL);
+            self.asm.vnclip_wi(high, y, zero, ALL);
+        }
+        self.full(half);
+        self.asm.vslideup_vi(low, high, Uimm5::new(n), ALL);
+        self.args_done();
+        let d = self.vdef(v);
+        self.asm.vmv1r_v(d, low);
+    }
+
+    /// PMADDWD, PSADBW, PMULUDQ.
+    fn v_sums(&mut self, v: Value, inst: &Inst) {
+        let (a, b) = (self.v(inst.args[0]), self.v(inst.args[1]));
+        let (s, t) = (self.vtemp(), self.vtemp());
+        match inst.op {
+            Op::VMulEvenU => {
+                self.full(Width::W64);
+                self.asm.addi(abi::SCRATCH, Xreg::ZERO, Imm12::of(32));
+                for (d, from) in [(s, a), (t, b)] {
+                    self.asm.vsll_vx(d, from, abi::SCRATCH, ALL);
+                    self.asm.vsrl_vx(d, d, abi::SCRATCH, ALL);
+                }
+                self.args_done();
+                let d = self.vdef(v);
+                self.asm.vmul_vv(d, s, t, ALL);
+            }
+            Op::VMadd => {
+                self.full(Width::W32);
+                let by = Uimm5::new(16);
+                for (d, from) in [(s, a), (t, b)] {
+                    self.asm.vsll_vi(d, from, by, ALL);
+                    self.asm.vsra_vi(d, d, by, ALL);
+                }
+                let (x, y) = (self.vtemp(), self.vtemp());
+                self.asm.vmul_vv(s, s, t, ALL);
+                self.asm.vsra_vi(x, a, by, ALL);
+                self.asm.vsra_vi(y, b, by, ALL);
+                self.asm.vmul_vv(x, x, y, ALL);
+                self.args_done();
+                let d = self.vdef(v);
+                self.asm.vadd_vv(d, s, x, ALL);
+            }
+            _ => {
+                self.full(Width::W8);
+                self.asm.vmaxu_vv(s, a, b, ALL);
+                self.asm.vminu_vv(t, a, b, ALL);
+                self.asm.vsub_vv(s, s, t, ALL);
+                // Pairs of bytes, then the four words of each half by a multiplication.
+                self.full(Width::W16);
+                self.asm.vsrl_vi(t, s, Uimm5::new(8), ALL);
+                self.asm.addi(abi::SCRATCH, Xreg::ZERO, Imm12::of(255));
+                self.asm.vand_vx(s, s, abi::SCRATCH, ALL);
+                self.asm.vadd_vv(s, s, t, ALL);
+                self.full(Width::W64);
+                self.constant(abi::SCRATCH, 0x0001_0001_0001_0001);
+                self.asm.vmul_vx(s, s, abi::SCRATCH, ALL);
+                self.asm.addi(abi::SCRATCH, Xreg::ZERO, Imm12::of(48));
+                self.args_done();
+                let d = self.vdef(v);
+                self.asm.vsrl_vx(d, s, abi::SCRATCH, ALL);
+            }
+        }
+    }
+}
