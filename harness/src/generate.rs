@@ -9,6 +9,7 @@ mod undefined;
 
 use crate::sys::GUEST_FS;
 use felix::lift::{ROWS, supported};
+use felix::lower::FpMode;
 use felix::replay::{CODE, CODE_LEN, Case, DATA, DATA_LEN, Hex64, HexBytes, Registers};
 use felix::x86::Rflags;
 use iced_x86::{
@@ -28,12 +29,15 @@ pub struct Generator {
     /// Encodings, grouped by row, so that each mnemonic is equally likely.
     rows: Vec<Vec<Code>>,
     longest: usize,
+    /// Whether cases begin with MXCSR.DE set where the JIT's usual mode, which does not track it,
+    /// would show otherwise.
+    denormal_sticky: bool,
 }
 
 impl Generator {
     /// All rows, or those whose mnemonic is in `only`.
     #[must_use]
-    pub fn new(only: &[Mnemonic], longest: usize) -> Generator {
+    pub fn new(only: &[Mnemonic], longest: usize, denormal_sticky: bool) -> Generator {
         let rows = ROWS
             .iter()
             .filter(|r| only.is_empty() || only.contains(&r.mnemonic))
@@ -45,7 +49,11 @@ impl Generator {
             })
             .filter(|codes: &Vec<Code>| !codes.is_empty())
             .collect();
-        Generator { rows, longest }
+        Generator {
+            rows,
+            longest,
+            denormal_sticky,
+        }
     }
 
     /// The mnemonics and their encodings, for coverage.
@@ -135,11 +143,15 @@ impl Generator {
         if start + code.len() as u64 > CODE + CODE_LEN as u64 {
             return None;
         }
+        let mut before = registry.registers(rng, start);
+        if self.denormal_sticky && FpMode::of(before.mxcsr) == FpMode::Usual {
+            before.mxcsr |= MXCSR_DE;
+        }
         Some(Case {
             about: String::new(),
             listing: listing(&code, start),
             code: HexBytes(code),
-            before: registry.registers(rng, start),
+            before,
             memory: rng.random_range(0..64),
             patches: registry.patches(),
             undefined_flags: Hex64(undefined.mask()),
@@ -147,6 +159,9 @@ impl Generator {
         })
     }
 }
+
+/// The denormal flag.
+const MXCSR_DE: u32 = 2;
 
 /// Mnemonics whose result CPUs may choose: nothing may compute with it, so they end a sequence.
 const ENDS: &[Mnemonic] = &[

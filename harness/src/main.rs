@@ -149,7 +149,8 @@ fn run(command: Command) -> Result<bool> {
             out,
             stop_after,
         } => {
-            let generator = Generator::new(&parse_mnemonics(&only)?, length);
+            let jit = engines.iter().any(|e| e == "jit");
+            let generator = Generator::new(&parse_mnemonics(&only)?, length, jit);
             fuzz(
                 &generator, cases, seed, &engines, &oracles, &out, stop_after,
             )
@@ -380,7 +381,7 @@ fn record(per_row: usize, seed: u64, only: &[Mnemonic], out: &Path) -> Result<bo
         if !only.is_empty() && !only.contains(&row.mnemonic) {
             continue;
         }
-        let generator = Generator::new(&[row.mnemonic], 1);
+        let generator = Generator::new(&[row.mnemonic], 1, false);
         if generator.codes().next().is_none() {
             continue;
         }
@@ -457,7 +458,7 @@ fn forget_unused(case: &mut Case) {
 }
 
 fn cover(cases: u64, corpus: &Path) -> Result<bool> {
-    let generator = Generator::new(&[], 32);
+    let generator = Generator::new(&[], 32, false);
     let mut reached = BTreeMap::<String, u64>::new();
     for i in 0..cases {
         let case = generator.case(1, i);

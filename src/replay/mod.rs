@@ -316,6 +316,14 @@ impl Registers {
 }
 
 impl After {
+    /// The same with MXCSR.DE set: for comparing with the JIT, which does not track that flag while
+    /// all exceptions are masked and DAZ and FTZ are off.
+    #[must_use]
+    pub fn ignoring_denormal_flag(mut self) -> After {
+        self.registers.mxcsr |= 2;
+        self
+    }
+
     /// Where two outcomes differ, one line each; empty if they agree. Flags of `undefined` and the
     /// bits no program can see are not compared.
     #[must_use]

@@ -350,7 +350,7 @@ impl Registry {
             && (DATA..DATA + DATA_LEN as u64 - 4).contains(&target)
         {
             // Noise has reserved bits set: give it something that loads.
-            let mxcsr = 0x1f80 | rng.random::<u32>() & 0xe03f;
+            let mxcsr = 0x1f82 | rng.random::<u32>() & 0xe03f;
             self.patches.push((target, mxcsr.to_le_bytes().to_vec()));
         }
         Some(())
