@@ -122,7 +122,7 @@ pub(super) fn frstor(cpu: &mut CpuState, at: GuestAddr, wide: bool) -> Result<()
     Ok(())
 }
 
-/// MASKMOVDQU. Bytes that are not selected are not accessed at all (the manual leaves open whether
+/// MASKMOVDQU; MASKMOVQ with registers from 16 on, whose upper halves are not selected. Bytes that are not selected are not accessed at all (the manual leaves open whether
 /// they may fault); if a selected one faults, none is stored.
 pub(super) fn maskmovdqu(
     cpu: &CpuState,
@@ -130,7 +130,15 @@ pub(super) fn maskmovdqu(
     source: u64,
     mask: u64,
 ) -> Result<(), Fault> {
-    let register = |n: u64| usize::try_from(n & 15).map_or([0; 16], |n| cpu.xmm(n).to_le_bytes());
+    let register = |n: u64| {
+        let i = usize::try_from(n & 15).unwrap_or(0);
+        let v = if n & 16 == 0 {
+            cpu.xmm(i)
+        } else {
+            cpu.x87.r[i & 7][0].into()
+        };
+        v.to_le_bytes()
+    };
     let (source, mask) = (register(source), register(mask));
     let selected = || (0u8..16).filter(|i| mask[usize::from(*i)] & 0x80 != 0);
     let place = |i: u8| at.offset(i.into());

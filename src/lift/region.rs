@@ -280,8 +280,9 @@ fn lift_block(out: &mut RegionBuilder, flow: &Flow, start: GuestAddr) {
         };
         cx.mark();
         let lifted = if table::supported(insn.code()) {
-            table::row_for(insn.mnemonic())
-                .map_or(Err(super::cx::Unsupported), |row| (row.lift)(&mut cx))
+            table::row_for(insn.mnemonic()).map_or(Err(super::cx::Unsupported), |row| {
+                super::sse::mmx::lift(&mut cx, row.lift)
+            })
         } else {
             Err(super::cx::Unsupported)
         };
