@@ -260,4 +260,26 @@ mod tests {
         call(Helper::Fnclex, &mut cpu, 0, 0, 0).unwrap();
         assert_eq!(call(Helper::Fwait, &mut cpu, 0, 0, 0), Ok(0));
     }
+
+    #[test]
+    fn the_x87_state_is_saved_and_restored_in_stack_order() {
+        fault::install().unwrap();
+        let mut cpu = CpuState::default();
+        cpu.x87.fsw = 3 << 11 | 0x4100;
+        cpu.x87.fcw = 0x27f;
+        cpu.x87.ftw = 0b1000;
+        cpu.x87.r = std::array::from_fn(|i| [i as u64 | 1 << 63, 0x3fff]);
+        let before = cpu.x87;
+        for (short, size) in [(0, 108), (1, 94)] {
+            let mut buffer = Buffer([0xee; 528]);
+            let at = buffer.at();
+            call(Helper::Fnsave, &mut cpu, at, short, 0).unwrap();
+            assert_eq!((cpu.x87.fcw, cpu.x87.fsw, cpu.x87.ftw), (0x37f, 0, 0));
+            assert_eq!(buffer.0[size - 80], 3, "ST(0)");
+            assert_eq!(buffer.0[size], 0xee);
+            cpu.x87.r = Default::default();
+            call(Helper::Frstor, &mut cpu, at, short, 0).unwrap();
+            assert_eq!(cpu.x87, before);
+        }
+    }
 }
