@@ -1,11 +1,11 @@
 //! Engines and oracles behind one trait.
 
 use anyhow::{Context, Result};
-use felix::exec::PlainMemory;
 use felix::exec::interp::InterpEngine;
-use felix::replay::{After, Case, Machine};
+use felix::replay::{After, Case, CaseMemory, Machine};
 use std::sync::Arc;
 
+pub mod jit;
 pub mod native;
 pub mod unicorn;
 
@@ -38,7 +38,7 @@ impl Interp {
         let machine = Machine::new().context("mapping the memory of test cases")?;
         Ok(Interp {
             machine,
-            engine: InterpEngine::new(Arc::new(PlainMemory)),
+            engine: InterpEngine::new(Arc::new(CaseMemory)),
         })
     }
 }

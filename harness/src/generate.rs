@@ -13,7 +13,7 @@ use felix::replay::{CODE, CODE_LEN, Case, DATA, DATA_LEN, Hex64, HexBytes, Regis
 use felix::x86::Rflags;
 use iced_x86::{
     BlockEncoder, BlockEncoderOptions, Code, Formatter, Instruction, InstructionBlock,
-    IntelFormatter, Mnemonic,
+    IntelFormatter, Mnemonic, OpKind,
 };
 use operands::Registry;
 use rand::{Rng, SeedableRng};
@@ -98,11 +98,27 @@ impl Generator {
             }
             insn.set_ip(label(at));
             undefined.step(&insn);
+            let last = ENDS.contains(&insn.mnemonic());
             registry.wrote(&insn);
             if insn.mnemonic() == Mnemonic::Popfq || insn.mnemonic() == Mnemonic::Popf {
                 insns.extend(operands::tame_flags(label(at), insn)?);
             } else {
                 insns.push(insn);
+            }
+            if last {
+                break;
+            }
+        }
+        if insns.len() < len {
+            // Cut short: jumps beyond the end go to it.
+            let n = insns.len();
+            for insn in &mut insns {
+                if insn.op_count() > 0
+                    && insn.op_kind(0) == OpKind::NearBranch64
+                    && insn.near_branch64() > label(n)
+                {
+                    insn.set_near_branch64(label(len));
+                }
             }
         }
         let mut end = Instruction::with(Code::Int3);
@@ -132,6 +148,19 @@ impl Generator {
     }
 }
 
+/// Mnemonics whose result CPUs may choose: nothing may compute with it, so they end a sequence.
+const ENDS: &[Mnemonic] = &[
+    Mnemonic::Rcpps,
+    Mnemonic::Rcpss,
+    Mnemonic::Rsqrtps,
+    Mnemonic::Rsqrtss,
+    Mnemonic::Maskmovdqu,
+    Mnemonic::Fxsave,
+    Mnemonic::Fxsave64,
+    Mnemonic::Fnsave,
+    Mnemonic::Fnstenv,
+];
+
 /// Mnemonics that no oracle can be asked about: they read the machine, or leave it.
 const EXCLUDED: &[Mnemonic] = &[
     Mnemonic::Cpuid,
@@ -159,7 +188,26 @@ fn generated(code: Code) -> bool {
         .op_kinds()
         .iter()
         .any(|k| matches!(k, K::cr_reg | K::dr_reg | K::tr_reg));
-    !segment_write && !system && !info.is_far_branch() && !info.is_far_branch_indirect()
+    let name = format!("{code:?}");
+    let far = ["m1616", "m1632", "m1664", "ptr16", "Retf", "Iret"]
+        .iter()
+        .any(|f| name.contains(f));
+    // With a 16-bit operand AMD CPUs truncate RIP in near branches and Intel CPUs ignore the prefix
+    // (SDM vol. 2, JMP); 0F 0D with a register is #UD on AMD CPUs and a NOP on Intel's.
+    let vendors_differ = [
+        "Jmp_rm16",
+        "Jmp_rm32",
+        "Call_rm16",
+        "Call_rm32",
+        "Retnw",
+        "Retnd",
+    ]
+    .iter()
+    .any(|n| name.starts_with(n))
+        || name.ends_with("0F0D")
+        // With a 16-bit destination Intel CPUs read 16 bits and AMD CPUs 32 (SDM vol. 2, MOVSXD).
+        || name == "Movsxd_r16_rm16";
+    !segment_write && !system && !far && !vendors_differ
 }
 
 /// A placeholder address for instruction `i`, for the block encoder.

@@ -1,7 +1,470 @@
-//! felix's differential fuzzing harness.
+//! felix's differential fuzzing harness: random instruction sequences through felix's engines and
+//! through reference machines, registers, flags and memory compared.
 
+mod compare;
 mod engines;
 mod generate;
+mod page;
+mod reduce;
 mod sys;
 
-fn main() {}
+use anyhow::{Context, Result, bail};
+use clap::{Parser, Subcommand};
+use compare::{Exclusions, Outcomes, Verdict, judge, read_cases};
+use engines::{Interp, Runner, jit::Jit, native::Native, unicorn::Unicorn};
+use felix::lift::ROWS;
+use felix::replay::{Case, Hex64};
+use generate::Generator;
+use iced_x86::{InstructionInfoFactory, Mnemonic};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+/// Differential fuzzing of felix's engines against Unicorn and this machine's own CPU.
+#[derive(Parser)]
+#[command(name = "harness", version, max_term_width = 100)]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Generate cases and compare; exit status 1 if anything differs.
+    Fuzz {
+        /// How many cases.
+        #[arg(long, default_value_t = 100_000)]
+        cases: u64,
+        /// Where the random numbers start; the same seed gives the same run.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Engines to test.
+        #[arg(long, value_delimiter = ',', default_value = "interp")]
+        engines: Vec<String>,
+        /// Oracles to ask.
+        #[arg(long, value_delimiter = ',', default_value = "native,unicorn")]
+        oracles: Vec<String>,
+        /// Only these mnemonics.
+        #[arg(long, num_args = 1..)]
+        only: Vec<String>,
+        /// The longest sequence.
+        #[arg(long, default_value_t = 32)]
+        length: usize,
+        /// Where to write reduced differences.
+        #[arg(long, default_value = "target/differences")]
+        out: PathBuf,
+        /// Stop after this many differences.
+        #[arg(long, default_value_t = 10)]
+        stop_after: usize,
+    },
+    /// Run recorded cases on an engine and compare with what they expect.
+    Replay {
+        /// Case files.
+        files: Vec<PathBuf>,
+        /// The engine.
+        #[arg(long, default_value = "interp")]
+        engine: String,
+    },
+    /// Record cases for every row into corpus/insn, with what the oracle says.
+    Record {
+        /// Cases a row.
+        #[arg(long, default_value_t = 10)]
+        cases: usize,
+        /// Where the random numbers start.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Only these mnemonics.
+        #[arg(long, num_args = 1..)]
+        only: Vec<String>,
+        /// The corpus.
+        #[arg(long, default_value = "corpus/insn")]
+        out: PathBuf,
+    },
+    /// Reduce a case that differs to its smallest form, on standard output.
+    Reduce {
+        /// The case file.
+        file: PathBuf,
+        /// The engine.
+        #[arg(long, default_value = "interp")]
+        engine: String,
+        /// The oracle.
+        #[arg(long, default_value = "native")]
+        oracle: String,
+    },
+    /// Which rows and encodings the generator reaches, and which have recorded cases.
+    Cover {
+        /// How many cases to look at.
+        #[arg(long, default_value_t = 100_000)]
+        cases: u64,
+        /// The corpus.
+        #[arg(long, default_value = "corpus/insn")]
+        corpus: PathBuf,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(Args::parse().command) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(e) => {
+            eprintln!("harness: {e:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn runner(name: &str) -> Result<Box<dyn Runner>> {
+    Ok(match name {
+        "interp" => Box::new(Interp::new()?),
+        "jit" => Box::new(Jit::new()?),
+        "native" => Box::new(Native::default()),
+        "unicorn" => Box::new(Unicorn::new()?),
+        _ => bail!("no engine or oracle {name}: there are interp, jit, native and unicorn"),
+    })
+}
+
+fn parse_mnemonics(names: &[String]) -> Result<Vec<Mnemonic>> {
+    names
+        .iter()
+        .flat_map(|n| n.split(','))
+        .map(|n| {
+            Mnemonic::values()
+                .find(|m| format!("{m:?}").eq_ignore_ascii_case(n))
+                .with_context(|| format!("no mnemonic {n}"))
+        })
+        .collect()
+}
+
+fn run(command: Command) -> Result<bool> {
+    match command {
+        Command::Fuzz {
+            cases,
+            seed,
+            engines,
+            oracles,
+            only,
+            length,
+            out,
+            stop_after,
+        } => {
+            let generator = Generator::new(&parse_mnemonics(&only)?, length);
+            fuzz(
+                &generator, cases, seed, &engines, &oracles, &out, stop_after,
+            )
+        }
+        Command::Replay { files, engine } => replay(&files, &engine),
+        Command::Record {
+            cases,
+            seed,
+            only,
+            out,
+        } => record(cases, seed, &parse_mnemonics(&only)?, &out),
+        Command::Reduce {
+            file,
+            engine,
+            oracle,
+        } => {
+            let exclusions = Exclusions::load()?;
+            let (mut e, mut o) = (runner(&engine)?, runner(&oracle)?);
+            let case = read_cases(&file)?
+                .into_iter()
+                .next()
+                .context("no case in the file")?;
+            let small = reduce_case(case, &mut *e, &mut *o, &exclusions);
+            println!("{}", serde_json::to_string_pretty(&small)?);
+            Ok(true)
+        }
+        Command::Cover { cases, corpus } => cover(cases, &corpus),
+    }
+}
+
+/// Cases generated and run together.
+const BATCH: u64 = 512;
+
+fn fuzz(
+    generator: &Generator,
+    cases: u64,
+    seed: u64,
+    engines: &[String],
+    oracles: &[String],
+    out: &Path,
+    stop_after: usize,
+) -> Result<bool> {
+    let exclusions = Exclusions::load()?;
+    // Oracles first: the native one starts a child, which must not inherit the engines' memory.
+    let mut runners: Vec<Box<dyn Runner>> = oracles
+        .iter()
+        .chain(engines)
+        .map(|n| runner(n))
+        .collect::<Result<_>>()?;
+    let engine_names: Vec<&'static str> =
+        runners[oracles.len()..].iter().map(|r| r.name()).collect();
+    let bar = ProgressBar::new(cases).with_style(
+        ProgressStyle::with_template("{pos}/{len} cases {bar:40} {per_sec} {msg}")
+            .context("bar")?,
+    );
+    println!(
+        "seed {seed}, {cases} cases, engines {}, oracles {}",
+        engines.join(","),
+        oracles.join(",")
+    );
+    let start = Instant::now();
+    let mut unicorn_wrong = BTreeMap::new();
+    let (mut agreed, mut unknown, mut found) = (0u64, 0u64, 0usize);
+    let mut done = 0;
+    'all: while done < cases {
+        let n = BATCH.min(cases - done);
+        let batch: Vec<Case> = (done..done + n).map(|i| generator.case(seed, i)).collect();
+        let mut results = Vec::new();
+        for r in &mut runners {
+            results.push((r.name(), r.run(&batch)?));
+        }
+        for (i, case) in batch.iter().enumerate() {
+            let outcomes: Outcomes = results
+                .iter()
+                .filter_map(|(name, r)| r[i].clone().map(|a| (*name, a)))
+                .collect();
+            match judge(
+                case,
+                &outcomes,
+                &engine_names,
+                &exclusions,
+                &mut unicorn_wrong,
+            ) {
+                Verdict::Agree => agreed += 1,
+                Verdict::Unknown => unknown += 1,
+                Verdict::Differ { engine, oracle, .. } => {
+                    found += 1;
+                    bar.suspend(|| -> Result<()> {
+                        let (e, o) = two(&mut runners, engine, oracle)?;
+                        let mut small = reduce_case(case.clone(), e, o, &exclusions);
+                        let ours = e.run(std::slice::from_ref(&small))?.pop().flatten();
+                        let theirs = o.run(std::slice::from_ref(&small))?.pop().flatten();
+                        println!(
+                            "\n=== difference {found}: case {} of seed {seed}",
+                            done + i as u64
+                        );
+                        if let (Some(ours), Some(theirs)) = (&ours, &theirs) {
+                            print!(
+                                "{}",
+                                page::page(
+                                    &small,
+                                    (engine, ours),
+                                    (oracle, theirs),
+                                    small.undefined_flags.0
+                                )
+                            );
+                        }
+                        small.after = theirs;
+                        small.about = format!("{engine} differs from {oracle}");
+                        std::fs::create_dir_all(out)?;
+                        let file = out.join(format!("{seed}-{}.json", done + i as u64));
+                        std::fs::write(&file, serde_json::to_string_pretty(&small)?)?;
+                        println!(
+                            "replay: cargo run --release -p harness -- replay {}",
+                            file.display()
+                        );
+                        Ok(())
+                    })?;
+                    if found >= stop_after {
+                        break 'all;
+                    }
+                }
+            }
+        }
+        done += n;
+        bar.set_position(done);
+    }
+    bar.finish_and_clear();
+    let rate = done as f64 / start.elapsed().as_secs_f64();
+    println!(
+        "{done} cases, {agreed} agreed, {unknown} without oracle, {found} differences, {rate:.0} cases/s"
+    );
+    if !unicorn_wrong.is_empty() {
+        let list: Vec<String> = unicorn_wrong
+            .iter()
+            .map(|(m, n)| format!("{m} {n}"))
+            .collect();
+        println!(
+            "Unicorn disagrees with the CPU (single instructions): {}",
+            list.join(", ")
+        );
+    }
+    Ok(found == 0)
+}
+
+fn two<'a>(
+    runners: &'a mut [Box<dyn Runner>],
+    engine: &str,
+    oracle: &str,
+) -> Result<(
+    &'a mut (dyn Runner + 'static),
+    &'a mut (dyn Runner + 'static),
+)> {
+    let (mut e, mut o) = (None, None);
+    for r in runners {
+        if r.name() == engine {
+            e = Some(&mut **r);
+        } else if r.name() == oracle {
+            o = Some(&mut **r);
+        }
+    }
+    e.zip(o).context("engine and oracle are both running")
+}
+
+fn reduce_case(
+    case: Case,
+    e: &mut dyn Runner,
+    o: &mut dyn Runner,
+    exclusions: &Exclusions,
+) -> Case {
+    let engine = e.name();
+    reduce::reduce(case, &mut |c| {
+        let one = std::slice::from_ref(c);
+        let (Ok(mut a), Ok(mut b)) = (e.run(one), o.run(one)) else {
+            return false;
+        };
+        let (Some(Some(a)), Some(Some(b))) = (a.pop(), b.pop()) else {
+            return false;
+        };
+        let outcomes = Outcomes::from([(engine, a), (o.name(), b)]);
+        let verdict = judge(c, &outcomes, &[engine], exclusions, &mut BTreeMap::new());
+        matches!(verdict, Verdict::Differ { .. })
+    })
+}
+
+fn replay(files: &[PathBuf], engine: &str) -> Result<bool> {
+    let mut e = runner(engine)?;
+    let (mut count, mut failed) = (0, 0);
+    for file in files {
+        for case in read_cases(file)? {
+            let Some(expected) = &case.after else {
+                continue;
+            };
+            count += 1;
+            let Some(ours) = e.run(std::slice::from_ref(&case))?.pop().flatten() else {
+                continue;
+            };
+            if !ours
+                .differences(expected, case.undefined_flags.0)
+                .is_empty()
+            {
+                failed += 1;
+                println!("=== {}", file.display());
+                print!(
+                    "{}",
+                    page::page(
+                        &case,
+                        (e.name(), &ours),
+                        ("recorded", expected),
+                        case.undefined_flags.0
+                    )
+                );
+            }
+        }
+    }
+    println!("{count} cases, {failed} differ");
+    Ok(failed == 0)
+}
+
+fn record(per_row: usize, seed: u64, only: &[Mnemonic], out: &Path) -> Result<bool> {
+    let (mut native, mut unicorn) = (Native::default(), Unicorn::new()?);
+    let mut total = 0;
+    for row in ROWS {
+        if !only.is_empty() && !only.contains(&row.mnemonic) {
+            continue;
+        }
+        let generator = Generator::new(&[row.mnemonic], 1);
+        if generator.codes().next().is_none() {
+            continue;
+        }
+        let mut cases = Vec::new();
+        for index in 0..per_row as u64 {
+            let mut case = generator.case(seed ^ (row.mnemonic as u64) << 32, index);
+            forget_unused(&mut case);
+            let one = std::slice::from_ref(&case);
+            let answer = native.run(one)?.pop().flatten();
+            let second = unicorn.run(one)?.pop().flatten();
+            // What the CPU says counts; Unicorn stands in where the CPU could not be asked.
+            case.after = answer.or(second);
+            if case.after.is_some() {
+                cases.push(case);
+            }
+        }
+        total += cases.len();
+        let dir = out.join(row.family.name());
+        std::fs::create_dir_all(&dir)?;
+        let lines: Vec<String> = cases
+            .iter()
+            .map(serde_json::to_string)
+            .collect::<Result<_, _>>()?;
+        let file = dir.join(format!("{:?}.json", row.mnemonic).to_lowercase());
+        std::fs::write(file, format!("[\n{}\n]\n", lines.join(",\n")))?;
+    }
+    println!("{total} cases recorded");
+    Ok(true)
+}
+
+/// Zeroes what the code does not mention, so that recorded cases are short.
+fn forget_unused(case: &mut Case) {
+    let mut factory = InstructionInfoFactory::new();
+    let (mut gprs, mut xmms) = ([false; 16], [false; 16]);
+    for insn in iced_x86::Decoder::with_ip(64, &case.code.0, case.before.rip.0, 0) {
+        for r in factory.info(&insn).used_registers() {
+            let full = r.register().full_register();
+            if full.is_gpr64() {
+                gprs[full.number()] = true;
+            } else if full.is_vector_register() {
+                xmms[full.number()] = true;
+            }
+        }
+    }
+    for i in 0..16 {
+        if !gprs[i] {
+            case.before.gpr[i] = Hex64(0);
+        }
+        if !xmms[i] {
+            case.before.xmm[i] = [Hex64(0); 2];
+        }
+    }
+}
+
+fn cover(cases: u64, corpus: &Path) -> Result<bool> {
+    let generator = Generator::new(&[], 32);
+    let mut reached = BTreeMap::<String, u64>::new();
+    for i in 0..cases {
+        let case = generator.case(1, i);
+        for insn in iced_x86::Decoder::with_ip(64, &case.code.0, case.before.rip.0, 0) {
+            *reached.entry(format!("{:?}", insn.code())).or_default() += 1;
+        }
+    }
+    let all: Vec<String> = generator.codes().map(|c| format!("{c:?}")).collect();
+    let missing: Vec<&String> = all.iter().filter(|c| !reached.contains_key(*c)).collect();
+    println!(
+        "{} of {} encodings reached in {cases} cases",
+        all.len() - missing.len(),
+        all.len()
+    );
+    for m in &missing {
+        println!("never generated: {m}");
+    }
+    let unrecorded: Vec<String> = ROWS
+        .iter()
+        .filter(|row| {
+            let file = format!("{:?}.json", row.mnemonic).to_lowercase();
+            !corpus.join(row.family.name()).join(file).exists()
+        })
+        .map(|row| format!("{:?}", row.mnemonic))
+        .collect();
+    println!(
+        "rows without recorded cases: {}",
+        if unrecorded.is_empty() {
+            "none".into()
+        } else {
+            unrecorded.join(", ")
+        }
+    );
+    Ok(true)
+}

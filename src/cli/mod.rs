@@ -4,6 +4,7 @@ mod run;
 
 use crate::error::Error;
 use crate::personality::linux::table;
+use crate::replay;
 use clap::{Parser, Subcommand};
 use std::io::Write;
 use std::path::PathBuf;
@@ -25,6 +26,22 @@ enum Command {
     Dump(DumpArgs),
     /// List instructions and system calls with their support.
     List,
+    /// Internal: executes what the harness translates.
+    #[command(hide = true)]
+    Worker {
+        /// Host ISA extensions to use instead of those found.
+        #[arg(long, value_name = "LIST")]
+        host_isa: Option<String>,
+    },
+}
+
+fn worker(host_isa: Option<&str>) -> Result<(), Error> {
+    let isa = run::host_isa(host_isa)?;
+    let (mut r, mut w) = (std::io::stdin().lock(), std::io::stdout().lock());
+    replay::worker::serve(isa, &mut r, &mut w).map_err(|source| Error::Host {
+        what: "felix worker".into(),
+        source,
+    })
 }
 
 /// Options of `felix dump`.
@@ -101,6 +118,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(args).map(|never| match never {}),
         Command::Dump(args) => dump(&args),
         Command::List => list(),
+        Command::Worker { host_isa } => worker(host_isa.as_deref()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -3,10 +3,12 @@
 use crate::error::Error;
 use crate::exec::Engine;
 use crate::exec::interp::InterpEngine;
+use crate::exec::jit::{self, JitEngine};
 use crate::kernel::Options;
 use crate::kernel::exec::{inherited, take_environment};
 use crate::kernel::vfs::{Fs, Last};
 use crate::run::{GuestMemory, Job};
+use crate::rv64::HostIsa;
 use std::convert::Infallible;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -62,15 +64,43 @@ pub(super) struct RunArgs {
     program: Vec<OsString>,
 }
 
-fn engine(
-    kind: Option<EngineKind>,
-    _host_isa: Option<&str>,
-) -> Result<Box<dyn Engine + Send>, Error> {
-    match kind {
-        Some(EngineKind::Jit) => Err(Error::Usage(
-            "--engine jit: this build has no JIT for this host; use --engine interp".into(),
+/// The host ISA to generate for: what the host has, or the part of it that `list` names.
+pub(super) fn host_isa(list: Option<&str>) -> Result<HostIsa, Error> {
+    let host = jit::probe();
+    let isa = match list {
+        None => host,
+        Some(list) => list
+            .parse::<HostIsa>()
+            .map_err(|e| Error::Usage(format!("--host-isa {list}: {e}")))?,
+    };
+    if isa.runs_on(host) {
+        Ok(isa)
+    } else {
+        Err(Error::Usage(format!(
+            "--host-isa {isa}: this host has only {host}"
+        )))
+    }
+}
+
+fn engine(kind: Option<EngineKind>, isa: Option<&str>) -> Result<Box<dyn Engine + Send>, Error> {
+    let wanted = kind.unwrap_or(if cfg!(target_arch = "riscv64") {
+        EngineKind::Jit
+    } else {
+        EngineKind::Interp
+    });
+    if wanted == EngineKind::Interp {
+        return Ok(Box::new(InterpEngine::new(Arc::new(GuestMemory))));
+    }
+    let isa = host_isa(isa)?;
+    match JitEngine::new(Arc::new(GuestMemory), isa) {
+        Ok(engine) => Ok(Box::new(engine)),
+        Err(e) if cfg!(target_arch = "riscv64") => Err(Error::Host {
+            what: "no memory for translated code".into(),
+            source: e,
+        }),
+        Err(_) => Err(Error::Usage(
+            "--engine jit: translated code runs on RISC-V only; use --engine interp".into(),
         )),
-        _ => Ok(Box::new(InterpEngine::new(Arc::new(GuestMemory)))),
     }
 }
 

@@ -17,6 +17,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 const PAGE: u64 = 4096;
 /// Entries of the direct-mapped cache before the map; a power of two.
 const FAST: usize = 4096;
+/// The program of an empty entry.
+const NO_PROGRAM: u32 = u32::MAX;
 
 struct Shared {
     memory: Arc<dyn CodeMemory>,
@@ -61,7 +63,7 @@ impl InterpEngine {
             shared,
             programs: Vec::new(),
             entries: HashMap::new(),
-            fast: vec![(u64::MAX, 0, BlockId(0)); FAST],
+            fast: vec![(0, NO_PROGRAM, BlockId(0)); FAST],
             generation,
             stats: Stats::default(),
         }
@@ -70,14 +72,15 @@ impl InterpEngine {
     fn flush(&mut self) {
         self.programs.clear();
         self.entries.clear();
-        self.fast.fill((u64::MAX, 0, BlockId(0)));
+        self.fast.fill((0, NO_PROGRAM, BlockId(0)));
         self.stats.flushes += 1;
     }
 
     fn lookup(&mut self, rip: u64) -> Result<(u32, BlockId), Fault> {
         let slot = fast_slot(rip);
         let (tag, program, block) = self.fast[slot];
-        if tag == rip {
+        // Every number may be a RIP, so the empty entries are told by their program.
+        if tag == rip && program != NO_PROGRAM {
             return Ok((program, block));
         }
         let found = match self.entries.get(&rip) {

@@ -4,6 +4,7 @@
 //! the personality.
 
 pub mod interp;
+pub mod jit;
 
 use crate::lift::Fetch;
 use crate::lift::region::MAX_INSN;

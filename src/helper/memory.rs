@@ -38,12 +38,17 @@ pub(super) fn cmpxchg16b(cpu: &mut CpuState, at: GuestAddr) -> Result<u64, Fault
 pub(super) fn fxsave(cpu: &CpuState, at: GuestAddr, form: Form) -> Result<(), Fault> {
     aligned(at)?;
     let image = fxsave::store_form(cpu, form);
-    guest::write_bytes(at, &image[..fxsave::WRITTEN]).map_err(MemFault::classify)
+    // All 512 bytes must be writable, though the last 48 are not written.
+    let last = at.offset(fxsave::SIZE.cast_signed() as i64 - 1);
+    guest::cas_u8(last, 0, 0).map_err(MemFault::classify)?;
+    guest::write_whole(at, &image[..fxsave::WRITTEN]).map_err(MemFault::classify)
 }
 
 /// FXRSTOR and FXRSTOR64.
 pub(super) fn fxrstor(cpu: &mut CpuState, at: GuestAddr, form: Form) -> Result<(), Fault> {
     aligned(at)?;
+    // CPUs look at the last byte first, which shows in the fault address.
+    guest::read_u8(at.offset(fxsave::SIZE.cast_signed() as i64 - 1)).map_err(MemFault::classify)?;
     let mut image = [0; fxsave::SIZE];
     guest::read_bytes(at, &mut image).map_err(MemFault::classify)?;
     if fxsave::load_form(cpu, &image, form) {
@@ -61,7 +66,7 @@ pub(super) fn fnstenv(cpu: &mut CpuState, at: GuestAddr, wide: bool) -> Result<(
     } else {
         x87env::SIZE_16
     };
-    guest::write_bytes(at, &image[..size]).map_err(MemFault::classify)?;
+    guest::write_whole(at, &image[..size]).map_err(MemFault::classify)?;
     cpu.x87.load_control(cpu.x87.fcw | 0x3f);
     Ok(())
 }
@@ -99,7 +104,7 @@ pub(super) fn fnsave(cpu: &mut CpuState, at: GuestAddr, wide: bool) -> Result<()
         place[..8].copy_from_slice(&low.to_le_bytes());
         place[8..].copy_from_slice(&high.to_le_bytes()[..2]);
     }
-    guest::write_bytes(at, &image[..env + registers]).map_err(MemFault::classify)?;
+    guest::write_whole(at, &image[..env + registers]).map_err(MemFault::classify)?;
     cpu.x87.init();
     Ok(())
 }

@@ -6,7 +6,7 @@
 //!
 //! Knows no guest OS and no x86 encodings. Invariant: on every exit the register file is exact.
 
-mod atomic;
+pub mod atomic;
 
 use crate::helper::float;
 use crate::ir::{
@@ -203,13 +203,23 @@ impl Program {
                         .get(usize::from(m.aux))
                         .map_or(0, |c| u64::from(c.holds(a)))),
                     Op::FlBits => Ok(a & m.imm),
-                    Op::Load => load(m.w, GuestAddr(a.wrapping_add(m.imm))).map_err(Stop::from),
+                    Op::CheckCanonical if GuestAddr(a).is_canonical() => continue,
+                    Op::CheckCanonical => Err(Stop::Fault(Fault::GeneralProtection)),
+                    Op::Load => load(m.w, GuestAddr(a.wrapping_add(m.imm))).map_err(|f| {
+                        Stop::Fault(access_fault(
+                            MemFault {
+                                write: m.aux & 1 != 0,
+                                ..f
+                            },
+                            m.aux,
+                        ))
+                    }),
                     Op::Store => store(m.w, GuestAddr(a.wrapping_add(m.imm)), b)
                         .map(|()| 0)
-                        .map_err(Stop::from),
+                        .map_err(|f| Stop::Fault(access_fault(f, m.aux))),
                     Op::VLoad => {
                         let addr = GuestAddr(a.wrapping_add(m.imm));
-                        match vload(addr, m.aux != 0) {
+                        match vload(addr, m.aux) {
                             Ok(v) => {
                                 vectors[m.dst as usize] = v;
                                 continue;
@@ -220,17 +230,17 @@ impl Program {
                     Op::VStore => vstore(
                         GuestAddr(a.wrapping_add(m.imm)),
                         vectors[m.b as usize],
-                        m.aux != 0,
+                        m.aux,
                     )
                     .map(|()| 0)
                     .map_err(Stop::Fault),
                     Op::Rmw => match RmwOp::from_aux(m.aux) {
-                        Some(op) => atomic::rmw(op, m.w, GuestAddr(a), b).map_err(Stop::from),
+                        Some(op) => atomic::rmw(op, m.w, GuestAddr(a), b)
+                            .map_err(|f| Stop::Fault(access_fault(f, through_ss(m.imm)))),
                         None => Ok(0),
                     },
-                    Op::Cas => {
-                        atomic::cas(m.w, GuestAddr(a), b, ints[m.c as usize]).map_err(Stop::from)
-                    }
+                    Op::Cas => atomic::cas(m.w, GuestAddr(a), b, ints[m.c as usize])
+                        .map_err(|f| Stop::Fault(access_fault(f, through_ss(m.imm)))),
                     Op::ProbeWrite => {
                         probe(m.w, GuestAddr(a.wrapping_add(m.imm))).map_err(Stop::from)
                     }
@@ -452,40 +462,64 @@ fn store(w: Width, addr: GuestAddr, v: u64) -> Result<(), MemFault> {
 }
 
 /// Finds the fault a store would raise, storing nothing.
-fn probe(w: Width, addr: GuestAddr) -> Result<u64, MemFault> {
+///
+/// # Errors
+/// That fault.
+pub fn probe(w: Width, addr: GuestAddr) -> Result<u64, MemFault> {
     guest::cas_u8(addr, 0, 0)?;
-    let last = addr.offset(w.bytes().cast_signed() - 1);
-    if last.0 >> 12 != addr.0 >> 12 {
-        guest::cas_u8(last, 0, 0)?;
+    let second = GuestAddr((addr.0 | 0xfff).wrapping_add(1));
+    if addr.0 & 0xfff > 0x1000 - w.bytes() {
+        guest::cas_u8(second, 0, 0)?;
     }
     Ok(0)
 }
 
-fn check_alignment(addr: GuestAddr, aligned: bool) -> Result<(), Fault> {
-    if aligned && addr.0 & 15 != 0 {
+/// The exception of a failed access; `aux` & 2 says that it went through SS.
+#[must_use]
+pub fn access_fault(f: MemFault, aux: u16) -> Fault {
+    match f.classify() {
+        Fault::GeneralProtection if aux & 2 != 0 => Fault::StackFault,
+        fault => fault,
+    }
+}
+
+/// What `aux` would say, from the `imm` of an atomic operation.
+#[must_use]
+pub fn through_ss(imm: u64) -> u16 {
+    if imm & 2 != 0 { 2 } else { 0 }
+}
+
+/// #GP (or #SS) for a 16-byte operand that must be aligned and is not, or is not canonical: both come
+/// before any page fault.
+fn check_vector_address(addr: GuestAddr, aux: u16) -> Result<(), Fault> {
+    if aux & 1 != 0 && addr.0 & 15 != 0 {
         Err(Fault::GeneralProtection)
+    } else if aux & 2 != 0 && !addr.is_canonical() {
+        Err(Fault::StackFault)
     } else {
         Ok(())
     }
 }
 
-fn vload(addr: GuestAddr, aligned: bool) -> Result<u128, Fault> {
-    check_alignment(addr, aligned)?;
-    let low = guest::read_u64(addr).map_err(MemFault::classify)?;
-    let high = guest::read_u64(addr.offset(8)).map_err(MemFault::classify)?;
+fn vload(addr: GuestAddr, aux: u16) -> Result<u128, Fault> {
+    check_vector_address(addr, aux)?;
+    let fault = |f| access_fault(f, aux);
+    let low = guest::read_u64(addr).map_err(fault)?;
+    let high = guest::read_u64(addr.offset(8)).map_err(fault)?;
     Ok(u128::from(low) | u128::from(high) << 64)
 }
 
 #[allow(clippy::cast_possible_truncation)] // The halves.
-fn vstore(addr: GuestAddr, v: u128, aligned: bool) -> Result<(), Fault> {
-    check_alignment(addr, aligned)?;
+fn vstore(addr: GuestAddr, v: u128, aux: u16) -> Result<(), Fault> {
+    check_vector_address(addr, aux)?;
+    let fault = |f| access_fault(f, aux);
     if addr.0 & 0xfff > 0x1000 - 16 {
         // Two pages: nothing may be stored if the second is not writable.
-        guest::cas_u8(addr, 0, 0).map_err(MemFault::classify)?;
-        guest::cas_u8(addr.offset(15), 0, 0).map_err(MemFault::classify)?;
+        guest::cas_u8(addr, 0, 0).map_err(fault)?;
+        guest::cas_u8(GuestAddr((addr.0 | 0xfff).wrapping_add(1)), 0, 0).map_err(fault)?;
     }
-    guest::write_u64(addr, v as u64).map_err(MemFault::classify)?;
-    guest::write_u64(addr.offset(8), (v >> 64) as u64).map_err(MemFault::classify)
+    guest::write_u64(addr, v as u64).map_err(fault)?;
+    guest::write_u64(addr.offset(8), (v >> 64) as u64).map_err(fault)
 }
 
 /// Vector and floating-point operations.

@@ -161,15 +161,17 @@ ops! {
     /// b if a is not 0, else c; all 64 bits of each.
     Select "select" "III:I" Pure;
 
-    /// Loads w bits from a + `imm`.
+    /// Loads w bits from a + `imm`. `aux` & 1: a page fault is reported as that of a write. `aux` & 2,
+    /// here and in the next three: through SS, so that a non-canonical address is #SS instead of #GP.
     Load "load" "I:I" Load;
     /// Stores the low w bits of b at a + `imm`.
     Store "store" "II:" Store;
-    /// Loads 128 bits from a + `imm`; with `aux` 1 a misaligned address is #GP.
+    /// Loads 128 bits from a + `imm`; with `aux` & 1 a misaligned address is #GP.
     VLoad "vload" "I:V" Load;
-    /// Stores 128 bits at a + `imm`; with `aux` 1 a misaligned address is #GP.
+    /// Stores 128 bits at a + `imm`; with `aux` & 1 a misaligned address is #GP.
     VStore "vstore" "IV:" Store;
     /// Atomically replaces the w bits at a by `RmwOp` number `aux` of them and b; gives the old ones.
+    /// `imm` & 2, here and in `cas`: through SS.
     Rmw "rmw" "II:I" All;
     /// Atomically replaces the w bits at a by c if they equal b; gives the old ones. Always a write
     /// to the page, as LOCK CMPXCHG is.
@@ -210,6 +212,8 @@ ops! {
 
     /// Raises `Trap` number `aux` if a is not 0.
     TrapIf "trap.if" "I:" Check;
+    /// Raises #GP unless a is a canonical address.
+    CheckCanonical "check.canonical" "I:" Check;
     /// A safepoint: leaves the region with RIP = `imm` if the poll word is set.
     Poll "poll" ":" Check;
     /// Calls helper number `aux` with up to three integers.
@@ -550,7 +554,7 @@ impl Op {
     pub const fn observes(self) -> bool {
         matches!(
             self.effect(),
-            Effect::Load | Effect::Store | Effect::Check | Effect::All
+            Effect::Load | Effect::Store | Effect::Check | Effect::Fp | Effect::All
         )
     }
 

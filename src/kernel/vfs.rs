@@ -535,7 +535,9 @@ impl<'a> Walk<'a> {
             return host::openat(self.at.fd(), &c(name)?, PATH_DIR, 0).map(Magic::Enter);
         }
         match name {
-            b"exe" | b"cwd" | b"root" => visible(),
+            // The guest's root, whoever's it is on the host.
+            b"root" => Ok(Magic::Path(b"/".to_vec())),
+            b"exe" | b"cwd" => visible(),
             _ if dir.ends_with(b"/map_files") => visible(),
             _ if dir.ends_with(b"/ns") && last => Ok(Magic::Host),
             _ => Ok(Magic::Text),

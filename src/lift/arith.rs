@@ -25,7 +25,7 @@ fn update(
             (old, op(cx, old))
         }
         _ => {
-            let old = cx.read_place(p);
+            let old = cx.read_to_update(p);
             let r = op(cx, old);
             cx.write_place(p, r);
             (old, r)

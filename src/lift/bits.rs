@@ -12,17 +12,16 @@ use iced_x86::{Mnemonic, OpKind};
 /// BT, BTS, BTR, BTC. A register index into memory reaches beyond the operand, signed.
 pub fn bit_test(cx: &mut Cx<'_>) -> Lifted {
     let w = cx.width(0)?;
-    let mut p = cx.place(0)?;
     let index = cx.read(1)?;
-    if let Place::Mem { addr, disp, w } = p
-        && cx.insn.op_kind(1) == OpKind::Register
-    {
+    let p = if cx.insn.op_kind(0) == OpKind::Memory && cx.insn.op_kind(1) == OpKind::Register {
         let index = cx.op(Op::Sext, w, &[index]);
         let unit = cx.sar_imm(Width::W64, index, w.bits().trailing_zeros());
         let offset = cx.shl_imm(Width::W64, unit, w.bytes().trailing_zeros());
-        let addr = cx.add(Width::W64, addr, offset);
-        p = Place::Mem { addr, disp, w };
-    }
+        let (addr, disp) = cx.address_plus(offset)?;
+        Place::Mem { addr, disp, w }
+    } else {
+        cx.place(0)?
+    };
     let n = cx.and_imm(Width::W64, index, u64::from(w.bits()) - 1);
     let one = cx.konst(1);
     let mask = cx.op(Op::Shl, Width::W64, &[one, n]);
@@ -38,7 +37,11 @@ pub fn bit_test(cx: &mut Cx<'_>) -> Lifted {
             rmw(cx, atomic, w, addr, disp, arg)
         }
         _ => {
-            let old = cx.read_place(p);
+            let old = if only_test {
+                cx.read_place(p)
+            } else {
+                cx.read_to_update(p)
+            };
             if !only_test {
                 let r = cx.op(op, w, &[old, arg]);
                 cx.write_place(p, r);

@@ -96,6 +96,7 @@ pub fn jmp(cx: &mut Cx<'_>) -> Lifted {
         OpKind::Register | OpKind::Memory if !is_far(cx) => {
             cx.poll_here();
             let addr = cx.read(0)?;
+            cx.check_target(addr);
             cx.end(Term::Indirect {
                 addr,
                 kind: IndirectKind::Jump,
@@ -115,6 +116,9 @@ pub fn call(cx: &mut Cx<'_>) -> Lifted {
         OpKind::Register | OpKind::Memory if !is_far(cx) => Some(cx.read(0)?),
         _ => return Err(Unsupported),
     };
+    if let Some(addr) = dest {
+        cx.check_target(addr);
+    }
     let link = cx.konst(ret.0);
     let rsp = push_value(cx, Width::W64, link);
     cx.set_gpr(Gpr::RSP, rsp);
@@ -146,7 +150,8 @@ pub fn ret(cx: &mut Cx<'_>) -> Lifted {
         cx.imm(0).cast_signed()
     };
     let rsp = cx.gpr(Gpr::RSP);
-    let addr = cx.load(Width::W64, rsp, 0);
+    let addr = cx.load_stack(Width::W64, rsp, 0);
+    cx.check_target(addr);
     let rsp = cx.add_imm(Width::W64, rsp, 8 + extra);
     cx.set_gpr(Gpr::RSP, rsp);
     cx.end(Term::Indirect {

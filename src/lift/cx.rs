@@ -74,13 +74,39 @@ pub struct Cx<'a> {
     pub block: BlockId,
     /// True once the block has its terminator.
     pub ended: bool,
+    /// True while memory is accessed through SS: a non-canonical address is #SS, not #GP.
+    pub stack: bool,
 }
+
+/// `Inst::aux` of `load` and `store`: a page fault is reported as that of a write.
+pub const FOR_UPDATE: u16 = 1;
+/// `Inst::aux` of memory operations: the access is through SS.
+pub const THROUGH_SS: u16 = 2;
 
 impl Cx<'_> {
     // --- raw emission ---
 
+    /// A context that emits into `block`.
+    pub fn new<'a>(insn: &'a Instruction, out: &'a mut RegionBuilder, block: BlockId) -> Cx<'a> {
+        let has_memory = (0..insn.op_count()).any(|n| insn.op_kind(n) == OpKind::Memory);
+        let stack = has_memory && insn.memory_segment() == Register::SS;
+        Cx {
+            insn,
+            out,
+            block,
+            ended: false,
+            stack,
+        }
+    }
+
     /// Emits an instruction.
-    pub fn emit(&mut self, inst: Inst) -> Value {
+    pub fn emit(&mut self, mut inst: Inst) -> Value {
+        if self.stack && matches!(inst.op, Op::Load | Op::Store | Op::VLoad | Op::VStore) {
+            inst.aux |= THROUGH_SS;
+        }
+        if self.stack && matches!(inst.op, Op::Rmw | Op::Cas) {
+            inst.imm |= u64::from(THROUGH_SS);
+        }
         let insts = &mut self.out.blocks[self.block.index()].insts;
         insts.push(inst);
         Value(u32::try_from(insts.len() - 1).expect("blocks are bounded"))
@@ -343,6 +369,11 @@ impl Cx<'_> {
         self.op_imm(Op::TrapIf, Width::W64, &[cond], 0, trap as u16);
     }
 
+    /// Raises #GP unless `target` is a canonical address: a near branch to any other faults itself.
+    pub fn check_target(&mut self, target: Value) {
+        self.op(Op::CheckCanonical, Width::W64, &[target]);
+    }
+
     // --- operands ---
 
     /// The width of integer operand `n`.
@@ -412,6 +443,17 @@ impl Cx<'_> {
         }
     }
 
+    /// Reads a place that the instruction will write: a page fault is that of a write already, as the
+    /// CPU checks both at once.
+    pub fn read_to_update(&mut self, p: Place) -> Value {
+        match p {
+            Place::Reg { .. } => self.read_place(p),
+            Place::Mem { addr, disp, w } => {
+                self.op_imm(Op::Load, w, &[addr], disp.cast_unsigned(), FOR_UPDATE)
+            }
+        }
+    }
+
     /// Writes the low bits of `v` to a place: 32-bit registers are zero-extended, smaller ones keep
     /// the other bits.
     pub fn write_place(&mut self, p: Place, v: Value) {
@@ -432,6 +474,21 @@ impl Cx<'_> {
             }
             Place::Mem { addr, disp, w } => self.store(w, addr, disp, v),
         }
+    }
+
+    /// Loads from the stack at `addr + disp`.
+    pub fn load_stack(&mut self, w: Width, addr: Value, disp: i64) -> Value {
+        let outer = std::mem::replace(&mut self.stack, true);
+        let v = self.load(w, addr, disp);
+        self.stack = outer;
+        v
+    }
+
+    /// Stores to the stack at `addr + disp`.
+    pub fn store_stack(&mut self, w: Width, addr: Value, disp: i64, v: Value) {
+        let outer = std::mem::replace(&mut self.stack, true);
+        self.store(w, addr, disp, v);
+        self.stack = outer;
     }
 
     /// Loads from `addr + disp`.
@@ -482,7 +539,16 @@ impl Cx<'_> {
     /// # Errors
     /// If the addressing form is not one of 64-bit mode.
     pub fn address(&mut self) -> Result<(Value, i64), Unsupported> {
-        self.address_parts(true)
+        self.address_parts(true, None)
+    }
+
+    /// The address of the memory operand displaced by `extra` bytes: part of the effective address, so
+    /// it wraps with it at 32 bits.
+    ///
+    /// # Errors
+    /// If the addressing form is not one of 64-bit mode.
+    pub fn address_plus(&mut self, extra: Value) -> Result<(Value, i64), Unsupported> {
+        self.address_parts(true, Some(extra))
     }
 
     /// The effective address without the segment base, as LEA gives it.
@@ -490,7 +556,7 @@ impl Cx<'_> {
     /// # Errors
     /// If the addressing form is not one of 64-bit mode.
     pub fn effective_address(&mut self) -> Result<Value, Unsupported> {
-        let (a, disp) = self.address_parts(false)?;
+        let (a, disp) = self.address_parts(false, None)?;
         Ok(if disp == 0 {
             a
         } else {
@@ -498,7 +564,11 @@ impl Cx<'_> {
         })
     }
 
-    fn address_parts(&mut self, with_segment: bool) -> Result<(Value, i64), Unsupported> {
+    fn address_parts(
+        &mut self,
+        with_segment: bool,
+        extra: Option<Value>,
+    ) -> Result<(Value, i64), Unsupported> {
         let insn = self.insn;
         let (base, index) = (insn.memory_base(), insn.memory_index());
         let mut disp = insn.memory_displacement64().cast_signed();
@@ -524,6 +594,12 @@ impl Cx<'_> {
             sum = Some(match sum {
                 Some(s) => self.add(Width::W64, s, v),
                 None => v,
+            });
+        }
+        if let Some(extra) = extra {
+            sum = Some(match sum {
+                Some(s) => self.add(Width::W64, s, extra),
+                None => extra,
             });
         }
         let addr = match sum {

@@ -145,7 +145,7 @@ pub fn xadd(cx: &mut Cx<'_>) -> Lifted {
             rmw(cx, RmwOp::Add, w, addr, disp, b)
         }
         _ => {
-            let a = cx.read_place(p);
+            let a = cx.read_to_update(p);
             let r = cx.add(w, a, b);
             if let Place::Mem { .. } = p {
                 cx.write_place(p, r);
@@ -164,7 +164,7 @@ pub fn xadd(cx: &mut Cx<'_>) -> Lifted {
     Ok(())
 }
 
-/// CMPXCHG: the destination is written in any case, RAX only on failure.
+/// CMPXCHG: memory is written in any case, a register only on success, RAX only on failure.
 pub fn cmpxchg(cx: &mut Cx<'_>) -> Lifted {
     let w = cx.width(0)?;
     let p = cx.place(0)?;
@@ -184,7 +184,7 @@ pub fn cmpxchg(cx: &mut Cx<'_>) -> Lifted {
             };
             cx.op(Op::Cas, w, &[addr, expected, new])
         }
-        _ => cx.read_place(p),
+        _ => cx.read_to_update(p),
     };
     let equal = cx.op(Op::Eq, w, &[expected, old]);
     let f = cx.op(Op::FlSub, w, &[expected, old]);
@@ -200,15 +200,22 @@ pub fn cmpxchg(cx: &mut Cx<'_>) -> Lifted {
             let v = cx.select(equal, new, old);
             cx.write_place(p, v);
         }
-        Place::Reg { reg, .. } => {
-            let v = cx.select(equal, new, old);
-            if reg == Gpr::RAX {
-                // Equal: the destination, which is RAX, becomes the source. Otherwise it stays.
-                cx.write_place(p, v);
-                cx.set_flags(f);
-                return Ok(());
-            }
-            cx.write_place(p, v);
+        Place::Reg { reg, lsb, .. } => {
+            // A register that does not match is not touched, not even zero-extended. RAX is set first:
+            // it may be the destination, and then always matches.
+            let current = cx.gpr(reg);
+            let written = match w {
+                Width::W64 => new,
+                Width::W32 => cx.op(Op::Zext, w, &[new]),
+                _ => cx.op_imm(Op::Deposit, w, &[current, new], lsb, 0),
+            };
+            cx.set_gpr(Gpr::RAX, new_rax);
+            // The destination may be AH: on failure it holds what RAX just became.
+            let kept = if reg == Gpr::RAX { new_rax } else { current };
+            let v = cx.select(equal, written, kept);
+            cx.set_gpr(reg, v);
+            cx.set_flags(f);
+            return Ok(());
         }
     }
     cx.set_gpr(Gpr::RAX, new_rax);

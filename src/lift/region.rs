@@ -272,12 +272,7 @@ fn lift_block(out: &mut RegionBuilder, flow: &Flow, start: GuestAddr) {
             }
         };
         let checkpoint = (out.blocks.len(), out.blocks[block.index()].insts.len());
-        let mut cx = Cx {
-            insn,
-            out,
-            block,
-            ended: false,
-        };
+        let mut cx = Cx::new(insn, out, block);
         cx.mark();
         let lifted = if table::supported(insn.code()) {
             table::row_for(insn.mnemonic()).map_or(Err(super::cx::Unsupported), |row| {

@@ -82,6 +82,7 @@ rows! {
         Lea => data::lea, "Load effective address";
         Nop | Reservednop => data::nop, "No operation";
         Endbr32 | Endbr64 => data::nop, "Indirect branch target marker";
+        Prefetchit0 | Prefetchit1 | Cldemote | Rdsspd | Rdsspq => data::nop, "Hints on CPUs that do not know them";
         Pause => data::nop, "Spin loop hint";
         Ud0 | Ud1 | Ud2 => data::ud, "Undefined instruction";
         Xlatb => data::xlatb, "Table look-up";

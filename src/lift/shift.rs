@@ -61,7 +61,7 @@ pub fn shift(cx: &mut Cx<'_>) -> Lifted {
     let w = cx.width(0)?;
     let p = cx.place(0)?;
     let c = count(cx, 1, w)?;
-    let a = cx.read_place(p);
+    let a = cx.read_to_update(p);
     let one = cx.konst(1);
     let (r, cf, of) = match cx.insn.mnemonic() {
         Mnemonic::Shl | Mnemonic::Sal => {
@@ -114,7 +114,7 @@ pub fn rotate(cx: &mut Cx<'_>) -> Lifted {
     let w = cx.width(0)?;
     let p = cx.place(0)?;
     let c = count(cx, 1, w)?;
-    let a = cx.read_place(p);
+    let a = cx.read_to_update(p);
     let left = cx.insn.mnemonic() == Mnemonic::Rol;
     let r = cx.op(if left { Op::Rotl } else { Op::Rotr }, w, &[a, c.v]);
     cx.write_place(p, r);
@@ -135,7 +135,7 @@ pub fn rotate_carry(cx: &mut Cx<'_>) -> Lifted {
     let p = cx.place(0)?;
     let c = count(cx, 1, w)?;
     let cf = cx.carry();
-    let a = cx.read_place(p);
+    let a = cx.read_to_update(p);
     let left = cx.insn.mnemonic() == Mnemonic::Rcl;
     let bits = u64::from(w.bits());
     let w64 = Width::W64;
@@ -195,7 +195,7 @@ pub fn double(cx: &mut Cx<'_>) -> Lifted {
     let p = cx.place(0)?;
     let b = cx.read(1)?;
     let c = count(cx, 2, w)?;
-    let a = cx.read_place(p);
+    let a = cx.read_to_update(p);
     let left = cx.insn.mnemonic() == Mnemonic::Shld;
     let w64 = Width::W64;
     let one = cx.konst(1);

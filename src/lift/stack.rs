@@ -10,7 +10,7 @@ use iced_x86::{Code, Mnemonic, OpKind};
 pub fn push_value(cx: &mut Cx<'_>, w: Width, v: Value) -> Value {
     let rsp = cx.gpr(Gpr::RSP);
     let size = w.bytes().cast_signed();
-    cx.store(w, rsp, -size, v);
+    cx.store_stack(w, rsp, -size, v);
     cx.add_imm(Width::W64, rsp, -size)
 }
 
@@ -39,7 +39,7 @@ pub fn push(cx: &mut Cx<'_>) -> Lifted {
 pub fn pop(cx: &mut Cx<'_>) -> Lifted {
     let w = operand_width(cx);
     let rsp = cx.gpr(Gpr::RSP);
-    let v = cx.load(w, rsp, 0);
+    let v = cx.load_stack(w, rsp, 0);
     let next = cx.add_imm(Width::W64, rsp, w.bytes().cast_signed());
     match cx.insn.op_kind(0) {
         OpKind::Register if cx.insn.op_register(0).is_segment_register() => {
@@ -91,7 +91,7 @@ pub fn pushf(cx: &mut Cx<'_>) -> Lifted {
 pub fn popf(cx: &mut Cx<'_>) -> Lifted {
     let w = operand_width(cx);
     let rsp = cx.gpr(Gpr::RSP);
-    let v = cx.load(w, rsp, 0);
+    let v = cx.load_stack(w, rsp, 0);
     let next = cx.add_imm(Width::W64, rsp, w.bytes().cast_signed());
     cx.set_gpr(Gpr::RSP, next);
     let mask = if w == Width::W16 {
@@ -122,17 +122,19 @@ pub fn enter(cx: &mut Cx<'_>) -> Lifted {
     let size = w.bytes().cast_signed();
     let (alloc, level) = (cx.imm(0).cast_signed(), (cx.imm(1) & 31).cast_signed());
     let (rsp, rbp) = (cx.gpr(Gpr::RSP), cx.gpr(Gpr::RBP));
-    cx.store(w, rsp, -size, rbp);
+    cx.store_stack(w, rsp, -size, rbp);
     let frame = cx.add_imm(Width::W64, rsp, -size);
     for i in 1..level {
-        let link = cx.load(w, rbp, -size * i);
-        cx.store(w, rsp, -size * (i + 1), link);
+        let link = cx.load_stack(w, rbp, -size * i);
+        cx.store_stack(w, rsp, -size * (i + 1), link);
     }
     if level > 0 {
-        cx.store(w, rsp, -size * (level + 1), frame);
+        cx.store_stack(w, rsp, -size * (level + 1), frame);
     }
     let pushed = if level > 0 { level + 1 } else { 1 };
     let new_rsp = cx.add_imm(Width::W64, rsp, -size * pushed - alloc);
+    // The manual's last check: the new top of the stack must be writable.
+    cx.op(Op::ProbeWrite, w, &[new_rsp]);
     cx.write_place(
         Place::Reg {
             reg: Gpr::RBP,
@@ -149,7 +151,7 @@ pub fn enter(cx: &mut Cx<'_>) -> Lifted {
 pub fn leave(cx: &mut Cx<'_>) -> Lifted {
     let w = operand_width_of_leave(cx);
     let rbp = cx.gpr(Gpr::RBP);
-    let v = cx.load(w, rbp, 0);
+    let v = cx.load_stack(w, rbp, 0);
     let rsp = cx.add_imm(Width::W64, rbp, w.bytes().cast_signed());
     cx.set_gpr(Gpr::RSP, rsp);
     cx.write_place(

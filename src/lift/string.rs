@@ -153,9 +153,10 @@ fn one(cx: &mut Cx<'_>, element: Element, w: Width, short: bool) -> Option<Value
             compare(cx, w, a, v, &[Gpr::RDI], advance)
         }
         Element::Cmps => {
-            let a = source(cx);
+            // The order shows when both fault: CPUs read [RDI] first.
             let rdi = index(cx, Gpr::RDI);
             let b = cx.load(w, rdi, 0);
+            let a = source(cx);
             compare(cx, w, a, b, &[Gpr::RSI, Gpr::RDI], advance)
         }
     }

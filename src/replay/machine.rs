@@ -4,10 +4,14 @@ use super::{
     After, CODE, CODE_LEN, Case, DATA, DATA_LEN, Hex64, HexBytes, READ_ONLY, READ_ONLY_LEN,
     Registers, SYSCALL, Stop, pattern,
 };
-use crate::exec::{Engine, Exit};
+use crate::exec::jit::JitEngine;
+use crate::exec::{CodeMemory, Engine, Exit, fetch_readable};
+use crate::lift::Fetch;
+use crate::lift::region::MAX_INSN;
+use crate::lower::Translation;
 use crate::sys::guest;
 use crate::sys::window::{Access, Window};
-use crate::x86::GuestAddr;
+use crate::x86::{GuestAddr, MemFault, MemFaultKind};
 use std::io;
 
 /// The windows at their fixed addresses. One a process can exist at a time.
@@ -16,6 +20,31 @@ pub struct Machine {
     _windows: [Window; 3],
     data: Vec<u8>,
     seed: Option<u64>,
+}
+
+/// What engines may fetch: the code window. The data is not executable.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CaseMemory;
+
+impl Fetch for CaseMemory {
+    fn fetch(&self, addr: GuestAddr, buf: &mut [u8; MAX_INSN]) -> Result<usize, MemFault> {
+        let left = (CODE + CODE_LEN as u64)
+            .checked_sub(addr.0)
+            .filter(|n| *n <= CODE_LEN as u64 && *n > 0);
+        let Some(left) = left else {
+            return Err(no_code_at(addr));
+        };
+        let n = fetch_readable(addr, buf)?;
+        Ok(n.min(usize::try_from(left).unwrap_or(n)))
+    }
+}
+
+impl CodeMemory for CaseMemory {
+    fn watch(&self, _page: GuestAddr) {}
+
+    fn unwatch(&self, _addr: GuestAddr) -> bool {
+        false
+    }
 }
 
 impl Machine {
@@ -70,6 +99,30 @@ impl Machine {
     /// # Panics
     /// If the windows are gone: somebody unmapped them.
     pub fn run(&mut self, engine: &mut dyn Engine, case: &Case) -> After {
+        self.prepare(case);
+        engine.invalidate(GuestAddr(CODE), CODE_LEN as u64);
+        self.finish(engine, case)
+    }
+
+    /// Runs a case on the JIT with a translation made elsewhere.
+    ///
+    /// # Panics
+    /// As `run`.
+    pub fn run_translated(
+        &mut self,
+        engine: &mut JitEngine,
+        case: &Case,
+        t: Option<Translation>,
+    ) -> After {
+        self.prepare(case);
+        // Installing forgets what the case before left.
+        if !t.is_some_and(|t| engine.install(t)) {
+            engine.invalidate(GuestAddr(CODE), CODE_LEN as u64);
+        }
+        self.finish(engine, case)
+    }
+
+    fn prepare(&mut self, case: &Case) {
         if self.seed != Some(case.memory) || !case.patches.is_empty() {
             self.data = Machine::initial_data(case);
             self.seed = case.patches.is_empty().then_some(case.memory);
@@ -77,7 +130,9 @@ impl Machine {
         guest::write_bytes(GuestAddr(DATA), &self.data).expect("the data window is mapped");
         guest::write_bytes(GuestAddr(CODE), &Machine::code_image(case))
             .expect("the code window is mapped");
-        engine.invalidate(GuestAddr(CODE), CODE_LEN as u64);
+    }
+
+    fn finish(&mut self, engine: &mut dyn Engine, case: &Case) -> After {
         let mut cpu = case.before.to_cpu();
         let stop = match engine.run(&mut cpu) {
             Exit::Syscall => Stop {
@@ -99,6 +154,54 @@ impl Machine {
             registers: Registers::of(&cpu),
             memory: changes(&self.data, &now),
         }
+    }
+}
+
+/// The code of one case, for translating it where the windows are not mapped.
+#[derive(Clone, Debug)]
+pub struct CaseCode(Vec<u8>);
+
+impl CaseCode {
+    /// The code window of a case.
+    #[must_use]
+    pub fn of(case: &Case) -> CaseCode {
+        CaseCode(Machine::code_image(case))
+    }
+}
+
+impl Fetch for CaseCode {
+    fn fetch(&self, addr: GuestAddr, buf: &mut [u8; MAX_INSN]) -> Result<usize, MemFault> {
+        let offset = usize::try_from(addr.0.wrapping_sub(CODE)).unwrap_or(usize::MAX);
+        let rest = self.0.get(offset..).unwrap_or_default();
+        if rest.is_empty() {
+            return Err(no_code_at(addr));
+        }
+        let n = rest.len().min(MAX_INSN);
+        buf[..n].copy_from_slice(&rest[..n]);
+        Ok(n)
+    }
+}
+
+impl CodeMemory for CaseCode {
+    fn watch(&self, _page: GuestAddr) {}
+
+    fn unwatch(&self, _addr: GuestAddr) -> bool {
+        false
+    }
+}
+
+/// The fault of fetching outside the code window.
+fn no_code_at(addr: GuestAddr) -> MemFault {
+    let kind = match addr.0 {
+        a if (DATA..DATA + DATA_LEN as u64).contains(&a) => MemFaultKind::Protection,
+        a if (READ_ONLY..READ_ONLY + READ_ONLY_LEN as u64).contains(&a) => MemFaultKind::Protection,
+        _ => MemFaultKind::NotMapped,
+    };
+    MemFault {
+        addr,
+        write: false,
+        fetch: true,
+        kind,
     }
 }
 

@@ -5,12 +5,13 @@
 //! addresses, the same for every engine and oracle, because guest addresses are host addresses.
 
 mod machine;
+pub mod worker;
 
 use crate::x86::{CpuState, Fault, Rflags};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-pub use machine::{Machine, changes};
+pub use machine::{CaseCode, CaseMemory, Machine, changes};
 
 /// Where the code lies. The rest of its two pages is INT3, and nothing is mapped after them.
 pub const CODE: u64 = 0x4000_0000;
@@ -25,8 +26,9 @@ pub const READ_ONLY: u64 = 0x5000_8000;
 /// Bytes of read-only data.
 pub const READ_ONLY_LEN: usize = 0x1000;
 
-/// The registers a case sets and compares.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+/// The registers a case sets and compares. Where people read them, only those that are not zero are
+/// written, by name.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Registers {
     /// RAX to R15 by encoding number.
     pub gpr: [Hex64; 16],
@@ -40,6 +42,83 @@ pub struct Registers {
     pub mxcsr: u32,
     /// Bases of FS and GS.
     pub fs_gs: [Hex64; 2],
+}
+
+/// The number of 64-bit words a `Registers` is flattened to.
+const WORDS: usize = 16 + 2 + 32 + 3;
+
+impl Registers {
+    /// The name of each word of `flatten`.
+    fn names() -> impl Iterator<Item = String> {
+        let gprs = crate::x86::Gpr::all().map(|r| r.name().to_owned());
+        let xmms = (0..16).flat_map(|i| [format!("xmm{i}"), format!("xmm{i}.high")]);
+        let rest = ["mxcsr", "fs.base", "gs.base"].map(str::to_owned);
+        gprs.chain(["rip", "rflags"].map(str::to_owned))
+            .chain(xmms)
+            .chain(rest)
+    }
+
+    fn flatten(&self) -> [u64; WORDS] {
+        let mut out = [0; WORDS];
+        let words = self
+            .gpr
+            .iter()
+            .chain([&self.rip, &self.rflags])
+            .chain(self.xmm.iter().flatten());
+        for (o, w) in out.iter_mut().zip(words) {
+            *o = w.0;
+        }
+        out[WORDS - 3] = self.mxcsr.into();
+        out[WORDS - 2] = self.fs_gs[0].0;
+        out[WORDS - 1] = self.fs_gs[1].0;
+        out
+    }
+
+    fn from_words(w: &[u64; WORDS]) -> Registers {
+        Registers {
+            gpr: std::array::from_fn(|i| Hex64(w[i])),
+            rip: Hex64(w[16]),
+            rflags: Hex64(w[17]),
+            xmm: std::array::from_fn(|i| [Hex64(w[18 + 2 * i]), Hex64(w[19 + 2 * i])]),
+            mxcsr: u32::try_from(w[WORDS - 3]).unwrap_or(0),
+            fs_gs: [Hex64(w[WORDS - 2]), Hex64(w[WORDS - 1])],
+        }
+    }
+}
+
+impl Serialize for Registers {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        let words = self.flatten();
+        if s.is_human_readable() {
+            s.collect_map(
+                Registers::names()
+                    .zip(words.map(Hex64))
+                    .filter(|(_, v)| v.0 != 0),
+            )
+        } else {
+            words.as_slice().serialize(s)
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Registers {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Registers, D::Error> {
+        let mut words = [0; WORDS];
+        if d.is_human_readable() {
+            let map = std::collections::HashMap::<String, Hex64>::deserialize(d)?;
+            let names: Vec<String> = Registers::names().collect();
+            for (name, v) in map {
+                let i = names.iter().position(|n| *n == name);
+                words[i.ok_or_else(|| D::Error::custom(format!("no register {name}")))?] = v.0;
+            }
+        } else {
+            let given = Vec::<u64>::deserialize(d)?;
+            words = given
+                .try_into()
+                .map_err(|_| D::Error::custom("not as many registers"))?;
+        }
+        Ok(Registers::from_words(&words))
+    }
 }
 
 /// A number that is written in hexadecimal where people read it.
@@ -286,7 +365,16 @@ impl After {
                 .iter()
                 .map(|(at, bytes)| format!("{:#x}={}", at.0, bytes.text()))
                 .collect();
-            text.join(" ")
+            let mut text = text.join(" ");
+            // A page must stay readable; what is cut is still compared.
+            if text.len() > 400 {
+                let hash = text.bytes().fold(0u64, |h, b| {
+                    h.rotate_left(5) ^ u64::from(b).wrapping_mul(0x9e37_79b9)
+                });
+                text.truncate(400);
+                text = format!("{text}... [{hash:x}]");
+            }
+            text
         };
         note("memory", memory(&self.memory), memory(&other.memory));
         out

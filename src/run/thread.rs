@@ -178,13 +178,16 @@ impl Runner {
         let (send, receive) = mpsc::sync_channel(1);
         let parent = *args;
         let exit_signal = args.exit_signal;
+        let carrier_send = send.clone();
         let body = self.sharing_child(cpu, args, move |tid| {
             Self::parent_settid(&parent, tid);
             let _ = send.send(tid);
         });
         thread::spawn(STACK, move || {
-            if let Err(e) = thread::vfork(exit_signal, body) {
-                tracing::warn!("clone with CLONE_VM failed: {e}");
+            match thread::vfork(exit_signal, body) {
+                // Where qemu-user made a fork of it, the child could tell only its own copy.
+                Ok(pid) => drop(carrier_send.try_send(pid)),
+                Err(e) => tracing::warn!("clone with CLONE_VM failed: {e}"),
             }
         })?;
         receive.recv().map_err(|_| Errno::EAGAIN)

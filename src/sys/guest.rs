@@ -315,6 +315,23 @@ pub fn write_bytes(addr: GuestAddr, bytes: &[u8]) -> Result<(), MemFault> {
     .map(|_| ())
 }
 
+/// Copies `bytes` into guest memory, or nothing of them if any page they lie in cannot be written.
+///
+/// # Errors
+/// The page fault at the first byte that cannot be written.
+pub fn write_whole(addr: GuestAddr, bytes: &[u8]) -> Result<(), MemFault> {
+    let last = addr.0.wrapping_add(bytes.len() as u64).wrapping_sub(1);
+    let mut page = (addr.0 | 0xfff).wrapping_add(1);
+    if !bytes.is_empty() && page <= last {
+        cas_u8(addr, 0, 0)?;
+        while page <= last {
+            cas_u8(GuestAddr(page), 0, 0)?;
+            page = page.wrapping_add(0x1000);
+        }
+    }
+    write_bytes(addr, bytes)
+}
+
 /// Compares and exchanges 8 bits atomically; gives the old value.
 ///
 /// # Errors
@@ -367,7 +384,13 @@ fn cas_in_word(addr: GuestAddr, old: u64, new: u64, mask: u64) -> Result<u64, Me
     let place = |v: u64| ((v << shift) as i32) as u64;
     // SAFETY: the aligned word holds the bytes addressed and lies in the same page.
     let r = unsafe { felix_cas_masked(addr.0 & !3, place(old), place(new), place(mask)) };
-    result(r, addr, true).map(|v| v >> shift & mask)
+    // The word begins before the bytes addressed, and so does the fault.
+    result(r, addr, true)
+        .map(|v| v >> shift & mask)
+        .map_err(|f| MemFault {
+            addr: f.addr.max(addr),
+            ..f
+        })
 }
 
 /// Compares and exchanges 32 bits atomically; gives the old value. Aligned on RISC-V hosts.
@@ -413,7 +436,11 @@ pub fn cas_u128(addr: GuestAddr, old: [u64; 2], new: [u64; 2]) -> Result<[u64; 2
         // Without Zacas: one lock per line, shared by all 16-byte exchanges.
         static LOCKS: [Mutex<()>; 64] = [const { Mutex::new(()) }; 64];
         let _guard = LOCKS[(addr.0 >> 6 & 63) as usize].lock();
-        let found = [read_u64(addr)?, read_u64(addr.offset(8))?];
+        let written = |f| MemFault { write: true, ..f };
+        let found = [
+            read_u64(addr).map_err(written)?,
+            read_u64(addr.offset(8)).map_err(written)?,
+        ];
         let put = if found == old { new } else { found };
         write_u64(addr, put[0])?;
         write_u64(addr.offset(8), put[1])?;

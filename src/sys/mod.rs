@@ -13,6 +13,8 @@ pub mod fault;
 pub mod guest;
 
 pub mod host;
+pub mod jit;
+pub mod probe;
 pub mod raw;
 pub mod signal;
 pub mod start;

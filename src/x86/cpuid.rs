@@ -98,6 +98,9 @@ static BASE: &[CpuidFeature] = &[
     CpuidFeature::MULTIBYTENOP,
     CpuidFeature::PAUSE,
     CpuidFeature::CET_IBT,
+    CpuidFeature::CET_SS,
+    CpuidFeature::CLDEMOTE,
+    CpuidFeature::PREFETCHITI,
     // Only privileged instructions: they raise #GP here, as on every CPU.
     CpuidFeature::MSR,
     CpuidFeature::RDPMC,

@@ -47,6 +47,9 @@ impl Default for X87 {
     }
 }
 
+/// Words of `CpuState::scratch`: within the reach of a RISC-V load.
+pub const SCRATCH_WORDS: usize = 128;
+
 /// The guest's registers.
 #[derive(Debug)]
 #[repr(C, align(64))]
@@ -89,7 +92,7 @@ pub struct CpuState {
     /// x87 and MMX.
     pub x87: X87,
     /// For the engine's own use while it runs guest code (spills, host registers, links).
-    pub scratch: [u64; 64],
+    pub scratch: [u64; SCRATCH_WORDS],
 }
 
 /// `helper_fault` for a page fault.
@@ -116,7 +119,7 @@ impl Default for CpuState {
             reserved: 0,
             ymm: [[0; 4]; 16],
             x87: X87::default(),
-            scratch: [0; 64],
+            scratch: [0; SCRATCH_WORDS],
         }
     }
 }

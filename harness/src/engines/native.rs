@@ -3,6 +3,7 @@
 use super::Runner;
 use crate::sys;
 use anyhow::{Context, Result};
+use felix::replay::worker::{read_frame, write_frame};
 use felix::replay::{After, Case, DATA, DATA_LEN, Machine, changes};
 use felix::sys::guest;
 use felix::x86::GuestAddr;
@@ -59,7 +60,7 @@ impl Native {
             .and_then(|()| {
                 cases
                     .iter()
-                    .map(|_| read_frame(&mut child.output))
+                    .map(|_| read_frame(&mut child.output)?.context("the child ended"))
                     .collect()
             });
         if result.is_err() {
@@ -69,36 +70,13 @@ impl Native {
     }
 }
 
-/// Writes a value with its length before it.
-///
-/// # Errors
-/// If the other side is gone.
-pub fn write_frame<T: serde::Serialize>(w: &mut dyn Write, v: &T) -> Result<()> {
-    let bytes = postcard::to_stdvec(v)?;
-    w.write_all(&u32::try_from(bytes.len())?.to_le_bytes())?;
-    w.write_all(&bytes)?;
-    Ok(())
-}
-
-/// Reads what `write_frame` wrote.
-///
-/// # Errors
-/// If the other side is gone, or what it wrote is no such value.
-pub fn read_frame<T: serde::de::DeserializeOwned>(r: &mut dyn Read) -> Result<T> {
-    let mut len = [0; 4];
-    r.read_exact(&mut len)?;
-    let mut bytes = vec![0; u32::from_le_bytes(len) as usize];
-    r.read_exact(&mut bytes)?;
-    Ok(postcard::from_bytes(&bytes)?)
-}
-
 fn child(r: &mut dyn Read, w: &mut dyn Write) {
     sys::unmap_windows();
     let Ok(_machine) = Machine::new() else { return };
     if sys::make_code_executable().is_err() || sys::prepare().is_err() {
         return;
     }
-    while let Ok(case) = read_frame::<Case>(r) {
+    while let Ok(Some(case)) = read_frame::<Case>(r) {
         let data = Machine::initial_data(&case);
         let image = Machine::code_image(&case);
         let code = GuestAddr(felix::replay::CODE);

@@ -9,7 +9,7 @@ use felix::replay::{
     Registers, SYSCALL, Stop, changes,
 };
 use unicorn_engine::{
-    Arch, HookType, MemType, Mode, Prot, RegisterX86 as R, Unicorn as Uc, uc_error,
+    Arch, HookType, MemType, Mode, Permission, RegisterX86 as R, Unicorn as Uc, uc_error,
 };
 
 const GPRS: [R; 16] = [
@@ -76,11 +76,11 @@ impl Unicorn {
     pub fn new() -> Result<Unicorn> {
         let mut uc =
             Uc::new_with_data(Arch::X86, Mode::MODE_64, Seen::default()).map_err(broken)?;
-        uc.mem_map(CODE, CODE_LEN as u64, Prot::ALL)
+        uc.mem_map(CODE, CODE_LEN, Permission::ALL)
             .map_err(broken)?;
-        uc.mem_map(DATA, DATA_LEN as u64, Prot::READ | Prot::WRITE)
+        uc.mem_map(DATA, DATA_LEN, Permission::READ | Permission::WRITE)
             .map_err(broken)?;
-        uc.mem_map(READ_ONLY, READ_ONLY_LEN as u64, Prot::READ)
+        uc.mem_map(READ_ONLY, READ_ONLY_LEN, Permission::READ)
             .map_err(broken)?;
         uc.add_intr_hook(|uc, vector| {
             uc.get_data_mut().vector = u16::try_from(vector).ok();
@@ -93,11 +93,17 @@ impl Unicorn {
             false
         })
         .map_err(broken)?;
-        uc.add_insn_sys_hook(unicorn_engine::X86Insn::SYSCALL, 1, 0, |uc| {
+        uc.add_insn_sys_hook(unicorn_engine::InsnSysX86::SYSCALL, 1, 0, |uc| {
             uc.get_data_mut().vector = Some(SYSCALL);
             let _ = uc.emu_stop();
         })
         .map_err(broken)?;
+        // Floating point and SSE as an operating system enables them: CR0.MP and NE without EM and TS,
+        // CR4.OSFXSR and OSXMMEXCPT (SDM vol. 3, 2.5).
+        let cr0 = uc.reg_read(R::CR0).map_err(broken)?;
+        uc.reg_write(R::CR0, cr0 & !0xc | 0x22).map_err(broken)?;
+        let cr4 = uc.reg_read(R::CR4).map_err(broken)?;
+        uc.reg_write(R::CR4, cr4 | 0x600).map_err(broken)?;
         Ok(Unicorn { uc })
     }
 
@@ -123,7 +129,7 @@ impl Unicorn {
         uc.reg_write(R::GS_BASE, b.fs_gs[1].0)?;
         let end = CODE + CODE_LEN as u64;
         let result = uc.emu_start(b.rip.0, end, TIMEOUT, 0);
-        let mut rip = uc.reg_read(R::RIP)?;
+        let rip = uc.reg_read(R::RIP)?;
         let seen = uc.get_data();
         let stop = match (seen.vector, seen.page, result) {
             (Some(vector), _, _) => {
@@ -163,9 +169,6 @@ impl Unicorn {
                 write: false,
             },
         };
-        if stop.vector == 3 && rip < end && code_byte(case, rip) == 0xcc {
-            rip += 1;
-        }
         let mut ids = GPRS;
         let gpr = uc.reg_read_batch(&mut ids, 16)?;
         let mut xmm = [[Hex64(0); 2]; 16];
@@ -197,11 +200,6 @@ impl Unicorn {
             memory: changes(&data, &now),
         }))
     }
-}
-
-fn code_byte(case: &Case, at: u64) -> u8 {
-    let offset = usize::try_from(at.wrapping_sub(case.before.rip.0)).unwrap_or(usize::MAX);
-    case.code.0.get(offset).copied().unwrap_or(0xcc)
 }
 
 impl Runner for Unicorn {

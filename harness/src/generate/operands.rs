@@ -388,11 +388,11 @@ fn sensible(insn: &Instruction) -> bool {
 
 /// POPF with the flags that would trap or trace cleared from the stack first. No new flags are read.
 pub fn tame_flags(ip: u64, popf: Instruction) -> Option<[Instruction; 3]> {
-    // NT, TF, AC out; the mask is applied by two byte-wise ANDs that themselves only change flags POPF
+    // NT, TF, AC and ID out; the mask is applied by two byte-wise ANDs that themselves only change flags POPF
     // overwrites anyway.
     let stack = |disp| MemoryOperand::with_base_displ(Register::RSP, disp);
     let mut low = Instruction::with2(Code::And_rm16_imm16, stack(0), 0xbeff_u32).ok()?;
-    let mut high = Instruction::with2(Code::And_rm16_imm16, stack(2), 0xfffb_u32).ok()?;
+    let mut high = Instruction::with2(Code::And_rm16_imm16, stack(2), 0xffdb_u32).ok()?;
     low.set_ip(ip);
     high.set_ip(ip + 16);
     let mut popf = popf;

@@ -266,7 +266,7 @@ fn store(u: &mut Unit<'_>, word: X87Word, at: GuestAddr) -> Result<(), Fault> {
         }
     };
     if !u.store_blocked() {
-        guest::write_bytes(at, &bytes[..size]).map_err(MemFault::classify)?;
+        guest::write_whole(at, &bytes[..size]).map_err(MemFault::classify)?;
         u.pop(word.pops);
     }
     Ok(())

@@ -1,0 +1,154 @@
+//! The JIT: this process translates, persistent workers under qemu-riscv64 execute.
+//!
+//! The workers are felix itself, cross-built by `riscv-qemu/build.sh` and started by
+//! `riscv-qemu/run.sh`, with the CPU that QEMU_CPU names. `FELIX_WORKER` names another command.
+
+use super::Runner;
+use anyhow::{Context, Result, bail};
+use felix::exec::jit::JitEngine;
+use felix::replay::worker::{Hello, Job, read_frame, write_frame};
+use felix::replay::{After, Case, CaseCode};
+use felix::rv64::HostIsa;
+use felix::x86::GuestAddr;
+use std::io::{BufReader, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+/// See the module's head.
+pub struct Jit {
+    workers: Vec<Worker>,
+}
+
+struct Worker {
+    process: Child,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+    isa: HostIsa,
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Jobs on their way to one worker: as many as surely fit the pipes.
+const WINDOW: usize = 8;
+
+impl Worker {
+    fn start() -> Result<Worker> {
+        let command =
+            std::env::var("FELIX_WORKER").unwrap_or_else(|_| "riscv-qemu/run.sh worker".into());
+        let mut words = command.split_whitespace();
+        let mut process = Command::new(words.next().context("FELIX_WORKER is empty")?)
+            .args(words)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| {
+                format!(
+                    "starting {command}: run riscv-qemu/build.sh from the top of the checkout first"
+                )
+            })?;
+        let input = process.stdin.take().context("a pipe")?;
+        let mut output = BufReader::new(process.stdout.take().context("a pipe")?);
+        let Ok(Some(hello)) = read_frame::<Hello>(&mut output) else {
+            bail!("{command} ended at once: run riscv-qemu/build.sh, and try the command by hand");
+        };
+        let isa = hello
+            .isa
+            .parse()
+            .map_err(|e| anyhow::anyhow!("{}: {e}", hello.isa))?;
+        Ok(Worker {
+            process,
+            input,
+            output,
+            isa,
+        })
+    }
+
+    fn job(&self, case: &Case) -> Job {
+        let translation =
+            JitEngine::translate(&CaseCode::of(case), self.isa, GuestAddr(case.before.rip.0));
+        Job {
+            case: case.clone(),
+            translation: translation.ok().flatten(),
+        }
+    }
+
+    /// Runs cases; a case that kills the worker gets none, and the worker is started anew.
+    fn run(&mut self, cases: &[Case]) -> Result<Vec<Option<After>>> {
+        let mut out = Vec::with_capacity(cases.len());
+        for batch in cases.chunks(WINDOW) {
+            if let Ok(results) = self.exchange(batch) {
+                out.extend(results.into_iter().map(Some));
+                continue;
+            }
+            for case in batch {
+                *self = Worker::start()?;
+                let result = self.exchange(std::slice::from_ref(case));
+                out.push(result.ok().and_then(|mut v| v.pop()));
+                if out.last().is_none_or(Option::is_none) {
+                    *self = Worker::start()?;
+                }
+            }
+        }
+        Ok(out)
+    }
+
+    fn exchange(&mut self, cases: &[Case]) -> Result<Vec<After>> {
+        for case in cases {
+            let mut frame = Vec::new();
+            write_frame(&mut frame, &self.job(case))?;
+            self.input.write_all(&frame)?;
+        }
+        cases
+            .iter()
+            .map(|_| read_frame(&mut self.output)?.context("the worker ended"))
+            .collect()
+    }
+}
+
+impl Jit {
+    /// Starts the workers, one a core.
+    ///
+    /// # Errors
+    /// If they cannot be started.
+    pub fn new() -> Result<Jit> {
+        let n = std::thread::available_parallelism()
+            .map_or(1, usize::from)
+            .min(8);
+        Ok(Jit {
+            workers: (0..n).map(|_| Worker::start()).collect::<Result<_>>()?,
+        })
+    }
+}
+
+impl Runner for Jit {
+    fn name(&self) -> &'static str {
+        "jit"
+    }
+
+    fn run(&mut self, cases: &[Case]) -> Result<Vec<Option<After>>> {
+        if cases.len() < WINDOW {
+            return self.workers[0].run(cases);
+        }
+        let share = cases.len().div_ceil(self.workers.len());
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = self
+                .workers
+                .iter_mut()
+                .zip(cases.chunks(share))
+                .map(|(w, part)| scope.spawn(move || w.run(part)))
+                .collect();
+            let mut out = Vec::with_capacity(cases.len());
+            for t in threads {
+                out.extend(
+                    t.join()
+                        .map_err(|_| anyhow::anyhow!("a worker's thread panicked"))??,
+                );
+            }
+            Ok(out)
+        })
+    }
+}

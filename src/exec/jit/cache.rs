@@ -1,0 +1,248 @@
+//! The code cache and the region map, shared by all threads of a process.
+//!
+//! Locking: one mutex (`jit::Shared::cache`) around everything here; code runs without it. Code is
+//! published in this order: bytes written, instruction caches flushed, then entered into the map, links
+//! and lookup tables. It is withdrawn by taking it out of these, with flushes after; a thread that is
+//! inside goes on until it leaves. Memory of withdrawn code is reused only by `clear`, which is for a
+//! process with one thread.
+//!
+//! A link is one aligned word: another thread sees the old jump or the new one, and both are right.
+
+use super::lookup::Lookup;
+use crate::lower::{Point, Translation};
+use crate::rv64::{Assembler, Imm12, Off21, Xreg};
+use crate::sys::jit::Executable;
+use crate::x86::GuestAddr;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, Weak};
+
+const PAGE: u64 = 4096;
+/// Regions begin at multiples of this.
+const ALIGN: usize = 64;
+
+/// Number of a region in the cache.
+pub type RegionId = usize;
+
+/// A translation in the cache. Kept when it is withdrawn, for threads still inside.
+#[derive(Debug)]
+pub struct Installed {
+    /// Offset of its first byte.
+    pub start: usize,
+    alive: bool,
+    translation: Translation,
+}
+
+/// See the module's head.
+#[derive(Debug, Default)]
+pub struct Cache {
+    next: usize,
+    regions: Vec<Installed>,
+    by_start: BTreeMap<usize, RegionId>,
+    entries: HashMap<u64, (RegionId, usize)>,
+    /// Links made, by the guest address they go to.
+    linked: HashMap<u64, Vec<(RegionId, usize)>>,
+    pages: HashMap<u64, Vec<RegionId>>,
+    lookups: Vec<Weak<Lookup>>,
+}
+
+/// The pages a translation was made from.
+pub fn source_pages(t: &Translation) -> impl Iterator<Item = u64> + '_ {
+    t.source.iter().flat_map(|(start, len)| {
+        let last = start.saturating_add(u64::from(*len).max(1) - 1);
+        start / PAGE..=last / PAGE
+    })
+}
+
+impl Cache {
+    /// Adds a thread's lookup table, to be cleared when code is withdrawn.
+    pub fn add_lookup(&mut self, lookup: &Arc<Lookup>) {
+        self.lookups.retain(|l| l.strong_count() > 0);
+        self.lookups.push(Arc::downgrade(lookup));
+    }
+
+    /// Bytes of code.
+    #[must_use]
+    pub fn used(&self) -> usize {
+        self.next
+    }
+
+    /// The offset of the code for `guest`.
+    #[must_use]
+    pub fn entry(&self, guest: u64) -> Option<usize> {
+        self.entries.get(&guest).map(|e| e.1)
+    }
+
+    /// True if some translation was made from `page` (by number).
+    #[must_use]
+    pub fn has_page(&self, page: u64) -> bool {
+        self.pages.contains_key(&page)
+    }
+
+    /// Puts `t` into `memory`; `None` if there is no room.
+    pub fn install(&mut self, memory: &Executable, t: Translation) -> Option<RegionId> {
+        let start = self.next.next_multiple_of(ALIGN);
+        let end = start
+            .checked_add(t.code.len())
+            .filter(|end| *end <= memory.len())?;
+        self.next = end;
+        memory.write(start, &t.code);
+        let id = self.regions.len();
+        self.by_start.insert(start, id);
+        let pages: HashSet<u64> = source_pages(&t).collect();
+        let entry = t.source.first().map(|s| s.0);
+        for (guest, offset) in &t.entries {
+            let place = (id, start + *offset as usize);
+            // The first entry is what was asked for: it belongs to the newest translation.
+            if t.entries.first().map(|e| e.0) == Some(*guest) || entry.is_none() {
+                self.entries.insert(*guest, place);
+            } else {
+                self.entries.entry(*guest).or_insert(place);
+            }
+        }
+        for page in pages {
+            self.pages.entry(page).or_default().push(id);
+        }
+        self.regions.push(Installed {
+            start,
+            alive: true,
+            translation: t,
+        });
+        for n in 0..self.regions[id].translation.exits.len() {
+            let target = self.regions[id].translation.exits[n].target;
+            if let Some(to) = self.entry(target) {
+                self.write_link(memory, id, n, to);
+            }
+        }
+        memory.flush(start, end - start);
+        Some(id)
+    }
+
+    /// Makes exit `n` of region `id` go straight to the code at `to`.
+    pub fn link(&mut self, memory: &Executable, id: RegionId, n: usize, to: usize) {
+        if self.regions[id].alive {
+            self.write_link(memory, id, n, to);
+            // Other threads may take the old way for a while: it leads to the same place.
+            memory.flush_here();
+        }
+    }
+
+    fn write_link(&mut self, memory: &Executable, id: RegionId, n: usize, to: usize) {
+        let region = &self.regions[id];
+        let link = region.translation.exits[n];
+        let word = region.start + link.word as usize;
+        if let Some(jump) = jump(word, to) {
+            memory.patch(word, jump);
+        } else {
+            let veneer = region.start + link.veneer as usize;
+            let Some(far) = far_jump(veneer, to) else {
+                return;
+            };
+            // Nobody is in the veneer: either the link was never made, or it went to the same place.
+            for (i, w) in far.into_iter().enumerate() {
+                memory.patch(veneer + 4 * i, w);
+            }
+            memory.flush(veneer, 8);
+            let Some(near) = jump(word, veneer) else {
+                return;
+            };
+            memory.patch(word, near);
+        }
+        self.linked.entry(link.target).or_default().push((id, n));
+    }
+
+    /// The point at offset `place` of the memory, with its region.
+    #[must_use]
+    pub fn point(&self, place: usize) -> Option<(RegionId, &Point)> {
+        let (_, id) = self.by_start.range(..=place).next_back()?;
+        let region = &self.regions[*id];
+        let offset = u32::try_from(place - region.start).ok()?;
+        Some((*id, region.translation.point(offset)?))
+    }
+
+    /// Withdraws what was made from pages that [start, start + len) touches.
+    pub fn invalidate(&mut self, memory: &Executable, start: GuestAddr, len: u64) {
+        let first = start.0 / PAGE;
+        let last = start.0.saturating_add(len.max(1) - 1) / PAGE;
+        let pages: Vec<u64> = if last - first < 1024 {
+            (first..=last)
+                .filter(|p| self.pages.contains_key(p))
+                .collect()
+        } else {
+            self.pages
+                .keys()
+                .copied()
+                .filter(|p| (first..=last).contains(p))
+                .collect()
+        };
+        let mut gone = Vec::new();
+        for page in pages {
+            gone.extend(self.pages.remove(&page).unwrap_or_default());
+        }
+        if gone.is_empty() {
+            return;
+        }
+        for id in gone {
+            self.withdraw(memory, id);
+        }
+        memory.flush(0, self.next);
+    }
+
+    fn withdraw(&mut self, memory: &Executable, id: RegionId) {
+        if !std::mem::replace(&mut self.regions[id].alive, false) {
+            return;
+        }
+        let guests: Vec<u64> = self.regions[id]
+            .translation
+            .entries
+            .iter()
+            .map(|e| e.0)
+            .collect();
+        for guest in guests {
+            if self.entries.get(&guest).is_some_and(|e| e.0 != id) {
+                continue;
+            }
+            self.entries.remove(&guest);
+            for (from, n) in self.linked.remove(&guest).unwrap_or_default() {
+                let region = &self.regions[from];
+                let link = region.translation.exits[n];
+                let word = region.start + link.word as usize;
+                if let Some(j) = jump(word, region.start + link.stub as usize) {
+                    memory.patch(word, j);
+                }
+            }
+            for lookup in self.lookups.iter().filter_map(Weak::upgrade) {
+                lookup.remove(guest);
+            }
+        }
+    }
+
+    /// Forgets everything. No thread may be in the code, nor come back to it.
+    pub fn clear(&mut self) {
+        for lookup in self.lookups.iter().filter_map(Weak::upgrade) {
+            lookup.clear();
+        }
+        let lookups = std::mem::take(&mut self.lookups);
+        *self = Cache {
+            lookups,
+            ..Cache::default()
+        };
+    }
+}
+
+/// `jal zero` from `at` to `to`, if it reaches.
+fn jump(at: usize, to: usize) -> Option<u32> {
+    let d = i64::try_from(to).ok()? - i64::try_from(at).ok()?;
+    Some(0x6f | Off21::new(d)?.bits())
+}
+
+/// A jump by `auipc` and `jalr` from `at` to `to`.
+fn far_jump(at: usize, to: usize) -> Option<[u32; 2]> {
+    let d = i64::try_from(to).ok()? - i64::try_from(at).ok()?;
+    let low = Imm12::low(d);
+    let high = i32::try_from(d - low.get()).ok()?;
+    let mut a = Assembler::new();
+    a.auipc(Xreg::T6, high.cast_unsigned() >> 12);
+    a.jalr(Xreg::ZERO, low, Xreg::T6);
+    let done = a.finish().ok()?;
+    done.words.try_into().ok()
+}

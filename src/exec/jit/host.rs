@@ -1,0 +1,88 @@
+//! What this host offers, as a `HostIsa`.
+
+use crate::rv64::{Feature, HostIsa};
+use crate::sys::probe;
+
+/// Bits of riscv_hwprobe's IMA_EXT_0 (Documentation/arch/riscv/hwprobe.rst).
+const HWPROBE: &[(u32, Feature)] = &[
+    (1, Feature::C),
+    (3, Feature::Zba),
+    (4, Feature::Zbb),
+    (5, Feature::Zbs),
+    (7, Feature::Zbc),
+    (17, Feature::Zvbb),
+    (18, Feature::Zvbc),
+    (21, Feature::Zvkned),
+    (23, Feature::Zvknhb),
+    (28, Feature::Zfhmin),
+    (31, Feature::Zvfhmin),
+    (32, Feature::Zfa),
+    (33, Feature::Ztso),
+    (34, Feature::Zacas),
+    (35, Feature::Zicond),
+    (58, Feature::Zabha),
+];
+const HWPROBE_V: u32 = 2;
+
+/// The host's features: from riscv_hwprobe, else AT_HWCAP and /proc/cpuinfo. On a host that is not
+/// RISC-V: none.
+#[must_use]
+pub fn probe() -> HostIsa {
+    if !cfg!(target_arch = "riscv64") {
+        return HostIsa::default();
+    }
+    let (mut isa, v) = match probe::hwprobe_extensions() {
+        Some(bits) => {
+            let has = |bit: &u32| bits >> bit & 1 != 0;
+            let found = HWPROBE.iter().filter(|(bit, _)| has(bit));
+            (
+                found.fold(HostIsa::default(), |isa, (_, f)| isa.with(*f)),
+                has(&HWPROBE_V),
+            )
+        }
+        None => {
+            let letter = |c: u8| probe::hwcap() >> (c - b'a') & 1 != 0;
+            let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+            let isa = if letter(b'c') {
+                HostIsa::GC
+            } else {
+                HostIsa::default()
+            };
+            (
+                isa_line(&text).into_iter().fold(isa, HostIsa::with),
+                letter(b'v'),
+            )
+        }
+    };
+    if v {
+        isa = isa.with_vlen(probe::vlen());
+    }
+    isa
+}
+
+/// The features that every hart's `isa` line of /proc/cpuinfo names.
+fn isa_line(text: &str) -> Vec<Feature> {
+    let mut lines = text.lines().filter_map(|l| {
+        let (key, value) = l.split_once(':')?;
+        (key.trim() == "isa").then(|| value.trim().split('_').collect::<Vec<_>>())
+    });
+    let Some(first) = lines.next() else {
+        return Vec::new();
+    };
+    let rest: Vec<_> = lines.collect();
+    let everywhere =
+        |f: &Feature| first.contains(&f.name()) && rest.iter().all(|l| l.contains(&f.name()));
+    Feature::ALL.iter().copied().filter(everywhere).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cpuinfo_names_what_all_harts_have() {
+        let text = "hart : 0\nisa : rv64imafdc_zicsr_zba_zbb\n\nhart : 1\nisa : rv64imafdc_zba\n";
+        assert_eq!(isa_line(text), [Feature::Zba]);
+        assert_eq!(isa_line("model name : x86"), []);
+    }
+}

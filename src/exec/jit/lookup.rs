@@ -1,0 +1,69 @@
+//! The table in which translated code looks up the targets of indirect jumps, one a thread.
+//!
+//! Each entry is a guest address and a host address; the index is the guest address's low bits, as
+//! `lower::control` computes it. Only the owning thread fills entries, and only while it is not running
+//! code and holds the cache's lock; whoever invalidates code clears them, holding that lock too. So
+//! code never sees a pair of halves that do not belong together: at worst it takes an entry that is
+//! being cleared, as if it had run a moment earlier.
+
+use crate::lower::abi;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+const ENTRIES: u64 = 1 << abi::LOOKUP_BITS;
+
+/// See the module's head.
+#[derive(Debug)]
+pub struct Lookup(Vec<AtomicU64>);
+
+fn index(guest: u64) -> usize {
+    usize::try_from(guest % ENTRIES).expect("small") * 2
+}
+
+/// An address that no jump looks up in this entry.
+fn nobody(guest: u64) -> u64 {
+    (guest % ENTRIES) ^ 1
+}
+
+impl Lookup {
+    /// An empty table.
+    #[must_use]
+    pub fn new() -> Lookup {
+        Lookup(
+            (0..ENTRIES)
+                .flat_map(|i| [AtomicU64::new(nobody(i)), AtomicU64::new(0)])
+                .collect(),
+        )
+    }
+
+    /// Its address, for the register file.
+    #[must_use]
+    pub fn address(&self) -> u64 {
+        self.0.as_ptr() as u64
+    }
+
+    /// Adds an entry; by the owner only.
+    pub fn insert(&self, guest: u64, host: u64) {
+        let i = index(guest);
+        self.0[i + 1].store(host, Ordering::Relaxed);
+        self.0[i].store(guest, Ordering::Relaxed);
+    }
+
+    /// Removes the entry for `guest`, if it is there.
+    pub fn remove(&self, guest: u64) {
+        let cell = &self.0[index(guest)];
+        let _ = cell.compare_exchange(guest, nobody(guest), Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    /// Removes all entries.
+    pub fn clear(&self) {
+        for i in 0..ENTRIES {
+            self.0[index(i)].store(nobody(i), Ordering::Relaxed);
+        }
+    }
+}
+
+impl Default for Lookup {
+    fn default() -> Self {
+        Lookup::new()
+    }
+}

@@ -1,0 +1,431 @@
+//! The JIT engine: translates regions to RV64 code and runs it, on RISC-V hosts.
+//!
+//! All threads of a process share one cache of translations (`cache` says under which lock rules); each
+//! has its own engine with its own lookup table. Translated code runs until it leaves at a point of
+//! its translation; the engine then rebuilds the guest's state from the point (`lower::Point`) and
+//! decides what comes next. What cannot be translated is evaluated by `interp`.
+//!
+//! Knows no guest OS. Invariant: when `run` returns, the register file is the whole exact state.
+
+mod cache;
+mod host;
+mod lookup;
+mod runtime;
+
+use super::{CodeMemory, Engine, Exit};
+use crate::interp::{Outcome, Program};
+use crate::ir::BlockId;
+use crate::lift::{self, Limits};
+use crate::lower::{self, LowerError, Translation, What, abi};
+use crate::opt;
+use crate::rv64::HostIsa;
+use crate::sys;
+use crate::sys::guest;
+use crate::sys::jit::{Capture, Executable, Routines};
+use crate::x86::{CpuState, Fault, GuestAddr, MemFault, Trap};
+use cache::{Cache, source_pages};
+use lookup::Lookup;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+pub use host::probe;
+
+/// Address space reserved for code; only what is written costs memory.
+const CODE_BYTES: usize = 256 << 20;
+
+/// The numbers `sys::jit` repeats because it is below `lower`.
+const _: () = {
+    use sys::jit::slot;
+    assert!(slot::LEAVE == abi::slot::LEAVE && slot::CALL == abi::slot::CALL);
+    assert!(slot::CALL_SYNCED == abi::slot::CALL_SYNCED && slot::CAPTURE == abi::slot::CAPTURE);
+    assert!(slot::XMM_RESIDENT == abi::slot::XMM_RESIDENT && slot::FAULT == abi::slot::FAULT);
+    assert!(slot::DESC == abi::slot::DESC);
+};
+
+struct Shared {
+    memory: Arc<dyn CodeMemory>,
+    isa: HostIsa,
+    code: Executable,
+    routines: Routines,
+    cache: Mutex<Cache>,
+    stats: Mutex<Stats>,
+}
+
+/// Counters for `--stats`.
+#[derive(Clone, Copy, Default, Debug)]
+struct Stats {
+    regions: u64,
+    guest_insns: u64,
+    host_insns: u64,
+    evaluated: u64,
+    time: Duration,
+}
+
+/// See the module's head.
+pub struct JitEngine {
+    shared: Arc<Shared>,
+    lookup: Arc<Lookup>,
+    capture: Box<Capture>,
+}
+
+/// Where code goes on.
+enum Next {
+    /// At this offset of the code.
+    Code(usize),
+    /// Nowhere yet: there is no translation, so the region at RIP is evaluated.
+    Evaluate,
+}
+
+impl JitEngine {
+    /// An engine for the first thread of a process. `isa` must be what the host has, or less.
+    ///
+    /// # Errors
+    /// If this is no RISC-V host, or it gives no memory to execute.
+    pub fn new(memory: Arc<dyn CodeMemory>, isa: HostIsa) -> io::Result<JitEngine> {
+        let routines = sys::jit::routines()
+            .ok_or_else(|| io::Error::other("translated code runs on RISC-V hosts only"))?;
+        let code = Executable::new(CODE_BYTES)?;
+        code.announce()?;
+        sys::fault::set_hook(sys::jit::fault_hook);
+        Ok(JitEngine::with(Arc::new(Shared {
+            memory,
+            isa,
+            code,
+            routines,
+            cache: Mutex::default(),
+            stats: Mutex::default(),
+        })))
+    }
+
+    fn with(shared: Arc<Shared>) -> JitEngine {
+        let lookup = Arc::new(Lookup::new());
+        shared.cache().add_lookup(&lookup);
+        JitEngine {
+            shared,
+            lookup,
+            capture: Box::default(),
+        }
+    }
+
+    /// Takes a translation made elsewhere, for `execute`; forgets all others. False if it is too large.
+    ///
+    /// # Panics
+    /// If other threads share the cache.
+    pub fn install(&mut self, t: Translation) -> bool {
+        assert_eq!(Arc::strong_count(&self.shared), 1, "the cache is shared");
+        let mut cache = self.shared.cache();
+        cache.clear();
+        cache.install(&self.shared.code, t).is_some()
+    }
+
+    /// Runs the installed translation from `cpu.rip`, which must be one of its entries. `None` if
+    /// control left the translation: RIP says whereto.
+    pub fn execute(&mut self, cpu: &mut CpuState) -> Option<Exit> {
+        self.prepare(cpu);
+        let mut at = self.shared.cache().entry(cpu.rip)?;
+        loop {
+            match self.enter(cpu, at) {
+                Left::Stopped(outcome) => return exit(outcome),
+                Left::Link { .. } | Left::Indirect => at = self.shared.cache().entry(cpu.rip)?,
+            }
+        }
+    }
+
+    /// Translates the region at `at`.
+    ///
+    /// # Errors
+    /// The fault of fetching its first instruction.
+    pub fn translate(
+        memory: &dyn CodeMemory,
+        isa: HostIsa,
+        at: GuestAddr,
+    ) -> Result<Option<Translation>, Fault> {
+        let full = Limits::default();
+        let smaller = [full.insns, 16, 1].map(|insns| Limits {
+            insns,
+            follow: insns == full.insns,
+            ..full
+        });
+        for limits in smaller {
+            let mut region = lift::translate(memory, at, limits)?;
+            opt::optimize(&mut region);
+            match lower::lower(&region, isa) {
+                Ok(t) => return Ok(Some(t)),
+                Err(LowerError::TooComplex | LowerError::Asm(_)) => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// The words of the register file that code and thunks look at.
+    fn prepare(&self, cpu: &mut CpuState) {
+        let Routines {
+            leave,
+            call,
+            call_synced,
+        } = self.shared.routines;
+        let s = &mut cpu.scratch;
+        s[abi::slot::LEAVE] = leave as u64;
+        s[abi::slot::CALL] = call as u64;
+        s[abi::slot::CALL_SYNCED] = call_synced as u64;
+        s[abi::slot::EVAL] = runtime::evaluate as *const () as u64;
+        s[abi::slot::HELPER] = runtime::run_helper as *const () as u64;
+        s[abi::slot::LOOKUP] = self.lookup.address();
+        s[abi::slot::XMM_RESIDENT] = u64::from(abi::xmm_resident(self.shared.isa));
+    }
+
+    /// The code for `guest`, translated if need be.
+    fn find(&self, guest: u64) -> Result<Next, Fault> {
+        if let Some(at) = self.shared.cache().entry(guest) {
+            return Ok(Next::Code(at));
+        }
+        let begun = Instant::now();
+        let memory = &*self.shared.memory;
+        // The lock is not held: two threads may translate the same code, and the second is dropped.
+        let Some(t) = JitEngine::translate(memory, self.shared.isa, GuestAddr(guest))? else {
+            return Ok(Next::Evaluate);
+        };
+        let mut cache = self.shared.cache();
+        if let Some(at) = cache.entry(guest) {
+            return Ok(Next::Code(at));
+        }
+        for page in source_pages(&t) {
+            if !cache.has_page(page) {
+                memory.watch(GuestAddr(page * 4096));
+            }
+        }
+        let (insns, words) = (u64::from(t.guest_insns), t.words() as u64);
+        if cache.install(&self.shared.code, t).is_none() {
+            return Ok(Next::Evaluate);
+        }
+        let mut stats = self
+            .shared
+            .stats
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        stats.regions += 1;
+        stats.guest_insns += insns;
+        stats.host_insns += words;
+        stats.time += begun.elapsed();
+        Ok(cache.entry(guest).map_or(Next::Evaluate, Next::Code))
+    }
+
+    /// Runs code from offset `at` until it leaves, and rebuilds the guest's state.
+    fn enter(&mut self, cpu: &mut CpuState, at: usize) -> Left {
+        let frm = rounding(cpu.mxcsr);
+        let place = sys::jit::enter(&self.shared.code, at, frm, cpu, &mut self.capture);
+        let cache = self.shared.cache();
+        let Some((region, point)) = cache.point(place) else {
+            drop(cache);
+            panic!("translated code was left at {place:#x}, which is no point (felix's own error)");
+        };
+        point.recover(&self.capture.x, cpu);
+        match point.what {
+            What::Link(exit) => Left::Link {
+                region,
+                exit: exit as usize,
+            },
+            What::Indirect => Left::Indirect,
+            What::Syscall => Left::Stopped(Outcome::Syscall),
+            What::Interrupted => Left::Stopped(Outcome::Interrupted),
+            What::Trap(n) => {
+                let trap = Trap::from_u8(n).unwrap_or(Trap::InvalidOpcode);
+                Left::Stopped(Outcome::Fault(trap.into()))
+            }
+            What::Reported => Left::Stopped(Outcome::Fault(runtime::reported(cpu))),
+            What::Access {
+                write,
+                stack,
+                before,
+                ..
+            } => {
+                let addr = point.address(&self.capture.x).unwrap_or_default();
+                let fault = sys::fault::decode(cpu.scratch[abi::slot::FAULT], addr, write);
+                let fault = from_start(fault, addr, before);
+                Left::Stopped(Outcome::Fault(match fault.classify() {
+                    Fault::GeneralProtection if stack => Fault::StackFault,
+                    other => other,
+                }))
+            }
+        }
+    }
+
+    /// Evaluates code at RIP: at most `limits`.
+    fn evaluate(&self, cpu: &mut CpuState, limits: Limits) -> Outcome {
+        let translated = lift::translate(&*self.shared.memory, cpu.pc(), limits);
+        self.shared
+            .stats
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .evaluated += 1;
+        match translated {
+            Ok(mut region) => {
+                opt::optimize(&mut region);
+                Program::new(region).run(cpu, BlockId(0))
+            }
+            Err(fault) => Outcome::Fault(fault),
+        }
+    }
+
+    /// If `fault` is a store into watched code: lets it through and says true.
+    fn wrote_code(&self, fault: Fault) -> bool {
+        let Fault::Page(page) = fault else {
+            return false;
+        };
+        if !page.write || !self.shared.memory.unwatch(page.addr) {
+            return false;
+        }
+        self.shared
+            .cache()
+            .invalidate(&self.shared.code, page.addr, 1);
+        true
+    }
+}
+
+/// How code was left.
+enum Left {
+    /// By an exit that is not linked.
+    Link {
+        region: cache::RegionId,
+        exit: usize,
+    },
+    /// By an indirect jump.
+    Indirect,
+    /// For something code does not handle.
+    Stopped(Outcome),
+}
+
+impl Shared {
+    fn cache(&self) -> MutexGuard<'_, Cache> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The RISC-V rounding mode for MXCSR's.
+fn rounding(mxcsr: u32) -> u64 {
+    [0, 2, 3, 1][mxcsr as usize >> 13 & 3]
+}
+
+fn exit(outcome: Outcome) -> Option<Exit> {
+    Some(match outcome {
+        Outcome::Continue => return None,
+        Outcome::Syscall => Exit::Syscall,
+        Outcome::Fault(f) => Exit::Fault(f),
+        Outcome::Interrupted => Exit::Interrupted,
+    })
+}
+
+/// One instruction.
+const ONE: Limits = Limits {
+    insns: 1,
+    span: 1 << 16,
+    follow: false,
+};
+
+/// The fault of a whole operand, given that of a part of it that lies at `addr`, `before` bytes after
+/// the operand's start: the CPU reports the first byte it cannot access.
+fn from_start(fault: MemFault, addr: GuestAddr, before: u8) -> MemFault {
+    if before == 0 {
+        return fault;
+    }
+    let start = addr.offset(-i64::from(before));
+    if start.0 >> 12 == fault.addr.0 >> 12 || !start.is_canonical() {
+        return MemFault {
+            addr: start,
+            ..fault
+        };
+    }
+    let first = if fault.write {
+        guest::cas_u8(start, 0, 0).map(|_| ())
+    } else {
+        guest::read_u8(start).map(|_| ())
+    };
+    first.err().unwrap_or(fault)
+}
+
+impl Engine for JitEngine {
+    fn run(&mut self, cpu: &mut CpuState) -> Exit {
+        self.prepare(cpu);
+        // How the code just left is to be told where it led to.
+        let mut from = None;
+        loop {
+            let outcome = match self.find(cpu.rip) {
+                Ok(Next::Code(at)) => {
+                    match from.take() {
+                        Some(Left::Link { region, exit }) => {
+                            let mut cache = self.shared.cache();
+                            // It may have been withdrawn since.
+                            if cache.entry(cpu.rip) == Some(at) {
+                                cache.link(&self.shared.code, region, exit, at);
+                            }
+                        }
+                        Some(Left::Indirect) => {
+                            let cache = self.shared.cache();
+                            if cache.entry(cpu.rip) == Some(at) {
+                                self.lookup
+                                    .insert(cpu.rip, (self.shared.code.base() + at) as u64);
+                            }
+                        }
+                        _ => {}
+                    }
+                    match self.enter(cpu, at) {
+                        Left::Stopped(outcome) => outcome,
+                        left => {
+                            from = Some(left);
+                            continue;
+                        }
+                    }
+                }
+                Ok(Next::Evaluate) => self.evaluate(cpu, ONE),
+                Err(fault) => Outcome::Fault(fault),
+            };
+            from = None;
+            let outcome = match outcome {
+                Outcome::Fault(fault) if self.wrote_code(fault) => self.evaluate(cpu, ONE),
+                other => other,
+            };
+            if outcome == Outcome::Fault(Fault::InvalidOpcode) {
+                let what = lift::region::describe(&*self.shared.memory, cpu.pc());
+                tracing::warn!("undefined instruction at {what}");
+            }
+            if let Some(exit) = exit(outcome) {
+                return exit;
+            }
+        }
+    }
+
+    fn invalidate(&mut self, start: GuestAddr, len: u64) {
+        self.shared
+            .cache()
+            .invalidate(&self.shared.code, start, len);
+    }
+
+    fn for_thread(&self) -> Box<dyn Engine + Send> {
+        Box::new(JitEngine::with(Arc::clone(&self.shared)))
+    }
+
+    fn stats(&self) -> String {
+        let Stats {
+            regions,
+            guest_insns,
+            host_insns,
+            evaluated,
+            time,
+        } = *self
+            .shared
+            .stats
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let bytes = self.shared.cache().used();
+        format!(
+            "jit ({}): {regions} regions, {guest_insns} guest instructions translated to {host_insns} \
+             words ({bytes} bytes) in {:.1} ms, {evaluated} instructions evaluated",
+            self.shared.isa,
+            time.as_secs_f64() * 1e3,
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests;

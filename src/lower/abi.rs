@@ -1,0 +1,122 @@
+//! Which host register holds what while translated code runs, and how `CpuState::scratch` is used.
+//! This is the one place that says so; `sys::jit`'s assembly is written to it.
+//!
+//! - `s0` points to the `CpuState`. `sp`, `gp`, `tp` stay the host's.
+//! - The 16 general-purpose registers live in x registers the whole time: eleven in callee-saved ones,
+//!   five in `a3`..`a7`, which the call thunks save around calls of Rust code. Inside a block a guest
+//!   register may hold the sign extension of a 32-bit value instead of its zero extension; at block
+//!   boundaries and links none does, and points list those that do.
+//! - XMM0..15 live in `v16`..`v31` where the host has V (the low 128 bits; the rest is anything), else
+//!   in the register file. `v0`..`v15` are the lowering's.
+//! - The flag record lives in the register file.
+//! - `TEMPS` hold values of the current block. `ra` and `t6` are scratch inside one lowering, and
+//!   carry the place and a status where code is left. `f0`..`f31` are the lowering's.
+//!   `ra` is kept for return-address prediction: jumps that are no returns never go through it.
+
+use crate::rv64::{HostIsa, Vreg, Xreg};
+use crate::x86::Gpr;
+use crate::x86::state::offset;
+
+/// Points to the guest's register file.
+pub const STATE: Xreg = Xreg::S0;
+/// Scratch within one lowering; status of a call.
+pub const SCRATCH: Xreg = Xreg::T6;
+/// Scratch within one lowering; the place when code is left.
+pub const SCRATCH2: Xreg = Xreg::RA;
+
+const GPRS: [Xreg; 16] = [
+    Xreg::A3,  // rax
+    Xreg::A4,  // rcx
+    Xreg::A5,  // rdx
+    Xreg::S1,  // rbx
+    Xreg::S2,  // rsp
+    Xreg::S3,  // rbp
+    Xreg::S4,  // rsi
+    Xreg::S5,  // rdi
+    Xreg::S6,  // r8
+    Xreg::S7,  // r9
+    Xreg::A6,  // r10
+    Xreg::A7,  // r11
+    Xreg::S8,  // r12
+    Xreg::S9,  // r13
+    Xreg::S10, // r14
+    Xreg::S11, // r15
+];
+
+/// Registers for the values of a block.
+pub const TEMPS: [Xreg; 9] = [
+    Xreg::T0,
+    Xreg::T1,
+    Xreg::T2,
+    Xreg::T3,
+    Xreg::T4,
+    Xreg::T5,
+    Xreg::A0,
+    Xreg::A1,
+    Xreg::A2,
+];
+
+/// The host register of a guest register.
+#[must_use]
+pub const fn gpr(r: Gpr) -> Xreg {
+    GPRS[r.index()]
+}
+
+/// The vector register of an XMM register, where XMM registers are resident.
+#[must_use]
+pub const fn xmm(n: u8) -> Vreg {
+    Vreg::new(16 + n)
+}
+
+/// True if the XMM registers live in vector registers on such a host.
+#[must_use]
+pub const fn xmm_resident(isa: HostIsa) -> bool {
+    isa.has_v()
+}
+
+/// Words of `CpuState::scratch` with a fixed meaning, by index.
+pub mod slot {
+    /// Address of the routine that leaves translated code (`sys::jit`); `ra` is the place.
+    pub const LEAVE: usize = 0;
+    /// Address of the thunk that calls a Rust function and keeps all registers but `ra` and `t6`.
+    pub const CALL: usize = 1;
+    /// The same, with the guest's registers in the register file during the call.
+    pub const CALL_SYNCED: usize = 2;
+    /// The function that evaluates an operation (`Desc`).
+    pub const EVAL: usize = 3;
+    /// The function that runs an `ir::Helper`.
+    pub const HELPER: usize = 4;
+    /// Address of the thread's lookup table for indirect jumps.
+    pub const LOOKUP: usize = 5;
+    /// Address of the `sys::jit::Capture` that leaving fills.
+    pub const CAPTURE: usize = 6;
+    /// 1 if the XMM registers are resident.
+    pub const XMM_RESIDENT: usize = 7;
+    /// What the kernel said about the fault that made code leave (`sys::fault::encode`).
+    pub const FAULT: usize = 8;
+    /// Address of the descriptor of the operation or helper being called.
+    pub const DESC: usize = 9;
+    /// The result of a call: two words.
+    pub const RESULT: usize = 10;
+    /// The arguments of a call: four times two words.
+    pub const ARGS: usize = 12;
+    /// The first of the spill slots, which take the rest.
+    pub const SPILL: usize = 20;
+}
+
+/// The offset of word `index` of the scratch area from `STATE`.
+#[must_use]
+pub const fn scratch(index: usize) -> usize {
+    offset::SCRATCH + 8 * index
+}
+
+/// Entries of the lookup table for indirect jumps, each two words: guest address, host address. The
+/// index is the low bits of the guest address.
+pub const LOOKUP_BITS: u32 = 12;
+
+/// The words of an operation's descriptor, as they lie in the code: operation, width and `aux`;
+/// immediate; pool constant or zeros.
+pub type Desc = [u64; 4];
+
+const _: () = assert!(scratch(crate::x86::state::SCRATCH_WORDS) <= 2048);
+const _: () = assert!(slot::ARGS + 8 <= slot::SPILL);

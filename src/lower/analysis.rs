@@ -1,0 +1,187 @@
+//! What the lowering of a block has to know before it starts: how long each value is needed, which
+//! comparisons and shifts are better done by their only user, and which delayed flags each point must
+//! be able to reconstruct.
+//!
+//! Linear in the block's length, but for delayed flags: the expression behind one is walked once.
+
+use crate::ir::{Block, Inst, Op, Term, Value, Var};
+use crate::rv64::{Feature, HostIsa};
+use crate::x86::Width;
+
+/// Never used.
+pub const NEVER: u32 = 0;
+
+/// Facts about a block's values, by position.
+#[derive(Debug)]
+pub struct Analysis {
+    /// The position of the last instruction that needs the value; the block's length for its
+    /// terminator; 0 if none does.
+    pub last_use: Vec<u32>,
+    /// How many executed instructions use it.
+    pub uses: Vec<u32>,
+    /// True if the instruction emits nothing where it stands: its only user does its work.
+    pub deferred: Vec<bool>,
+    /// For each position, the delayed `set flags` in force there, as its bundle.
+    pub pending: Vec<Option<Value>>,
+    /// The `set` of a guest register that takes the value, if it is the first one: its position.
+    pub set_at: Vec<Option<u32>>,
+}
+
+/// True if a point may be made for the instruction: its place must be able to give the guest's state.
+#[must_use]
+pub fn is_point(inst: &Inst) -> bool {
+    !inst.lazy && (inst.op.observes() || inst.op.effect() == crate::ir::Effect::Fp)
+}
+
+fn is_flag_bundle(op: Op) -> bool {
+    crate::ir::eval::is_record(op)
+}
+
+const fn is_compare(op: Op) -> bool {
+    matches!(op, Op::Eq | Op::Ne | Op::LtU | Op::LeU | Op::LtS | Op::LeS)
+}
+
+/// Analyses `block`.
+#[must_use]
+pub fn analyse(block: &Block, isa: HostIsa) -> Analysis {
+    let n = block.insts.len();
+    let end = u32::try_from(n).expect("blocks are bounded");
+    let mut a = Analysis {
+        last_use: vec![NEVER; n],
+        uses: vec![0; n],
+        deferred: vec![false; n],
+        pending: vec![None; n + 1],
+        set_at: vec![None; n],
+    };
+    for (i, inst) in block
+        .insts
+        .iter()
+        .enumerate()
+        .filter(|(_, inst)| !inst.lazy)
+    {
+        let at = u32::try_from(i).expect("blocks are bounded");
+        for v in inst.args() {
+            a.last_use[v.index()] = at;
+            a.uses[v.index()] += 1;
+        }
+        if matches!(inst.var(), Some(Var::Gpr(_))) && inst.op == Op::Set {
+            a.set_at[inst.args[0].index()].get_or_insert(at);
+        }
+        a.deferred[i] = is_flag_bundle(inst.op);
+    }
+    if let Some(v) = block.term.value() {
+        a.last_use[v.index()] = end;
+        a.uses[v.index()] += 1;
+    }
+    defer(block, isa, &mut a);
+    // Backwards, so that a deferred user's need is final before its arguments inherit it.
+    for i in (0..n).rev() {
+        if a.deferred[i] {
+            let until = a.last_use[i];
+            for v in block.insts[i].args() {
+                a.last_use[v.index()] = a.last_use[v.index()].max(until);
+            }
+        }
+    }
+    delayed_flags(block, &mut a);
+    a
+}
+
+fn defer(block: &Block, isa: HostIsa, a: &mut Analysis) {
+    let single = |a: &Analysis, v: Value| a.uses[v.index()] == 1;
+    if let Term::Branch { cond, .. } = block.term
+        && is_compare(block.insts[cond.index()].op)
+        && single(a, cond)
+    {
+        a.deferred[cond.index()] = true;
+    }
+    for inst in block.insts.iter().filter(|i| !i.lazy) {
+        match inst.op {
+            Op::Select | Op::TrapIf => {
+                let c = inst.args[0];
+                if is_compare(block.insts[c.index()].op) && single(a, c) {
+                    a.deferred[c.index()] = true;
+                }
+            }
+            // A sum with a constant is an immediate form, which wants the shifted value itself.
+            Op::Add if inst.w == Width::W64 && isa.has(Feature::Zba) => {
+                let constant = inst.args().any(|v| block.insts[v.index()].op == Op::Const);
+                let shifted = inst
+                    .args()
+                    .find(|v| scaled(block, *v).is_some() && single(a, *v));
+                if let Some(v) = shifted.filter(|_| !constant) {
+                    a.deferred[v.index()] = true;
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// If `v` is another value shifted left by 1 to 3: that value and the count.
+#[must_use]
+pub fn scaled(block: &Block, v: Value) -> Option<(Value, u64)> {
+    let inst = &block.insts[v.index()];
+    if inst.op != Op::Shl || inst.w != Width::W64 || inst.lazy {
+        return None;
+    }
+    let count = &block.insts[inst.args[1].index()];
+    (count.op == Op::Const && (1..=3).contains(&count.imm)).then_some((inst.args[0], count.imm))
+}
+
+fn delayed_flags(block: &Block, a: &mut Analysis) {
+    let sets_flags = |i: &Inst| i.op == Op::Set && i.var() == Some(Var::Flags);
+    let n = block.insts.len();
+    let mut pending: Option<Value> = None;
+    let mut last_point = None;
+    for i in 0..=n {
+        let inst = block.insts.get(i);
+        // The end counts as a point: terminators leave code.
+        let set = inst.is_none_or(sets_flags);
+        if inst.is_none() || inst.is_some_and(is_point) {
+            a.pending[i] = pending;
+            last_point = Some(i);
+        }
+        if set {
+            if let (Some(v), Some(p)) = (pending, last_point) {
+                keep(block, a, v, u32::try_from(p).expect("blocks are bounded"));
+            }
+            pending = inst.filter(|inst| inst.lazy).map(|inst| inst.args[0]);
+            last_point = None;
+        }
+    }
+}
+
+/// Keeps what the recipe for bundle `v` reads until after `point`, whose own result must not replace it.
+fn keep(block: &Block, a: &mut Analysis, v: Value, point: u32) {
+    let point = point + 1;
+    for leaf in leaves(block, &a.deferred, v) {
+        a.last_use[leaf.index()] = a.last_use[leaf.index()].max(point);
+    }
+}
+
+/// True if a recipe evaluates the instruction instead of reading its value.
+#[must_use]
+pub fn in_recipe(inst: &Inst) -> bool {
+    inst.op == Op::Const || is_flag_bundle(inst.op) || inst.lazy && inst.op != Op::Get
+}
+
+/// The values the recipe for bundle `v` reads, perhaps repeated.
+fn leaves(block: &Block, deferred: &[bool], v: Value) -> Vec<Value> {
+    let mut found = Vec::new();
+    let mut seen = Vec::new();
+    let mut work = vec![v];
+    while let Some(v) = work.pop() {
+        if seen.contains(&v) {
+            continue;
+        }
+        seen.push(v);
+        let inst = &block.insts[v.index()];
+        if in_recipe(inst) || deferred[v.index()] {
+            work.extend(inst.args());
+        } else {
+            found.push(v);
+        }
+    }
+    found
+}

@@ -1,0 +1,157 @@
+//! Calls out of translated code: operations evaluated by Rust code, and helpers.
+//!
+//! A call goes through a thunk of `sys::jit` that keeps every register but `ra` and `t6`. Arguments
+//! and result pass through the scratch area; a descriptor in the literal pool says what to do; `t6`
+//! comes back non-zero if a fault was reported in the register file.
+
+use super::regs::{Form, Loc};
+use super::translation::op_number;
+use super::{Lowerer, What, abi};
+use crate::ir::{Helper, Inst, Op, Ty, Value};
+use crate::rv64::{Imm12, Xreg};
+use crate::x86::state::offset;
+
+/// Byte offset of argument `i`.
+pub(super) fn arg(i: usize) -> u16 {
+    u16::try_from(abi::scratch(abi::slot::ARGS + 2 * i)).expect("small")
+}
+
+fn fixed(slot: usize) -> Imm12 {
+    Imm12::of(i64::try_from(abi::scratch(slot)).expect("small"))
+}
+
+impl Lowerer<'_> {
+    /// Evaluates any operation out of line.
+    pub(super) fn evaluate(&mut self, v: Value, inst: &Inst) {
+        self.store_args(inst);
+        self.call_evaluator(inst);
+        if super::analysis::is_point(inst) {
+            self.check_reported();
+        }
+        match inst.ty() {
+            Ty::I64 => self.integer_result(v),
+            Ty::V128 => {
+                self.args_done();
+                let to = self.slot(2);
+                self.copy(abi::STATE, result(), to, 2);
+                self.place(v, Loc::Mem(to), Form::Exact);
+            }
+            Ty::F => {
+                self.args_done();
+                let to = self.slot(1);
+                self.copy(abi::STATE, result(), to, 1);
+                self.place(v, Loc::Mem(to), Form::Exact);
+            }
+            Ty::None | Ty::Flags => {}
+        }
+    }
+
+    fn store_args(&mut self, inst: &Inst) {
+        for (i, v) in inst.args().enumerate() {
+            match self.inst(v).ty() {
+                Ty::V128 | Ty::F => {
+                    let words = if self.vals[v.index()].bits == 128 {
+                        2
+                    } else {
+                        1
+                    };
+                    if let Loc::Mem(from) = self.vals[v.index()].loc {
+                        self.copy(abi::STATE, from, arg(i), words);
+                    }
+                }
+                _ => {
+                    let r = self.exact(v);
+                    self.asm.sd(r, self.off(arg(i)), abi::STATE);
+                }
+            }
+        }
+    }
+
+    /// Copies words from `base` + `from` to the register file at `to`.
+    pub(super) fn copy(&mut self, base: Xreg, from: u16, to: u16, words: u16) {
+        for i in 0..words {
+            self.asm.ld(abi::SCRATCH, self.off(from + 8 * i), base);
+            self.asm.sd(abi::SCRATCH, self.off(to + 8 * i), abi::STATE);
+        }
+    }
+
+    /// Calls the evaluator for `inst`, whose arguments are stored.
+    pub(super) fn call_evaluator(&mut self, inst: &Inst) {
+        let mut desc = [0; 4];
+        desc[0] = u64::from(op_number(inst.op))
+            | u64::from(inst.w as u8) << 8
+            | u64::from(inst.aux) << 16;
+        desc[1] = inst.imm;
+        if matches!(inst.op, Op::VConst | Op::VShuf)
+            && let Some(c) = usize::try_from(inst.imm)
+                .ok()
+                .and_then(|n| self.region.pool.get(n))
+        {
+            let c = u128::from_le_bytes(*c);
+            desc[2] = u64::try_from(c & u128::from(u64::MAX)).expect("masked");
+            desc[3] = u64::try_from(c >> 64).expect("shifted");
+        }
+        self.call(&desc, abi::slot::CALL, abi::slot::EVAL);
+    }
+
+    fn call(&mut self, desc: &abi::Desc, thunk: usize, function: usize) {
+        let l = self.literal(desc);
+        self.asm.la(abi::SCRATCH, l);
+        self.asm
+            .sd(abi::SCRATCH, fixed(abi::slot::DESC), abi::STATE);
+        self.asm.addi(abi::SCRATCH, Xreg::ZERO, fixed(function));
+        self.asm.ld(abi::SCRATCH2, fixed(thunk), abi::STATE);
+        self.asm.jalr(abi::SCRATCH2, Imm12::ZERO, abi::SCRATCH2);
+    }
+
+    /// Leaves if the call reported a fault.
+    fn check_reported(&mut self) {
+        let p = self.describe(What::Reported);
+        let l = self.leave(p);
+        self.asm.bne_to(abi::SCRATCH, Xreg::ZERO, l);
+    }
+
+    /// Value `v` is the integer a call gave.
+    pub(super) fn integer_result(&mut self, v: Value) {
+        let d = self.def(v, Form::Exact);
+        self.asm.ld(d, self.off(result()), abi::STATE);
+    }
+
+    /// `call`: the guest's registers are in the register file meanwhile.
+    pub(super) fn call_helper(&mut self, v: Value, inst: &Inst) {
+        let Some(helper) = Helper::from_aux(inst.aux) else {
+            return;
+        };
+        self.store_args(inst);
+        let info = helper.info();
+        self.normalise_all();
+        // Values still read from guest registers after the helper changed these.
+        if info.gprs {
+            for g in crate::x86::Gpr::all() {
+                self.move_aliases(g);
+            }
+            self.asm.li(abi::SCRATCH, self.rip.0);
+            let rip = Imm12::of(i64::try_from(offset::RIP).expect("small"));
+            self.asm.sd(abi::SCRATCH, rip, abi::STATE);
+            self.flag_code = None;
+        }
+        if info.vectors {
+            self.move_from_homes();
+        }
+        let desc = [
+            u64::from(op_number(Op::Call)) | u64::from(inst.aux) << 16,
+            self.rip.0,
+            0,
+            0,
+        ];
+        self.call(&desc, abi::slot::CALL_SYNCED, abi::slot::HELPER);
+        if !info.infallible {
+            self.check_reported();
+        }
+        self.integer_result(v);
+    }
+}
+
+fn result() -> u16 {
+    u16::try_from(abi::scratch(abi::slot::RESULT)).expect("small")
+}

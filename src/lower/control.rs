@@ -1,0 +1,240 @@
+//! Ends of blocks, conditional branches, traps, and how code is left.
+//!
+//! Leaving is a call of the leaving routine from behind the hot code; the place of the call is a
+//! `Point` that says what happened. A direct exit is one aligned `jal` that goes to such a call until
+//! it is patched to go to its target.
+
+use super::{Lowerer, Point, What, abi};
+use crate::ir::{IndirectKind, Inst, Op, Target, Term, Value};
+use crate::rv64::{Imm12, Label, Shamt, Xreg};
+use crate::x86::state::offset;
+use crate::x86::{GuestAddr, Width};
+
+/// A condition on two host registers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Test {
+    Eq,
+    Ne,
+    Lt,
+    Ge,
+    Ltu,
+    Geu,
+}
+
+impl Test {
+    const fn invert(self) -> Test {
+        match self {
+            Test::Eq => Test::Ne,
+            Test::Ne => Test::Eq,
+            Test::Lt => Test::Ge,
+            Test::Ge => Test::Lt,
+            Test::Ltu => Test::Geu,
+            Test::Geu => Test::Ltu,
+        }
+    }
+}
+
+/// A condition ready to branch on.
+pub(super) type Ready = (Test, Xreg, Xreg);
+
+impl Lowerer<'_> {
+    /// The registers and test that say whether I64 value `v` is not 0.
+    pub(super) fn condition(&mut self, v: Value) -> Ready {
+        let inst = self.inst(v);
+        if !self.facts.deferred[v.index()] {
+            return (Test::Ne, self.exact(v), Xreg::ZERO);
+        }
+        let (a, b) = self.compare_operands(&inst);
+        match inst.op {
+            Op::Eq => (Test::Eq, a, b),
+            Op::LtU => (Test::Ltu, a, b),
+            Op::LeU => (Test::Geu, b, a),
+            Op::LtS => (Test::Lt, a, b),
+            Op::LeS => (Test::Ge, b, a),
+            _ => (Test::Ne, a, b),
+        }
+    }
+
+    /// The operands of a comparison in registers, both extended the same way.
+    pub(super) fn compare_operands(&mut self, inst: &Inst) -> (Xreg, Xreg) {
+        let (a, b, w) = (inst.args[0], inst.args[1], inst.w);
+        let cost = |l: &Self, signed| l.cost(a, w, signed) + l.cost(b, w, signed);
+        let signed = matches!(inst.op, Op::LtS | Op::LeS) || cost(self, true) < cost(self, false);
+        if signed {
+            (self.sext(a, w), self.sext(b, w))
+        } else {
+            (self.zext(a, w), self.zext(b, w))
+        }
+    }
+
+    pub(super) fn branch(&mut self, (test, a, b): Ready, to: Label) {
+        match test {
+            Test::Eq => self.asm.beq_to(a, b, to),
+            Test::Ne => self.asm.bne_to(a, b, to),
+            Test::Lt => self.asm.blt_to(a, b, to),
+            Test::Ge => self.asm.bge_to(a, b, to),
+            Test::Ltu => self.asm.bltu_to(a, b, to),
+            Test::Geu => self.asm.bgeu_to(a, b, to),
+        }
+    }
+
+    pub(super) fn branch_unless(&mut self, (test, a, b): Ready, to: Label) {
+        self.branch((test.invert(), a, b), to);
+    }
+
+    /// A label behind the hot code where `point` happens.
+    pub(super) fn leave(&mut self, point: Point) -> Label {
+        let label = self.asm.label();
+        self.cold.push(super::Cold { label, point });
+        label
+    }
+
+    pub(super) fn trap_if(&mut self, inst: &Inst) {
+        let v = inst.args[0];
+        let ready = self.condition(v);
+        let number = u8::try_from(inst.aux).unwrap_or(0);
+        let p = self.describe(What::Trap(number));
+        let l = self.leave(p);
+        self.branch(ready, l);
+    }
+
+    pub(super) fn poll(&mut self, inst: &Inst) {
+        let mut p = self.describe(What::Interrupted);
+        p.rip = inst.imm;
+        let l = self.leave(p);
+        let poll = Imm12::of(i64::try_from(offset::POLL).expect("small"));
+        self.asm.lw(abi::SCRATCH, poll, abi::STATE);
+        self.asm.bne_to(abi::SCRATCH, Xreg::ZERO, l);
+    }
+
+    pub(super) fn terminator(&mut self, n: usize, term: Term) {
+        self.normalise_all();
+        match term {
+            Term::Jump(t) | Term::Call { target: t, .. } => self.go(n, t),
+            Term::Branch { cond, taken, other } => self.two_way(n, cond, taken, other),
+            Term::Indirect { addr, kind } => self.indirect(addr, kind),
+            Term::Syscall { next } => self.stop(What::Syscall, next),
+            Term::Trap { trap, rip } => self.stop(What::Trap(trap as u8), rip),
+        }
+    }
+
+    /// Leaves for good.
+    fn stop(&mut self, what: What, rip: GuestAddr) {
+        let mut p = self.describe(what);
+        p.rip = rip.0;
+        self.call_leave(p);
+    }
+
+    fn go(&mut self, n: usize, t: Target) {
+        match t {
+            Target::Block(b) if b.index() == n + 1 => {}
+            Target::Block(b) => {
+                let l = self.labels[b.index()];
+                self.asm.jal_to(Xreg::ZERO, l);
+            }
+            Target::Exit(to) => self.exit(to),
+        }
+    }
+
+    fn two_way(&mut self, n: usize, cond: Value, taken: Target, other: Target) {
+        if let Some(c) = self.vals[cond.index()].konst {
+            return self.go(n, if c != 0 { taken } else { other });
+        }
+        let ready = self.condition(cond);
+        let next = |t: Target| matches!(t, Target::Block(b) if b.index() == n + 1);
+        match (taken, other) {
+            // An exit never falls through, so a block behind it must be branched to.
+            (Target::Block(b), _) if !next(taken) || matches!(other, Target::Exit(_)) => {
+                let l = self.labels[b.index()];
+                self.branch(ready, l);
+                self.go(n, other);
+            }
+            (_, Target::Block(b)) => {
+                let l = self.labels[b.index()];
+                self.branch_unless(ready, l);
+                self.go(n, taken);
+            }
+            _ => {
+                let l = self.asm.label();
+                self.branch_unless(ready, l);
+                self.go(n, taken);
+                self.asm.bind(l);
+                self.go(n, other);
+            }
+        }
+    }
+
+    /// A direct exit: the word to patch.
+    fn exit(&mut self, to: GuestAddr) {
+        let stub = self.asm.label();
+        self.links.push((stub, to));
+        self.link_words.push(self.asm.offset());
+        self.asm.jal_to(Xreg::ZERO, stub);
+    }
+
+    fn indirect(&mut self, addr: Value, _kind: IndirectKind) {
+        let a = self.exact(addr);
+        let miss = self.asm.label();
+        let t = self.temp();
+        let table = Imm12::of(i64::try_from(abi::scratch(abi::slot::LOOKUP)).expect("small"));
+        // Index the low bits, times the entry's size.
+        let up = 64 - abi::LOOKUP_BITS;
+        self.asm.slli(t, a, Shamt::new(u64::from(up)));
+        self.asm.srli(t, t, Shamt::new(u64::from(up - 4)));
+        self.asm.ld(abi::SCRATCH, table, abi::STATE);
+        self.asm.add(t, t, abi::SCRATCH);
+        self.asm.ld(abi::SCRATCH, Imm12::ZERO, t);
+        self.asm.bne_to(abi::SCRATCH, a, miss);
+        self.asm.ld(abi::SCRATCH, Imm12::of(8), t);
+        self.asm.jalr(Xreg::ZERO, Imm12::ZERO, abi::SCRATCH);
+        self.asm.bind(miss);
+        let rip = Imm12::of(i64::try_from(offset::RIP).expect("small"));
+        self.asm.sd(a, rip, abi::STATE);
+        let p = self.describe(What::Indirect);
+        self.call_leave(p);
+    }
+
+    fn call_leave(&mut self, mut p: Point) {
+        let routine = Imm12::of(i64::try_from(abi::scratch(abi::slot::LEAVE)).expect("small"));
+        self.asm.ld(abi::SCRATCH, routine, abi::STATE);
+        p.offset = u32::try_from(self.asm.offset()).expect("code is bounded");
+        self.asm.jalr(abi::SCRATCH2, Imm12::ZERO, abi::SCRATCH);
+        self.points.push(p);
+    }
+
+    /// Emits what stands behind the hot code. Gives each exit's stub and veneer.
+    pub(super) fn cold_code(&mut self) -> Vec<(usize, usize)> {
+        for cold in std::mem::take(&mut self.cold) {
+            self.asm.bind(cold.label);
+            self.call_leave(cold.point);
+        }
+        let mut places = Vec::new();
+        for (n, (label, target)) in self.links.clone().into_iter().enumerate() {
+            self.asm.bind(label);
+            let stub = self.asm.offset();
+            let what = What::Link(u32::try_from(n).expect("code is bounded"));
+            self.call_leave(Point {
+                offset: 0,
+                rip: target.0,
+                what,
+                sext: 0,
+                flags: None,
+            });
+            places.push((stub, self.asm.offset()));
+            self.asm.ebreak();
+            self.asm.ebreak();
+        }
+        places
+    }
+}
+
+/// The width whose low bits decide `cond != 0` for a value of `bits` bits.
+#[must_use]
+pub(super) const fn width_of(bits: u32) -> Width {
+    match bits {
+        0..=8 => Width::W8,
+        9..=16 => Width::W16,
+        17..=32 => Width::W32,
+        _ => Width::W64,
+    }
+}

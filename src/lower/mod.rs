@@ -1,0 +1,291 @@
+//! Optimised IR to RV64 code: a pure function of the region and the host's features.
+//!
+//! Blocks are lowered one by one, in order; inside a block values are allocated to registers as they
+//! come (`regs`). `analysis` says beforehand how long each is needed. What has no inline lowering is
+//! evaluated out of line by the same evaluators the portable engine uses (`call`).
+//!
+//! `vector::lower_vector` is the one entrance for all operations on V128 and F values.
+//!
+//! Knows neither addresses of the running process nor memory; expects flags in legal form (see
+//! `ir::op`). Deterministic: the same region and host give the same bytes.
+
+pub mod abi;
+mod analysis;
+mod call;
+mod control;
+mod flags;
+mod int;
+mod mem;
+mod regs;
+#[cfg(test)]
+mod tests;
+mod translation;
+mod vector;
+
+use crate::ir::{Block, Inst, Op, Region, Ty, Value, Var};
+use crate::rv64::{AsmError, Assembler, Feature, HostIsa, Label, Xreg};
+use crate::x86::{Gpr, GuestAddr};
+use analysis::Analysis;
+use regs::{Form, Loc, Val};
+
+pub use translation::{Link, Place, Point, Recipe, Step, Translation, What, record_at, width};
+
+/// Why a region could not be lowered. Smaller regions can: a single guest instruction always fits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum LowerError {
+    /// More values live at once than there are places.
+    #[error("a block needs more spill slots than there are")]
+    TooComplex,
+    /// The code is too long.
+    #[error(transparent)]
+    Asm(#[from] AsmError),
+}
+
+/// Code to be placed behind everything else: leaves translated code.
+struct Cold {
+    label: Label,
+    point: Point,
+}
+
+/// A region being lowered. Fields from `block` on are about the current block.
+pub(crate) struct Lowerer<'a> {
+    region: &'a Region,
+    isa: HostIsa,
+    asm: Assembler,
+    labels: Vec<Label>,
+    cold: Vec<Cold>,
+    links: Vec<(Label, GuestAddr)>,
+    literals: Vec<(Label, Vec<u64>)>,
+    points: Vec<Point>,
+    /// Offset of the word to patch, by exit.
+    link_words: Vec<usize>,
+    too_complex: bool,
+
+    block: &'a Block,
+    facts: Analysis,
+    vals: Vec<Val>,
+    live: Vec<Value>,
+    /// Registers the current instruction has read.
+    pinned: u32,
+    /// What the guest registers hold.
+    forms: [Form; 16],
+    /// The value that was computed into the register before its `set`.
+    early: [Option<Value>; 16],
+    slots: Vec<bool>,
+    at: u32,
+    rip: GuestAddr,
+    /// The flag code the register file is known to hold.
+    flag_code: Option<u64>,
+    /// Where the record of a `get flags` is, by value.
+    records: Vec<(Value, u16)>,
+}
+
+/// Lowers `region` for `isa`.
+///
+/// # Errors
+/// If it needs more room than there is: try a smaller one.
+pub fn lower(region: &Region, isa: HostIsa) -> Result<Translation, LowerError> {
+    let first = &region.blocks[0];
+    let mut l = Lowerer {
+        region,
+        isa,
+        asm: Assembler::new(),
+        labels: Vec::new(),
+        cold: Vec::new(),
+        links: Vec::new(),
+        literals: Vec::new(),
+        points: Vec::new(),
+        link_words: Vec::new(),
+        too_complex: false,
+        block: first,
+        facts: analysis::analyse(first, isa),
+        vals: Vec::new(),
+        live: Vec::new(),
+        pinned: 0,
+        forms: [Form::Exact; 16],
+        early: [None; 16],
+        slots: Vec::new(),
+        at: 0,
+        rip: first.addr,
+        flag_code: None,
+        records: Vec::new(),
+    };
+    l.labels = region.blocks.iter().map(|_| l.asm.label()).collect();
+    let mut entries = Vec::new();
+    for (n, block) in region.blocks.iter().enumerate() {
+        if block.entry {
+            entries.push((block.addr.0, l.asm.offset()));
+        }
+        l.block(n, block);
+    }
+    l.finish(entries)
+}
+
+impl<'a> Lowerer<'a> {
+    fn has(&self, f: Feature) -> bool {
+        self.isa.has(f)
+    }
+
+    fn inst(&self, v: Value) -> Inst {
+        self.block.insts[v.index()]
+    }
+
+    fn block(&mut self, n: usize, block: &'a Block) {
+        self.asm.bind(self.labels[n]);
+        self.block = block;
+        self.facts = analysis::analyse(block, self.isa);
+        self.vals = vec![Val::NEW; block.insts.len()];
+        self.live.clear();
+        self.forms = [Form::Exact; 16];
+        self.early = [None; 16];
+        self.slots = vec![false; crate::x86::state::SCRATCH_WORDS - abi::slot::SPILL];
+        self.rip = block.addr;
+        self.flag_code = None;
+        self.records.clear();
+        for (i, inst) in block.insts.iter().enumerate() {
+            let at = u32::try_from(i).expect("blocks are bounded");
+            self.begin(at);
+            self.instruction(Value(at), inst);
+        }
+        self.begin(u32::try_from(block.insts.len()).expect("blocks are bounded"));
+        self.terminator(n, block.term);
+    }
+
+    fn instruction(&mut self, v: Value, inst: &Inst) {
+        self.vals[v.index()].bits = match inst.ty() {
+            Ty::V128 => 128,
+            _ => int::result_bits(inst),
+        };
+        match inst.op {
+            Op::Insn => self.rip = GuestAddr(inst.imm),
+            Op::Const => {
+                self.vals[v.index()].konst = Some(inst.imm);
+                self.vals[v.index()].bits = 64 - inst.imm.leading_zeros();
+            }
+            Op::Get => self.get(v, inst),
+            _ if inst.lazy || self.facts.deferred[v.index()] => {}
+            Op::Set => self.set(inst),
+            Op::CondOf | Op::FlBits => self.flag_query(v, inst),
+            Op::Load => self.load(v, inst),
+            Op::Store => self.store(inst),
+            Op::Fence => self.fence(inst),
+            Op::TrapIf => self.trap_if(inst),
+            Op::CheckCanonical => self.check_canonical(inst),
+            Op::Poll => self.poll(inst),
+            Op::Call => self.call_helper(v, inst),
+            Op::Rmw | Op::Cas | Op::ProbeWrite => self.evaluate(v, inst),
+            _ if has_vector(inst, self.block) => vector::lower_vector(self, v, inst),
+            _ => {
+                if !self.integer(v, inst) {
+                    self.evaluate(v, inst);
+                }
+            }
+        }
+    }
+
+    fn get(&mut self, v: Value, inst: &Inst) {
+        match inst.var() {
+            Some(Var::Gpr(g)) => self.place(v, Loc::Guest(g), self.forms[g.index()]),
+            Some(Var::Xmm(_)) => vector::lower_vector(self, v, inst),
+            Some(Var::Flags) => self.get_flags(v),
+            Some(var) => {
+                let r = self.def(v, Form::Exact);
+                self.asm.ld(r, self.off(variable(var)), abi::STATE);
+            }
+            None => {}
+        }
+    }
+
+    fn set(&mut self, inst: &Inst) {
+        let v = inst.args[0];
+        match inst.var() {
+            Some(Var::Gpr(g)) => self.set_gpr(g, v),
+            Some(Var::Xmm(_)) => vector::lower_vector(self, v, inst),
+            Some(Var::Flags) => self.set_flags(v),
+            Some(var) => {
+                let r = self.exact(v);
+                self.asm.sd(r, self.off(variable(var)), abi::STATE);
+            }
+            None => {}
+        }
+    }
+
+    /// A label for `words`, placed behind the code.
+    fn literal(&mut self, words: &[u64]) -> Label {
+        if let Some((l, _)) = self.literals.iter().find(|(_, w)| w == words) {
+            return *l;
+        }
+        let l = self.asm.label();
+        self.literals.push((l, words.to_vec()));
+        l
+    }
+
+    fn finish(mut self, entries: Vec<(u64, usize)>) -> Result<Translation, LowerError> {
+        let places = self.cold_code();
+        if !self.asm.offset().is_multiple_of(8) {
+            self.asm.ebreak();
+        }
+        for (label, words) in std::mem::take(&mut self.literals) {
+            self.asm.bind(label);
+            for w in words {
+                for half in [w & 0xffff_ffff, w >> 32] {
+                    self.asm.word(u32::try_from(half).expect("a half"));
+                }
+            }
+        }
+        if self.too_complex {
+            return Err(LowerError::TooComplex);
+        }
+        let done = self.asm.finish()?;
+        let offset = |at: usize| u32::try_from(done.offset(at)).expect("jumps reached");
+        for p in &mut self.points {
+            p.offset = offset(p.offset as usize);
+        }
+        self.points.sort_by_key(|p| p.offset);
+        let exits = places
+            .iter()
+            .zip(&self.link_words)
+            .zip(&self.links)
+            .map(|(((stub, veneer), word), (_, target))| Link {
+                word: offset(*word),
+                stub: offset(*stub),
+                veneer: offset(*veneer),
+                target: target.0,
+            })
+            .collect();
+        Ok(Translation {
+            code: done.bytes(),
+            entries: entries.into_iter().map(|(a, at)| (a, offset(at))).collect(),
+            exits,
+            points: self.points,
+            source: self.region.source.iter().map(|(a, n)| (a.0, *n)).collect(),
+            guest_insns: self.region.guest_insns,
+        })
+    }
+
+    /// The host register of guest register `g`.
+    fn guest(g: Gpr) -> Xreg {
+        abi::gpr(g)
+    }
+}
+
+/// Byte offset of a variable that lives in the register file.
+fn variable(var: Var) -> u16 {
+    use crate::x86::state::offset;
+    let off = match var {
+        Var::Gpr(g) => offset::GPR + 8 * g.index(),
+        Var::Xmm(n) => offset::YMM + 32 * usize::from(n),
+        Var::Flags => offset::FLAG_CODE,
+        Var::Df => offset::DF,
+        Var::RflagsOther => offset::RFLAGS_OTHER,
+        Var::FsBase => offset::FS_BASE,
+        Var::GsBase => offset::GS_BASE,
+    };
+    u16::try_from(off).expect("within a load's reach")
+}
+
+/// True if the result or an argument is V128 or F.
+fn has_vector(inst: &Inst, block: &Block) -> bool {
+    let is = |ty: Ty| matches!(ty, Ty::V128 | Ty::F);
+    is(inst.ty()) || inst.args().any(|v| is(block.insts[v.index()].ty()))
+}

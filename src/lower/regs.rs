@@ -1,0 +1,585 @@
+//! Where the values of a block are, and in which form: the local register allocator.
+//!
+//! A value is somewhere (a guest's register it was read from, a temporary, memory, nowhere but known)
+//! and what is there may be less than the value as IR defines it: `Form`. Whoever needs more asks for
+//! it (`exact`, `sext`, `low`), and only then is it converted.
+//!
+//! Invariants: a temporary may hold several values (a value and its truncation); a value read from a
+//! guest register stays an alias of it until the register is about to change, and is then moved
+//! away. Registers handed out are pinned until the next instruction begins.
+
+use super::{Lowerer, abi};
+use crate::ir::Value;
+use crate::rv64::Feature;
+use crate::rv64::{Imm12, Shamt, Xreg};
+use crate::x86::{Gpr, Width};
+
+/// What a register holds of a value.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Form {
+    /// All 64 bits as IR defines them.
+    Exact,
+    /// The value fits the width and the register holds its sign extension.
+    Sext(Width),
+    /// The value fits the width and only so many low bits are right.
+    Low(Width),
+}
+
+/// Where a value is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Loc {
+    /// Nowhere: not computed, or not needed any more.
+    None,
+    /// In the host register of a guest register.
+    Guest(Gpr),
+    /// In a temporary.
+    Temp(Xreg),
+    /// At this byte offset of the register file: a spill slot, or a variable's home.
+    Mem(u16),
+}
+
+/// A value of the block being lowered.
+#[derive(Clone, Copy, Debug)]
+pub struct Val {
+    /// Where it is.
+    pub loc: Loc,
+    /// What of it.
+    pub form: Form,
+    /// It is below 2 to the power of this.
+    pub bits: u32,
+    /// Its value, if known.
+    pub konst: Option<u64>,
+}
+
+impl Val {
+    /// Not computed.
+    pub const NEW: Val = Val {
+        loc: Loc::None,
+        form: Form::Exact,
+        bits: 64,
+        konst: None,
+    };
+}
+
+impl Lowerer<'_> {
+    /// The position being lowered.
+    fn dead(&self, v: usize) -> bool {
+        self.facts.last_use[v] < self.at
+    }
+
+    /// Begins a position: forgets values nobody needs any more, unpins all registers.
+    pub(super) fn begin(&mut self, at: u32) {
+        self.at = at;
+        self.pinned = 0;
+        self.release(|l, v| l.dead(v));
+    }
+
+    /// Ends the reading of arguments: those needed no longer may be overwritten by the result.
+    pub(super) fn args_done(&mut self) {
+        self.release(|l, v| l.facts.last_use[v] <= l.at);
+    }
+
+    fn release(&mut self, gone: impl Fn(&Self, usize) -> bool) {
+        let mut live = std::mem::take(&mut self.live);
+        live.retain(|v| {
+            let keep = !gone(self, v.index());
+            if !keep {
+                self.free_slot(*v);
+                self.vals[v.index()].loc = Loc::None;
+            }
+            keep
+        });
+        self.live = live;
+    }
+
+    /// True if a value needed later is in temporary `r`, besides `except`.
+    fn temp_shared(&self, r: Xreg, except: Value) -> bool {
+        self.live
+            .iter()
+            .any(|v| *v != except && self.vals[v.index()].loc == Loc::Temp(r))
+    }
+
+    fn pin(&mut self, r: Xreg) -> Xreg {
+        self.pinned |= 1 << r.num();
+        r
+    }
+
+    /// Puts `v` on the list of values that are somewhere.
+    pub(super) fn place(&mut self, v: Value, loc: Loc, form: Form) {
+        let val = &mut self.vals[v.index()];
+        val.loc = loc;
+        val.form = form;
+        if !self.live.contains(&v) {
+            self.live.push(v);
+        }
+    }
+
+    /// A temporary nobody uses, spilling if need be. Pinned.
+    pub(super) fn temp(&mut self) -> Xreg {
+        let used = |l: &Self, r: Xreg| l.live.iter().any(|v| l.vals[v.index()].loc == Loc::Temp(r));
+        let free = abi::TEMPS
+            .iter()
+            .copied()
+            .find(|r| self.pinned >> r.num() & 1 == 0 && !used(self, *r));
+        let r = free.unwrap_or_else(|| self.evict());
+        self.pin(r)
+    }
+
+    /// Empties the unpinned temporary whose values are needed last; known ones first.
+    fn evict(&mut self) -> Xreg {
+        let worth = |l: &Self, r: Xreg| {
+            let inside = l
+                .live
+                .iter()
+                .filter(|v| l.vals[v.index()].loc == Loc::Temp(r));
+            inside
+                .map(|v| {
+                    if l.vals[v.index()].konst.is_some() {
+                        u32::MAX
+                    } else {
+                        l.facts.last_use[v.index()]
+                    }
+                })
+                .min()
+        };
+        let unpinned = abi::TEMPS
+            .iter()
+            .copied()
+            .filter(|r| self.pinned >> r.num() & 1 == 0);
+        let victim = unpinned
+            .max_by_key(|r| worth(self, *r))
+            .expect("an instruction pins fewer registers");
+        let values: Vec<Value> = self
+            .live
+            .iter()
+            .copied()
+            .filter(|v| self.vals[v.index()].loc == Loc::Temp(victim))
+            .collect();
+        for v in values {
+            if self.vals[v.index()].konst.is_some() {
+                self.vals[v.index()].loc = Loc::None;
+                self.vals[v.index()].form = Form::Exact;
+                continue;
+            }
+            let off = self.slot(1);
+            self.asm.sd(victim, self.off(off), abi::STATE);
+            self.vals[v.index()].loc = Loc::Mem(off);
+        }
+        victim
+    }
+
+    /// Byte offset of `words` free consecutive words of the scratch area.
+    pub(super) fn slot(&mut self, words: usize) -> u16 {
+        let n = self.slots.len();
+        let free = (0..n.saturating_sub(words - 1))
+            .step_by(words)
+            .find(|i| self.slots[*i..*i + words].iter().all(|used| !used));
+        let Some(i) = free else {
+            // The code is thrown away; any place will do.
+            self.too_complex = true;
+            return u16::try_from(abi::scratch(abi::slot::RESULT)).expect("small");
+        };
+        self.slots[i..i + words].fill(true);
+        u16::try_from(abi::scratch(abi::slot::SPILL + i)).expect("small")
+    }
+
+    /// Frees the spill slot `v` is in, if it is in one.
+    pub(super) fn free_slot(&mut self, v: Value) {
+        let val = self.vals[v.index()];
+        let Loc::Mem(off) = val.loc else { return };
+        if let Some(bytes) = usize::from(off).checked_sub(abi::scratch(abi::slot::SPILL)) {
+            let i = bytes / 8;
+            let words = if val.bits == 128 { 2 } else { 1 };
+            self.slots[i..i + words].fill(false);
+        }
+    }
+
+    /// An offset from the state pointer.
+    pub(super) fn off(&self, off: u16) -> Imm12 {
+        Imm12::of(i64::from(off))
+    }
+
+    /// Puts constant `c` into `r`: short ones as instructions, long ones from the literal pool.
+    pub(super) fn constant(&mut self, r: Xreg, c: u64) {
+        let mut a = crate::rv64::Assembler::new();
+        a.li(r, c);
+        if a.offset() <= 12 {
+            self.asm.li(r, c);
+        } else {
+            let l = self.literal(&[c]);
+            self.asm.ld_from(r, l);
+        }
+    }
+
+    /// Where `v` is, in a register: loads it or makes it if it is not in one. Form as it is.
+    fn any(&mut self, v: Value) -> Xreg {
+        let val = self.vals[v.index()];
+        match val.loc {
+            Loc::Guest(g) => self.pin(abi::gpr(g)),
+            Loc::Temp(r) => self.pin(r),
+            Loc::Mem(off) => {
+                let r = self.temp();
+                self.asm.ld(r, self.off(off), abi::STATE);
+                self.free_slot(v);
+                self.place(v, Loc::Temp(r), val.form);
+                r
+            }
+            Loc::None => {
+                debug_assert!(val.konst.is_some(), "v{} is nowhere", v.0);
+                let c = val.konst.unwrap_or(0);
+                if c == 0 {
+                    return Xreg::ZERO;
+                }
+                let r = self.temp();
+                self.constant(r, c);
+                self.place(v, Loc::Temp(r), Form::Exact);
+                r
+            }
+        }
+    }
+
+    /// A register with `v` as IR defines it.
+    pub(super) fn exact(&mut self, v: Value) -> Xreg {
+        match self.vals[v.index()].form {
+            Form::Exact => self.any(v),
+            Form::Sext(w) | Form::Low(w) => self.convert(v, w, false),
+        }
+    }
+
+    /// A register whose low `w` bits are those of `v`.
+    pub(super) fn low(&mut self, v: Value, w: Width) -> Xreg {
+        let val = self.vals[v.index()];
+        if let (Some(c), Loc::None) = (val.konst, val.loc) {
+            return self.short_constant(v, c, w);
+        }
+        match val.form {
+            Form::Sext(k) | Form::Low(k) if k < w => self.exact(v),
+            _ => self.any(v),
+        }
+    }
+
+    /// Constant `c` of which the low `w` bits count, sign-extended: the cheapest form.
+    fn short_constant(&mut self, v: Value, c: u64, w: Width) -> Xreg {
+        let s = w.sext(c).cast_unsigned();
+        if s == c {
+            return self.any(v);
+        }
+        let r = self.temp();
+        self.constant(r, s);
+        r
+    }
+
+    /// A register with the low `w` bits of `v` sign-extended.
+    pub(super) fn sext(&mut self, v: Value, w: Width) -> Xreg {
+        let val = self.vals[v.index()];
+        if let (Some(c), Loc::None) = (val.konst, val.loc) {
+            return self.short_constant(v, c, w);
+        }
+        match val.form {
+            Form::Sext(k) if k == w => self.any(v),
+            Form::Exact if w == Width::W64 || val.bits < w.bits() => self.any(v),
+            Form::Sext(k) | Form::Low(k) if k < w => {
+                let r = self.exact(v);
+                // Wider than the value: no sign to extend.
+                debug_assert!(k < w);
+                r
+            }
+            _ => self.convert(v, w, true),
+        }
+    }
+
+    /// How many instructions `exact` or `sext` at width `w` would take.
+    pub(super) fn cost(&self, v: Value, w: Width, signed: bool) -> u32 {
+        let val = self.vals[v.index()];
+        if val.konst.is_some() {
+            return 0;
+        }
+        let free = match val.form {
+            Form::Exact if signed => val.bits < w.bits(),
+            Form::Exact => val.bits <= w.bits(),
+            Form::Sext(k) => signed && k == w,
+            Form::Low(_) => false,
+        };
+        match (free, w, signed) {
+            (true, ..) | (_, Width::W64, _) => 0,
+            (_, Width::W8, false) | (_, Width::W32, true) => 1,
+            (_, Width::W32, false) => 2 - u32::from(self.has(Feature::Zba)),
+            _ => 2 - u32::from(self.has(Feature::Zbb)),
+        }
+    }
+
+    /// A register with the low `w` bits of `v`, zero-extended.
+    pub(super) fn zext(&mut self, v: Value, w: Width) -> Xreg {
+        let val = self.vals[v.index()];
+        if let Some(c) = val.konst {
+            if w.zext(c) == c {
+                return self.exact(v);
+            }
+            let r = self.temp();
+            self.constant(r, w.zext(c));
+            return r;
+        }
+        if val.bits <= w.bits() {
+            return self.exact(v);
+        }
+        let s = self.low(v, w);
+        let r = self.temp();
+        self.emit_zext(r, s, w);
+        r
+    }
+
+    /// Converts what is held of `v` from its low `w` bits, in place where nobody else is hurt.
+    fn convert(&mut self, v: Value, w: Width, signed: bool) -> Xreg {
+        let val = self.vals[v.index()];
+        // Read in another form by the same instruction: then that must stay.
+        let read = match val.loc {
+            Loc::Guest(g) => self.pinned >> abi::gpr(g).num() & 1 != 0,
+            Loc::Temp(r) => self.pinned >> r.num() & 1 != 0,
+            _ => false,
+        };
+        let s = self.any(v);
+        let form = if signed { Form::Sext(w) } else { Form::Exact };
+        // A value wider than `w` does not become another value by being read at `w`.
+        let same_value = val.bits <= w.bits();
+        match val.loc {
+            Loc::Guest(g)
+                if !read
+                    && same_value
+                    && val.form == Form::Sext(Width::W32)
+                    && !signed
+                    && self.forms[g.index()] == Form::Sext(Width::W32) =>
+            {
+                self.normalise(g);
+                return s;
+            }
+            Loc::Guest(_) => {}
+            _ if !read && same_value && !self.temp_shared(s, v) => {
+                self.emit_extend(s, s, w, signed);
+                self.place(v, Loc::Temp(s), form);
+                return s;
+            }
+            _ => {}
+        }
+        let r = self.temp();
+        self.emit_extend(r, s, w, signed);
+        if same_value {
+            self.place(v, Loc::Temp(r), form);
+        }
+        r
+    }
+
+    /// Makes guest register `g` hold its value exactly.
+    pub(super) fn normalise(&mut self, g: Gpr) {
+        if self.forms[g.index()] == Form::Exact {
+            return;
+        }
+        let r = abi::gpr(g);
+        self.emit_zext(r, r, Width::W32);
+        self.forms[g.index()] = Form::Exact;
+        for v in &self.live {
+            let val = &mut self.vals[v.index()];
+            if val.loc == Loc::Guest(g) && val.form == Form::Sext(Width::W32) {
+                val.form = Form::Exact;
+            }
+        }
+    }
+
+    /// All guest registers as the rest of the world expects them.
+    pub(super) fn normalise_all(&mut self) {
+        Gpr::all().for_each(|g| self.normalise(g));
+    }
+
+    fn emit_extend(&mut self, d: Xreg, s: Xreg, w: Width, signed: bool) {
+        if signed {
+            self.emit_sext(d, s, w)
+        } else {
+            self.emit_zext(d, s, w)
+        }
+    }
+
+    /// `d` = low `w` bits of `s`, zero-extended.
+    pub(super) fn emit_zext(&mut self, d: Xreg, s: Xreg, w: Width) {
+        match w {
+            Width::W8 => self.asm.andi(d, s, Imm12::of(255)),
+            Width::W16 if self.has(Feature::Zbb) => self.asm.zext_h(d, s),
+            Width::W32 if self.has(Feature::Zba) => self.asm.add_uw(d, s, Xreg::ZERO),
+            Width::W64 => self.asm.mv(d, s),
+            _ => {
+                let n = Shamt::new(u64::from(64 - w.bits()));
+                self.asm.slli(d, s, n);
+                self.asm.srli(d, d, n);
+            }
+        }
+    }
+
+    /// `d` = low `w` bits of `s`, sign-extended.
+    pub(super) fn emit_sext(&mut self, d: Xreg, s: Xreg, w: Width) {
+        match w {
+            Width::W8 if self.has(Feature::Zbb) => self.asm.sext_b(d, s),
+            Width::W16 if self.has(Feature::Zbb) => self.asm.sext_h(d, s),
+            Width::W32 => self.asm.addiw(d, s, Imm12::ZERO),
+            Width::W64 => self.asm.mv(d, s),
+            _ => {
+                let n = Shamt::new(u64::from(64 - w.bits()));
+                self.asm.slli(d, s, n);
+                self.asm.srai(d, d, n);
+            }
+        }
+    }
+
+    /// A register for the result of the instruction being lowered, with the value in `form` once it
+    /// is written. It may be one of the registers just read whose values end here: the caller writes
+    /// it with its last instruction only.
+    pub(super) fn def(&mut self, v: Value, form: Form) -> Xreg {
+        self.args_done();
+        let loc = match self.direct(v) {
+            Some(g) => Loc::Guest(g),
+            None => {
+                // Registers that held ending arguments are good for the result.
+                let ending = self.pinned;
+                self.pinned = self
+                    .live
+                    .iter()
+                    .fold(0, |m, v| match self.vals[v.index()].loc {
+                        Loc::Temp(r) => m | ending & 1 << r.num(),
+                        _ => m,
+                    });
+                let r = self.temp();
+                self.pinned |= ending;
+                Loc::Temp(r)
+            }
+        };
+        self.place(v, loc, form);
+        match loc {
+            Loc::Guest(g) => abi::gpr(g),
+            Loc::Temp(r) => r,
+            _ => abi::SCRATCH,
+        }
+    }
+
+    /// The guest register the result can be computed into, because it is set to it later and nothing
+    /// before then reads or shows the old content.
+    fn direct(&mut self, v: Value) -> Option<Gpr> {
+        let set = self.facts.set_at[v.index()]?;
+        let g = match self.block.insts[set as usize].var() {
+            Some(crate::ir::Var::Gpr(g)) => g,
+            _ => return None,
+        };
+        let between = &self.block.insts[v.index() + 1..set as usize];
+        let shown = |i: &crate::ir::Inst| {
+            super::analysis::is_point(i)
+                || matches!(i.var(), Some(crate::ir::Var::Gpr(r)) if r == g)
+        };
+        if between.iter().any(shown) {
+            return None;
+        }
+        // Delayed flags may have to be computed from the old content.
+        self.move_aliases(g);
+        self.early[g.index()] = Some(v);
+        Some(g)
+    }
+
+    /// Moves values needed after this instruction out of guest register `g`.
+    pub(super) fn move_aliases(&mut self, g: Gpr) {
+        let old: Vec<Value> = self
+            .live
+            .iter()
+            .copied()
+            .filter(|v| {
+                self.vals[v.index()].loc == Loc::Guest(g)
+                    && self.facts.last_use[v.index()] > self.at
+            })
+            .collect();
+        // One copy serves all of them: forms are facts about the register's content.
+        if old.is_empty() {
+            return;
+        }
+        let r = self.temp();
+        self.asm.mv(r, abi::gpr(g));
+        for v in old {
+            let form = self.vals[v.index()].form;
+            self.place(v, Loc::Temp(r), form);
+        }
+    }
+
+    /// `v` is what `of` is, held in `form`: shares its place.
+    pub(super) fn alias(&mut self, v: Value, of: Value, form: Form, bits: u32) {
+        let from = self.vals[of.index()];
+        self.vals[v.index()].bits = bits;
+        if let Some(c) = from.konst {
+            self.vals[v.index()].konst = Some(u64::MAX.checked_shr(64 - bits).map_or(0, |m| c & m));
+            return;
+        }
+        match from.loc {
+            Loc::Guest(_) | Loc::Temp(_) => self.place(v, from.loc, form),
+            _ => {
+                // Memory and constants have one owner: share the register instead.
+                let r = self.any(of);
+                self.place(v, Loc::Temp(r), form);
+            }
+        }
+    }
+
+    /// Guest register `g` becomes `v`.
+    pub(super) fn set_gpr(&mut self, g: Gpr, v: Value) {
+        let val = self.vals[v.index()];
+        let d = abi::gpr(g);
+        if self.early[g.index()].take() == Some(v) && val.loc == Loc::Guest(g) {
+            self.settle(g, v, d, val);
+            return;
+        }
+        if val.loc == Loc::Guest(g) && val.form == self.forms[g.index()] {
+            // What it holds already.
+            return;
+        }
+        if let (Loc::None, Some(c)) = (val.loc, val.konst) {
+            self.move_aliases(g);
+            let short = Width::W32.sext(c).cast_unsigned();
+            let as_sext = c >> 32 == 0 && short != c;
+            self.constant(d, if as_sext { short } else { c });
+            self.forms[g.index()] = if as_sext {
+                Form::Sext(Width::W32)
+            } else {
+                Form::Exact
+            };
+            return;
+        }
+        let s = self.any(v);
+        let val = self.vals[v.index()];
+        self.move_aliases(g);
+        let s = if self.vals[v.index()].loc == val.loc {
+            s
+        } else {
+            d
+        };
+        self.settle(g, v, s, val);
+    }
+
+    /// Ends a `set`: register `s` holds `v` in its form; guest register `g` gets it.
+    fn settle(&mut self, g: Gpr, v: Value, s: Xreg, val: Val) {
+        let d = abi::gpr(g);
+        let form = match val.form {
+            Form::Low(Width::W32) if !self.has(Feature::Zba) => {
+                self.emit_sext(d, s, Width::W32);
+                Form::Sext(Width::W32)
+            }
+            Form::Exact | Form::Sext(Width::W32 | Width::W64) => {
+                if s != d {
+                    self.asm.mv(d, s);
+                }
+                val.form
+            }
+            Form::Low(w) | Form::Sext(w) => {
+                self.emit_zext(d, s, w);
+                Form::Exact
+            }
+        };
+        self.forms[g.index()] = form;
+        if self.facts.last_use[v.index()] > self.at {
+            // An old truncation moved away by `move_aliases` stays where it is.
+            if !matches!(self.vals[v.index()].loc, Loc::Guest(o) if o != g) {
+                self.place(v, Loc::Guest(g), form);
+            }
+        }
+    }
+}

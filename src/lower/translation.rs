@@ -1,0 +1,266 @@
+//! What lowering gives: position-independent code and the tables to run it and to recover from it.
+//!
+//! A `Translation` is plain data without addresses of the process it was made in, so it can be made on
+//! one machine, stored, and run in another. Invariant: `points` and `exits` are sorted by offset.
+
+use super::abi;
+use crate::ir::Op;
+use crate::ir::eval;
+use crate::rv64::Xreg;
+use crate::x86::state::{CpuState, offset};
+use crate::x86::{FlagRecord, Gpr, GuestAddr, Width};
+use serde::{Deserialize, Serialize};
+
+/// Translated code.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Translation {
+    /// The instructions, position independent.
+    pub code: Vec<u8>,
+    /// Where code for a guest address may be entered: (guest address, offset).
+    pub entries: Vec<(u64, u32)>,
+    /// Exits to guest code elsewhere.
+    pub exits: Vec<Link>,
+    /// Places where code is left or can fault.
+    pub points: Vec<Point>,
+    /// The guest bytes it was made from: start and length.
+    pub source: Vec<(u64, u32)>,
+    /// Guest instructions translated.
+    pub guest_insns: u32,
+}
+
+/// An exit that can be patched to go straight to its target's code.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Link {
+    /// Offset of the `jal zero` to patch, aligned to 4.
+    pub word: u32,
+    /// Where that goes while the link is not made.
+    pub stub: u32,
+    /// Offset of two words for a farther jump: nobody goes there until `word` does.
+    pub veneer: u32,
+    /// The guest address it goes to.
+    pub target: u64,
+}
+
+/// A place in the code where the guest's state can be asked for.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Point {
+    /// The faulting instruction, or the call of the leaving routine.
+    pub offset: u32,
+    /// The guest instruction (or, for exits, the next one to execute).
+    pub rip: u64,
+    /// What it is.
+    pub what: What,
+    /// The guest registers (bit = number) that hold sign extensions of 32-bit values.
+    pub sext: u16,
+    /// How to compute the flags, if they are not in the register file.
+    pub flags: Option<Recipe>,
+}
+
+/// What happens at a point.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum What {
+    /// A memory access of the guest at `base` + `disp`.
+    Access {
+        /// The host register with the base.
+        base: u8,
+        /// The displacement.
+        disp: i64,
+        /// True for a store, and for a load whose instruction will store there.
+        write: bool,
+        /// True if it goes through SS.
+        stack: bool,
+        /// How many bytes of the guest's operand lie before this part of it.
+        before: u8,
+    },
+    /// Raises the `Trap` with this number.
+    Trap(u8),
+    /// A called function reported a fault in the register file.
+    Reported,
+    /// The poll word is set.
+    Interrupted,
+    /// SYSCALL.
+    Syscall,
+    /// Exit number n was taken.
+    Link(u32),
+    /// An indirect jump to the address in the register file's RIP was not in the lookup table.
+    Indirect,
+}
+
+/// Where a value is at a point.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Place {
+    /// A host register, of which the low bits count.
+    Reg(u8, Bits),
+    /// Word n of the scratch area, of which the low bits count.
+    Slot(u16, Bits),
+    /// Known.
+    Const(u64),
+}
+
+/// How many low bits count: 8, 16, 32 or 64.
+pub type Bits = u8;
+
+/// One step of a recipe; its result is referred to by its position.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Step {
+    /// Reads a value.
+    Read(Place),
+    /// Evaluates the IR operation with this number.
+    Eval {
+        /// Position in `Op::ALL`.
+        op: u8,
+        /// Width number.
+        w: u8,
+        /// The immediate.
+        imm: u64,
+        /// Earlier steps; unused ones are 0.
+        args: [u16; 3],
+    },
+    /// Condition `cond` of the flag record at word `at` of the register file.
+    Cond {
+        /// Condition code.
+        cond: u8,
+        /// Byte offset of the record.
+        at: u16,
+    },
+    /// The flags of `mask` of the record at `at`.
+    FlagBits {
+        /// RFLAGS mask.
+        mask: u64,
+        /// Byte offset of the record.
+        at: u16,
+    },
+}
+
+/// How to compute the flags that no code computed.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Recipe {
+    /// The steps in order.
+    pub steps: Vec<Step>,
+    /// The bundle's operation, by position in `Op::ALL`.
+    pub op: u8,
+    /// Its width number.
+    pub w: u8,
+    /// Its arguments: steps; unused ones are 0.
+    pub args: [u16; 3],
+}
+
+/// The number of an operation in recipes and descriptors.
+#[must_use]
+pub fn op_number(op: Op) -> u8 {
+    op as u8
+}
+
+/// The width with this number; 64 for numbers that are none.
+#[must_use]
+pub fn width(n: u8) -> Width {
+    Width::ALL
+        .get(usize::from(n))
+        .copied()
+        .unwrap_or(Width::W64)
+}
+
+impl Translation {
+    /// The point at `offset`.
+    #[must_use]
+    pub fn point(&self, offset: u32) -> Option<&Point> {
+        let i = self
+            .points
+            .binary_search_by_key(&offset, |p| p.offset)
+            .ok()?;
+        self.points.get(i)
+    }
+
+    /// Instructions in the code, data included.
+    #[must_use]
+    pub fn words(&self) -> usize {
+        self.code.len() / 4
+    }
+}
+
+impl Point {
+    /// Puts the guest's registers into `cpu`, given the host's at this point. XMM registers, spill
+    /// slots and memory are in `cpu` already.
+    pub fn recover(&self, x: &[u64; 32], cpu: &mut CpuState) {
+        let flags = self.flags.as_ref().map(|r| r.evaluate(x, cpu));
+        for r in Gpr::all() {
+            let v = x[abi::gpr(r).index()];
+            let short = self.sext >> r.num() & 1 != 0;
+            cpu.gpr[r.index()] = if short { Width::W32.zext(v) } else { v };
+        }
+        if let Some(f) = flags {
+            cpu.set_flag_record(f);
+        }
+        if self.what != What::Indirect {
+            cpu.rip = self.rip;
+        }
+    }
+
+    /// The guest address of an access, given the host's registers.
+    #[must_use]
+    pub fn address(&self, x: &[u64; 32]) -> Option<GuestAddr> {
+        match self.what {
+            What::Access { base, disp, .. } => Some(GuestAddr(x[usize::from(base)]).offset(disp)),
+            _ => None,
+        }
+    }
+}
+
+impl Recipe {
+    fn evaluate(&self, x: &[u64; 32], cpu: &CpuState) -> FlagRecord {
+        let mut values: Vec<u64> = Vec::with_capacity(self.steps.len());
+        for step in &self.steps {
+            let v = match *step {
+                Step::Read(place) => place.read(x, cpu),
+                Step::Eval { op, w, imm, args } => {
+                    let [a, b, c] = args.map(|n| values.get(usize::from(n)).copied().unwrap_or(0));
+                    let op = Op::ALL.get(usize::from(op)).copied().unwrap_or(Op::Const);
+                    eval::int(op, width(w), imm, a, b, c).unwrap_or(0)
+                }
+                Step::Cond { cond, at } => {
+                    let f = record_at(cpu, at).status();
+                    u64::from(crate::x86::Cond::ALL[usize::from(cond & 15)].holds(f))
+                }
+                Step::FlagBits { mask, at } => record_at(cpu, at).status() & mask,
+            };
+            values.push(v);
+        }
+        let [a, b, c] = self
+            .args
+            .map(|n| values.get(usize::from(n)).copied().unwrap_or(0));
+        let op = Op::ALL
+            .get(usize::from(self.op))
+            .copied()
+            .unwrap_or(Op::FlRaw);
+        eval::flags(op, width(self.w), a, b, c).unwrap_or(FlagRecord::raw(0))
+    }
+}
+
+impl Place {
+    fn read(self, x: &[u64; 32], cpu: &CpuState) -> u64 {
+        let (v, bits) = match self {
+            Place::Reg(r, bits) => (x[usize::from(r & 31)], bits),
+            Place::Slot(n, bits) => (cpu.scratch.get(usize::from(n)).copied().unwrap_or(0), bits),
+            Place::Const(c) => return c,
+        };
+        v & u64::MAX >> (64 - u32::from(bits.clamp(1, 64)))
+    }
+
+    /// A value in a register.
+    #[must_use]
+    pub fn reg(r: Xreg, bits: Bits) -> Place {
+        Place::Reg(r.num(), bits)
+    }
+}
+
+/// The flag record at byte offset `at`: the register file's own, or a copy in the scratch area.
+#[must_use]
+pub fn record_at(cpu: &CpuState, at: u16) -> FlagRecord {
+    match usize::from(at).checked_sub(offset::SCRATCH) {
+        Some(bytes) => {
+            let s = |i: usize| cpu.scratch.get(bytes / 8 + i).copied().unwrap_or(0);
+            FlagRecord::from_parts(s(0), s(1), s(2), s(3))
+        }
+        None => cpu.flag_record(),
+    }
+}

@@ -1,0 +1,83 @@
+//! The other half of the harness's JIT engine: a process on a RISC-V host (or under qemu-riscv64) that
+//! executes translations made elsewhere.
+//!
+//! Protocol, on standard input and output: the worker first sends a `Hello`; then, for every `Job`
+//! frame, an `After` frame. A frame is a little-endian length of four bytes and that many bytes of
+//! postcard. Ends at the end of input.
+
+use super::{After, Case, CaseMemory, Machine};
+use crate::exec::jit::JitEngine;
+use crate::lower::Translation;
+use crate::rv64::HostIsa;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::io::{self, Read, Write};
+use std::sync::Arc;
+
+/// What the worker is.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Hello {
+    /// The ISA it executes, in the form `--host-isa` takes.
+    pub isa: String,
+}
+
+/// A case and the translation of the region at its RIP, if there is one.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Job {
+    /// The case.
+    pub case: Case,
+    /// Its code, translated for the worker's ISA. Without, and for regions control goes to later, the
+    /// worker translates itself.
+    pub translation: Option<Translation>,
+}
+
+/// Writes one frame.
+///
+/// # Errors
+/// If the other side is gone.
+pub fn write_frame<T: Serialize>(w: &mut dyn Write, v: &T) -> io::Result<()> {
+    let bytes = postcard::to_stdvec(v).map_err(io::Error::other)?;
+    let len = u32::try_from(bytes.len()).map_err(io::Error::other)?;
+    w.write_all(&len.to_le_bytes())?;
+    w.write_all(&bytes)
+}
+
+/// Reads one frame; `None` at the end of input.
+///
+/// # Errors
+/// If the input breaks off or is no such value.
+pub fn read_frame<T: DeserializeOwned>(r: &mut dyn Read) -> io::Result<Option<T>> {
+    let mut len = [0; 4];
+    match r.read_exact(&mut len) {
+        Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+        other => other?,
+    }
+    let mut bytes = vec![0; usize::try_from(u32::from_le_bytes(len)).map_err(io::Error::other)?];
+    r.read_exact(&mut bytes)?;
+    postcard::from_bytes(&bytes)
+        .map(Some)
+        .map_err(io::Error::other)
+}
+
+/// Serves jobs until the input ends.
+///
+/// # Errors
+/// If this is no RISC-V host, or the other side breaks the protocol.
+pub fn serve(isa: HostIsa, r: &mut dyn Read, w: &mut dyn Write) -> io::Result<()> {
+    crate::sys::fault::install()?;
+    let mut machine = Machine::new()?;
+    let mut engine = JitEngine::new(Arc::new(CaseMemory), isa)?;
+    write_frame(
+        w,
+        &Hello {
+            isa: isa.to_string(),
+        },
+    )?;
+    w.flush()?;
+    while let Some(job) = read_frame::<Job>(r)? {
+        let after: After = machine.run_translated(&mut engine, &job.case, job.translation);
+        write_frame(w, &after)?;
+        w.flush()?;
+    }
+    Ok(())
+}

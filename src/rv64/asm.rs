@@ -1,0 +1,379 @@
+//! An assembler: instructions are appended as words, distances are filled in at the end.
+//!
+//! Conditional branches reach 4 KiB either way; one that turns out too far becomes the inverted branch
+//! around a `jal`, which moves everything behind it. So whoever remembers offsets translates them
+//! with `Finished::offset` afterwards.
+
+use super::fields::{Imm12, Off21, Shamt};
+use super::reg::Xreg;
+
+/// A place in the code, perhaps not yet known.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Label(u32);
+
+/// Why code could not be finished.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum AsmError {
+    /// A label was used and never bound.
+    #[error("a label was never bound")]
+    Unbound,
+    /// The code is longer than jumps reach.
+    #[error("code is too long for its jumps")]
+    TooFar,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    /// The word is a conditional branch.
+    Branch,
+    /// The word is a `jal`.
+    Jump,
+    /// The word and the next are `auipc` and an I-format instruction.
+    PcRel,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Fixup {
+    /// Index of the word.
+    at: usize,
+    label: Label,
+    kind: Kind,
+}
+
+/// Code under construction.
+#[derive(Default, Debug)]
+pub struct Assembler {
+    words: Vec<u32>,
+    labels: Vec<Option<usize>>,
+    fixups: Vec<Fixup>,
+}
+
+/// Finished code.
+#[derive(Debug)]
+pub struct Finished {
+    /// The words.
+    pub words: Vec<u32>,
+    /// Indices of words that got one more word behind them.
+    grown: Vec<usize>,
+}
+
+impl Finished {
+    /// Where a place that was at byte `offset` while assembling is now.
+    #[must_use]
+    pub fn offset(&self, offset: usize) -> usize {
+        offset + 4 * self.grown.partition_point(|g| *g * 4 < offset)
+    }
+
+    /// The code as bytes.
+    #[must_use]
+    pub fn bytes(&self) -> Vec<u8> {
+        self.words.iter().flat_map(|w| w.to_le_bytes()).collect()
+    }
+}
+
+impl Assembler {
+    /// Empty code.
+    #[must_use]
+    pub fn new() -> Assembler {
+        Assembler::default()
+    }
+
+    /// Appends a word.
+    #[inline]
+    pub fn word(&mut self, word: u32) {
+        self.words.push(word);
+    }
+
+    /// The offset of the next word, in bytes; see `Finished::offset`.
+    #[must_use]
+    pub fn offset(&self) -> usize {
+        self.words.len() * 4
+    }
+
+    /// A label not bound yet.
+    pub fn label(&mut self) -> Label {
+        self.labels.push(None);
+        Label(u32::try_from(self.labels.len() - 1).expect("code is bounded"))
+    }
+
+    /// Binds `label` to the next word.
+    pub fn bind(&mut self, label: Label) {
+        self.labels[label.0 as usize] = Some(self.words.len());
+    }
+
+    fn fixup(&mut self, label: Label, kind: Kind) {
+        self.fixups.push(Fixup {
+            at: self.words.len(),
+            label,
+            kind,
+        });
+    }
+
+    /// `beq`
+    pub fn beq_to(&mut self, a: Xreg, b: Xreg, to: Label) {
+        self.fixup(to, Kind::Branch);
+        self.beq(a, b, Imm12::ZERO);
+    }
+
+    /// `bne`
+    pub fn bne_to(&mut self, a: Xreg, b: Xreg, to: Label) {
+        self.fixup(to, Kind::Branch);
+        self.bne(a, b, Imm12::ZERO);
+    }
+
+    /// `blt`
+    pub fn blt_to(&mut self, a: Xreg, b: Xreg, to: Label) {
+        self.fixup(to, Kind::Branch);
+        self.blt(a, b, Imm12::ZERO);
+    }
+
+    /// `bge`
+    pub fn bge_to(&mut self, a: Xreg, b: Xreg, to: Label) {
+        self.fixup(to, Kind::Branch);
+        self.bge(a, b, Imm12::ZERO);
+    }
+
+    /// `bltu`
+    pub fn bltu_to(&mut self, a: Xreg, b: Xreg, to: Label) {
+        self.fixup(to, Kind::Branch);
+        self.bltu(a, b, Imm12::ZERO);
+    }
+
+    /// `bgeu`
+    pub fn bgeu_to(&mut self, a: Xreg, b: Xreg, to: Label) {
+        self.fixup(to, Kind::Branch);
+        self.bgeu(a, b, Imm12::ZERO);
+    }
+
+    /// `jal rd, to`
+    pub fn jal_to(&mut self, rd: Xreg, to: Label) {
+        self.fixup(to, Kind::Jump);
+        self.word(0x6f | rd.bits() << 7);
+    }
+
+    /// The address of `to`: `auipc`, `addi`.
+    pub fn la(&mut self, rd: Xreg, to: Label) {
+        self.fixup(to, Kind::PcRel);
+        self.auipc(rd, 0);
+        self.addi(rd, rd, Imm12::ZERO);
+    }
+
+    /// The word at `from`: `auipc`, `ld`.
+    pub fn ld_from(&mut self, rd: Xreg, from: Label) {
+        self.fixup(from, Kind::PcRel);
+        self.auipc(rd, 0);
+        self.ld(rd, Imm12::ZERO, rd);
+    }
+
+    /// `addi rd, rs, 0`
+    pub fn mv(&mut self, rd: Xreg, rs: Xreg) {
+        self.addi(rd, rs, Imm12::ZERO);
+    }
+
+    /// The shortest sequence of base instructions that makes `v`.
+    pub fn li(&mut self, rd: Xreg, v: u64) {
+        let s = v.cast_signed();
+        if let Some(i) = Imm12::new(s) {
+            return self.addi(rd, Xreg::ZERO, i);
+        }
+        let low = Imm12::low(s);
+        let rest = s.wrapping_sub(low.get());
+        if i32::try_from(s).is_ok() {
+            // The upper 20 bits wrap at 2^31, which `addiw` undoes.
+            self.lui(rd, u32::try_from(rest >> 12 & 0xf_ffff).unwrap_or(0));
+            if low.get() != 0 {
+                self.addiw(rd, rd, low);
+            }
+            return;
+        }
+        // 2^32 - 1 and its kind: ones at the bottom, made from -1.
+        let zeros = v.leading_zeros();
+        if v.trailing_ones() == 64 - zeros {
+            self.addi(rd, Xreg::ZERO, Imm12::of(-1));
+            return self.srli(rd, rd, Shamt::new(zeros.into()));
+        }
+        let shift = rest.trailing_zeros();
+        self.li(rd, (rest >> shift).cast_unsigned());
+        self.slli(rd, rd, Shamt::new(shift.into()));
+        if low.get() != 0 {
+            self.addi(rd, rd, low);
+        }
+    }
+
+    /// Fills in all distances.
+    ///
+    /// # Errors
+    /// If a label is not bound or a jump does not reach.
+    pub fn finish(self) -> Result<Finished, AsmError> {
+        let Assembler {
+            words,
+            labels,
+            fixups,
+        } = self;
+        let target = |f: &Fixup| labels[f.label.0 as usize].ok_or(AsmError::Unbound);
+        // Fixups are in order of `at`; branches only ever grow, so this ends.
+        let mut grown: Vec<usize> = Vec::new();
+        let place = |grown: &[usize], i: usize| i + grown.partition_point(|g| *g < i);
+        loop {
+            let mut more = Vec::new();
+            for f in &fixups {
+                let to = place(&grown, target(f)?);
+                let at = place(&grown, f.at);
+                let far = distance(at, to) / 2;
+                if matches!(f.kind, Kind::Branch)
+                    && Imm12::new(far).is_none()
+                    && grown.binary_search(&f.at).is_err()
+                {
+                    more.push(f.at);
+                }
+            }
+            if more.is_empty() {
+                break;
+            }
+            grown.extend(more);
+            grown.sort_unstable();
+        }
+        let mut out = Vec::with_capacity(words.len() + grown.len());
+        let mut next = grown.iter().peekable();
+        for (i, w) in words.iter().enumerate() {
+            if next.next_if_eq(&&i).is_some() {
+                // Bit 12 inverts a branch's condition; it skips the `jal`.
+                out.push(w ^ 1 << 12 | 8 << 7);
+                out.push(0x6f);
+            } else {
+                out.push(*w);
+            }
+        }
+        for f in &fixups {
+            let to = place(&grown, target(f)?);
+            let mut at = place(&grown, f.at);
+            let long = grown.binary_search(&f.at).is_ok();
+            at += usize::from(long);
+            let d = distance(at, to);
+            match f.kind {
+                Kind::Branch if !long => {
+                    let half = Imm12::new(d / 2).ok_or(AsmError::TooFar)?;
+                    let mut b = Assembler::new();
+                    b.beq(Xreg::ZERO, Xreg::ZERO, half);
+                    out[at] |= b.words[0] & 0xfe00_0f80;
+                }
+                Kind::Branch | Kind::Jump => {
+                    out[at] |= Off21::new(d).ok_or(AsmError::TooFar)?.bits()
+                }
+                Kind::PcRel => {
+                    let low = Imm12::low(d);
+                    let high = i32::try_from(d - low.get()).map_err(|_| AsmError::TooFar)?;
+                    out[at] |= high.cast_unsigned() & 0xffff_f000;
+                    out[at + 1] |= low.bits() << 20;
+                }
+            }
+        }
+        Ok(Finished { words: out, grown })
+    }
+}
+
+/// From word `at` to word `to`, in bytes.
+fn distance(at: usize, to: usize) -> i64 {
+    let byte = |i: usize| i64::try_from(i * 4).unwrap_or(i64::MAX);
+    byte(to) - byte(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::disassemble;
+    use super::*;
+
+    /// Runs the instructions `li` uses.
+    fn evaluate(words: &[u32]) -> u64 {
+        let mut r: i64 = 0;
+        for w in words {
+            let text = disassemble(*w).unwrap();
+            let (name, rest) = text.split_once(' ').unwrap();
+            let last = rest.rsplit(", ").next().unwrap();
+            let n = last.strip_prefix("0x").map_or_else(
+                || last.parse().unwrap(),
+                |h| i64::from_str_radix(h, 16).unwrap(),
+            );
+            let from_zero = rest.contains("zero");
+            r = match name {
+                "lui" => n << 44 >> 32,
+                "addi" => (if from_zero { 0 } else { r }).wrapping_add(n),
+                "addiw" => r.wrapping_add(n) << 32 >> 32,
+                "slli" => r << n,
+                "srli" => (r.cast_unsigned() >> n).cast_signed(),
+                other => panic!("{other}"),
+            };
+        }
+        r.cast_unsigned()
+    }
+
+    #[test]
+    fn li_makes_every_kind_of_constant() {
+        let mut values = vec![
+            0,
+            1,
+            u64::MAX,
+            0x7fff_ffff,
+            0x8000_0000,
+            0xffff_ffff,
+            0x7fff_f800,
+            0x7fff_ffff_ffff_ffff,
+        ];
+        for bit in 0..64 {
+            for d in [0u64, 1, 0x7ff, 0x800, 0xfff, 0x1234_5678_9abc_def1] {
+                values.push((1 << bit) + d % (1 << bit));
+                values.push((1u64 << bit).wrapping_sub(d));
+            }
+        }
+        for v in values {
+            let mut a = Assembler::new();
+            a.li(Xreg::T0, v);
+            assert_eq!(evaluate(&a.words), v, "{v:#x}");
+            assert!(a.words.len() <= 8, "{v:#x}");
+        }
+    }
+
+    #[test]
+    fn a_far_branch_is_inverted_around_a_jump() {
+        for (n, grown) in [(1023, 0), (1024, 1)] {
+            let mut a = Assembler::new();
+            let (l, back) = (a.label(), a.label());
+            a.bind(back);
+            a.beq_to(Xreg::T0, Xreg::T1, l);
+            for _ in 0..n - 1 {
+                a.addi(Xreg::T0, Xreg::T0, Imm12::of(1));
+            }
+            a.bind(l);
+            let end = a.offset();
+            a.jal_to(Xreg::ZERO, back);
+            let f = a.finish().unwrap();
+            assert_eq!(f.words.len(), n + 1 + grown);
+            assert_eq!(f.offset(end), end + 4 * grown);
+            let first = disassemble(f.words[0]).unwrap();
+            let jump = disassemble(f.words[n + grown]).unwrap();
+            if grown == 0 {
+                assert_eq!(first, "beq t0, t1, .+4092");
+                assert_eq!(jump, "jal zero, .-4092");
+            } else {
+                assert_eq!(first, "bne t0, t1, .+8");
+                assert_eq!(disassemble(f.words[1]).unwrap(), "jal zero, .+4096");
+                assert_eq!(jump, "jal zero, .-4100");
+            }
+        }
+    }
+
+    #[test]
+    fn addresses_are_relative_to_their_auipc() {
+        let mut a = Assembler::new();
+        let l = a.label();
+        a.la(Xreg::T0, l);
+        for _ in 0..600 {
+            a.ebreak();
+        }
+        a.bind(l);
+        let f = a.finish().unwrap();
+        // 602 words are 0x968: rounds up to one page, less 0x698.
+        assert_eq!(disassemble(f.words[0]).unwrap(), "auipc t0, 0x1");
+        assert_eq!(disassemble(f.words[1]).unwrap(), "addi t0, t0, -1688");
+    }
+}
