@@ -127,7 +127,7 @@ pub(super) fn frstor(cpu: &mut CpuState, at: GuestAddr, wide: bool) -> Result<()
     Ok(())
 }
 
-/// MASKMOVDQU. Bytes that are not selected are not accessed at all (the manual leaves open whether
+/// MASKMOVDQU; MASKMOVQ with registers from 16 on, whose upper halves are not selected. Bytes that are not selected are not accessed at all (the manual leaves open whether
 /// they may fault); if a selected one faults, none is stored.
 pub(super) fn maskmovdqu(
     cpu: &CpuState,
@@ -135,7 +135,15 @@ pub(super) fn maskmovdqu(
     source: u64,
     mask: u64,
 ) -> Result<(), Fault> {
-    let register = |n: u64| usize::try_from(n & 15).map_or([0; 16], |n| cpu.xmm(n).to_le_bytes());
+    let register = |n: u64| {
+        let i = usize::try_from(n & 15).unwrap_or(0);
+        let v = if n & 16 == 0 {
+            cpu.xmm(i)
+        } else {
+            cpu.x87.r[i & 7][0].into()
+        };
+        v.to_le_bytes()
+    };
     let (source, mask) = (register(source), register(mask));
     let selected = || (0u8..16).filter(|i| mask[usize::from(*i)] & 0x80 != 0);
     let place = |i: u8| at.offset(i.into());
@@ -256,5 +264,27 @@ mod tests {
         assert_eq!(call(Helper::Fwait, &mut cpu, 0, 0, 0), Err(Fault::X87));
         call(Helper::Fnclex, &mut cpu, 0, 0, 0).unwrap();
         assert_eq!(call(Helper::Fwait, &mut cpu, 0, 0, 0), Ok(0));
+    }
+
+    #[test]
+    fn the_x87_state_is_saved_and_restored_in_stack_order() {
+        fault::install().unwrap();
+        let mut cpu = CpuState::default();
+        cpu.x87.fsw = 3 << 11 | 0x4100;
+        cpu.x87.fcw = 0x27f;
+        cpu.x87.ftw = 0b1000;
+        cpu.x87.r = std::array::from_fn(|i| [i as u64 | 1 << 63, 0x3fff]);
+        let before = cpu.x87;
+        for (short, size) in [(0, 108), (1, 94)] {
+            let mut buffer = Buffer([0xee; 528]);
+            let at = buffer.at();
+            call(Helper::Fnsave, &mut cpu, at, short, 0).unwrap();
+            assert_eq!((cpu.x87.fcw, cpu.x87.fsw, cpu.x87.ftw), (0x37f, 0, 0));
+            assert_eq!(buffer.0[size - 80], 3, "ST(0)");
+            assert_eq!(buffer.0[size], 0xee);
+            cpu.x87.r = Default::default();
+            call(Helper::Frstor, &mut cpu, at, short, 0).unwrap();
+            assert_eq!(cpu.x87, before);
+        }
     }
 }

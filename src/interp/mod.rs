@@ -421,16 +421,23 @@ fn get(cpu: &CpuState, var: Var) -> u64 {
         Var::RflagsOther => cpu.rflags_other,
         Var::FsBase => cpu.fs_base,
         Var::GsBase => cpu.gs_base,
+        Var::Fsw => cpu.x87.fsw.into(),
+        Var::Ftw => cpu.x87.ftw.into(),
+        Var::Mm(n) => cpu.x87.r[usize::from(n & 7)][0],
         Var::Gpr(_) | Var::Xmm(_) => 0,
     }
 }
 
+#[allow(clippy::cast_possible_truncation)] // The x87 words have 16 bits.
 fn set(cpu: &mut CpuState, var: Var, v: u64) {
     match var {
         Var::Df => cpu.df = v,
         Var::RflagsOther => cpu.rflags_other = v,
         Var::FsBase => cpu.fs_base = v,
         Var::GsBase => cpu.gs_base = v,
+        Var::Fsw => cpu.x87.fsw = v as u16,
+        Var::Ftw => cpu.x87.ftw = v as u16,
+        Var::Mm(n) => cpu.x87.r[usize::from(n & 7)] = [v, 0xffff],
         Var::Flags | Var::Gpr(_) | Var::Xmm(_) => {}
     }
 }

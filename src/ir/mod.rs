@@ -63,9 +63,19 @@ pub enum Var {
     FsBase,
     /// Base of GS.
     GsBase,
+    /// The x87 status word, 16 bits.
+    Fsw,
+    /// The x87 tags in their abridged form, one bit a physical register.
+    Ftw,
+    /// An MMX register: the significand of the physical x87 register. Setting sets the sign and
+    /// exponent to ones.
+    Mm(u8),
 }
 
 impl Var {
+    /// All numbers of variables are below this.
+    pub const COUNT: usize = 80;
+
     /// The type of the variable's value.
     #[must_use]
     pub const fn ty(self) -> Ty {
@@ -87,6 +97,9 @@ impl Var {
             Var::RflagsOther => 66,
             Var::FsBase => 67,
             Var::GsBase => 68,
+            Var::Fsw => 69,
+            Var::Ftw => 70,
+            Var::Mm(n) => 72 + n as u64,
         }
     }
 
@@ -101,6 +114,9 @@ impl Var {
             66 => Var::RflagsOther,
             67 => Var::FsBase,
             68 => Var::GsBase,
+            69 => Var::Fsw,
+            70 => Var::Ftw,
+            72..80 => Var::Mm(u8::try_from(n).ok()? - 72),
             _ => return None,
         })
     }

@@ -496,28 +496,29 @@ helpers! {
     Ldmxcsr "ldmxcsr" false true false;
     /// The value STMXCSR stores.
     Stmxcsr "stmxcsr" false true true;
-    /// MASKMOVDQU: stores XMM register b's bytes where register c's byte is negative, at address a.
+    /// MASKMOVDQU, MASKMOVQ: stores register b's bytes where register c's byte is negative, at address a.
+    /// XMM registers are numbered from 0, MMX registers from 16.
     Maskmovdqu "maskmovdqu" false true false;
     /// x87 control: FNINIT.
-    Fninit "fninit" false true true;
+    Fninit "fninit" false false true;
     /// x87 control: the control word.
-    Fnstcw "fnstcw" false true true;
+    Fnstcw "fnstcw" false false true;
     /// x87 control: sets the control word to a; #MF if an unmasked exception is pending.
-    Fldcw "fldcw" false true false;
+    Fldcw "fldcw" false false false;
     /// x87 control: the status word.
-    Fnstsw "fnstsw" false true true;
+    Fnstsw "fnstsw" false false true;
     /// x87 control: FNCLEX.
-    Fnclex "fnclex" false true true;
+    Fnclex "fnclex" false false true;
     /// x87 control: #MF if an unmasked exception is pending (WAIT).
-    Fwait "fwait" false true false;
+    Fwait "fwait" false false false;
     /// x87 control: FNSTENV to address a; the 14-byte form if b is 1. Masks all exceptions.
-    Fnstenv "fnstenv" false true false;
+    Fnstenv "fnstenv" false false false;
     /// x87 control: FLDENV from address a; b as above.
-    Fldenv "fldenv" false true false;
+    Fldenv "fldenv" false false false;
     /// x87 control: FNSAVE to address a; the 94-byte form if b is 1. Initialises the unit.
-    Fnsave "fnsave" false true false;
+    Fnsave "fnsave" false false false;
     /// x87 control: FRSTOR from address a; b as above.
-    Frstor "frstor" false true false;
+    Frstor "frstor" false false false;
     /// The x87 instruction that word a describes (`x86::x87op`) with memory operand at address b and
     /// value c. Gives FCOMI's flags.
     X87 "x87" false false false;

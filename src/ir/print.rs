@@ -13,6 +13,9 @@ impl fmt::Display for Var {
             Var::RflagsOther => f.write_str("rflags.other"),
             Var::FsBase => f.write_str("fs.base"),
             Var::GsBase => f.write_str("gs.base"),
+            Var::Fsw => f.write_str("fsw"),
+            Var::Ftw => f.write_str("ftw"),
+            Var::Mm(n) => write!(f, "mm{n}"),
         }
     }
 }
@@ -21,7 +24,7 @@ impl Var {
     /// The variable with this printed name.
     #[must_use]
     pub fn by_name(name: &str) -> Option<Var> {
-        (0..=68)
+        (0..Var::COUNT as u64)
             .filter_map(Var::decode)
             .find(|v| v.to_string() == name)
     }

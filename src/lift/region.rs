@@ -275,8 +275,9 @@ fn lift_block(out: &mut RegionBuilder, flow: &Flow, start: GuestAddr) {
         let mut cx = Cx::new(insn, out, block);
         cx.mark();
         let lifted = if table::supported(insn.code()) {
-            table::row_for(insn.mnemonic())
-                .map_or(Err(super::cx::Unsupported), |row| (row.lift)(&mut cx))
+            table::row_for(insn.mnemonic()).map_or(Err(super::cx::Unsupported), |row| {
+                super::sse::mmx::lift(&mut cx, row.lift)
+            })
         } else {
             Err(super::cx::Unsupported)
         };

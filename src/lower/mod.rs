@@ -23,7 +23,7 @@ mod translation;
 mod vector;
 
 use crate::ir::{Block, Inst, Op, Region, Ty, Value, Var};
-use crate::rv64::{AsmError, Assembler, Feature, HostIsa, Label, Xreg};
+use crate::rv64::{AsmError, Assembler, Feature, HostIsa, Imm12, Label, Xreg};
 use crate::x86::{Gpr, GuestAddr};
 use analysis::Analysis;
 use regs::{Form, Loc, Val};
@@ -193,6 +193,10 @@ impl<'a> Lowerer<'a> {
             Some(Var::Gpr(g)) => self.place(v, Loc::Guest(g), self.forms[g.index()]),
             Some(Var::Xmm(_)) => vector::lower_vector(self, v, inst),
             Some(Var::Flags) => self.get_flags(v),
+            Some(var @ (Var::Fsw | Var::Ftw)) => {
+                let r = self.def(v, Form::Exact);
+                self.asm.lhu(r, self.off(variable(var)), abi::STATE);
+            }
             Some(var) => {
                 let r = self.def(v, Form::Exact);
                 self.asm.ld(r, self.off(variable(var)), abi::STATE);
@@ -207,6 +211,19 @@ impl<'a> Lowerer<'a> {
             Some(Var::Gpr(g)) => self.set_gpr(g, v),
             Some(Var::Xmm(_)) => vector::lower_vector(self, v, inst),
             Some(Var::Flags) => self.set_flags(v),
+            Some(var @ (Var::Fsw | Var::Ftw)) => {
+                let r = self.exact(v);
+                self.asm.sh(r, self.off(variable(var)), abi::STATE);
+            }
+            Some(var @ Var::Mm(_)) => {
+                let r = self.exact(v);
+                let at = variable(var);
+                self.asm.sd(r, self.off(at), abi::STATE);
+                // Sign and exponent: ones.
+                let ones = Imm12::of(-1);
+                self.asm.addi(abi::SCRATCH, Xreg::ZERO, ones);
+                self.asm.sh(abi::SCRATCH, self.off(at + 8), abi::STATE);
+            }
             Some(var) => {
                 let r = self.exact(v);
                 self.asm.sd(r, self.off(variable(var)), abi::STATE);
@@ -287,6 +304,9 @@ fn variable(var: Var) -> u16 {
         Var::RflagsOther => offset::RFLAGS_OTHER,
         Var::FsBase => offset::FS_BASE,
         Var::GsBase => offset::GS_BASE,
+        Var::Fsw => offset::FSW,
+        Var::Ftw => offset::FTW,
+        Var::Mm(n) => offset::MM + 16 * usize::from(n),
     };
     u16::try_from(off).expect("within a load's reach")
 }

@@ -90,7 +90,7 @@ fn sweep(block: &mut Block, end: Seen) {
     } else {
         Seen::Reader
     };
-    let mut overwritten = [false; 69];
+    let mut overwritten = [false; Var::COUNT];
     for i in (0..n).rev() {
         let inst = &mut block.insts[i];
         let wanted = match inst.op.effect() {
@@ -130,7 +130,7 @@ fn sweep(block: &mut Block, end: Seen) {
             overwritten[usize::try_from(var.encode()).expect("small")] = false;
         }
         if inst.op.observes() {
-            overwritten = [false; 69];
+            overwritten = [false; Var::COUNT];
         }
         flags = match (inst.op, inst.var()) {
             (Op::Set, Some(Var::Flags)) => flags,
@@ -142,7 +142,7 @@ fn sweep(block: &mut Block, end: Seen) {
             .flatten()
             && (h.info().gprs || h.info().vectors)
         {
-            overwritten = [false; 69];
+            overwritten = [false; Var::COUNT];
         }
         if wanted == Use::None {
             continue;

@@ -248,7 +248,13 @@ impl Rewriter {
                 Some(k) if w.zext(k) == 0 => Some(self.konst(0)),
                 Some(0xff) => Some(self.op(Op::Zext, Width::W8, &[a])),
                 Some(1) if self.is_bool(a) => Some(a),
-                _ => None,
+                Some(k) => {
+                    // (x & m) & k
+                    let d = *self.def(a);
+                    let m = (d.op == Op::And && d.w == w).then(|| self.constant(d.args[1]))??;
+                    Some(self.op_imm(Op::And, w, d.args[0], m & k))
+                }
+                None => None,
             },
             Op::Shl | Op::Shr | Op::Sar if kb.map(|k| k & 63) == Some(0) => zext(self, a),
             Op::Rotl | Op::Rotr if kb.map(|k| k % u64::from(w.bits())) == Some(0) => zext(self, a),

@@ -12,8 +12,8 @@ pub fn run(region: &mut Region) {
     }
 }
 
-/// What each variable is known to hold.
-struct Known([Value; 69]);
+/// What each variable is known to hold, and the last trap that was not taken.
+struct Known([Value; Var::COUNT], Option<(Value, u16)>);
 
 fn slot(var: Var) -> usize {
     usize::try_from(var.encode()).expect("small")
@@ -21,7 +21,7 @@ fn slot(var: Var) -> usize {
 
 fn simplify(block: &mut Block) {
     let mut r = Rewriter::new(block.insts.len());
-    let mut known = Known([Value::NONE; 69]);
+    let mut known = Known([Value::NONE; Var::COUNT], None);
     for inst in &block.insts {
         let inst = r.with_mapped_args(*inst);
         let v = step(&mut r, &mut known, inst);
@@ -87,8 +87,13 @@ fn step(r: &mut Rewriter, known: &mut Known, inst: Inst) -> Value {
         Op::Call => {
             let info = Helper::from_aux(inst.aux).map(Helper::info);
             for (i, v) in known.0.iter_mut().enumerate() {
-                let vector = (32..48).contains(&i);
-                if info.is_none_or(|h| if vector { h.vectors } else { h.gprs }) {
+                let changes = match i {
+                    32..48 => info.is_none_or(|h| h.vectors),
+                    // The x87 state, which many helpers are about.
+                    69.. => true,
+                    _ => info.is_none_or(|h| h.gprs),
+                };
+                if changes {
                     *v = Value::NONE;
                 }
             }
@@ -106,6 +111,61 @@ fn step(r: &mut Rewriter, known: &mut Known, inst: Inst) -> Value {
             r.op(Op::FlRaw, Width::W64, &[bits])
         }
         Op::TrapIf if r.constant(inst.args[0]) == Some(0) => Value::NONE,
+        Op::TrapIf => {
+            // MMX instructions all look at the same status word.
+            let trap = Some((inst.args[0], inst.aux));
+            if std::mem::replace(&mut known.1, trap) != trap {
+                r.emit(inst);
+            }
+            Value::NONE
+        }
         _ => r.emit(inst),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::parse_region;
+
+    /// Two MMX instructions, as lift makes them, with a load between their checks.
+    const TEXT: &str = "insns 2
+b0 0x0 entry:
+  insn.64 @3
+    v1 = get.64 fsw
+    v2 = const.64 #0x80
+    v3 = and.64 v1 v2
+    trap.if.64 v3 @7
+    v5 = const.64 #0xc7ff
+    v6 = and.64 v1 v5
+    set.64 fsw v6
+    v8 = const.64 #0xff
+    set.64 ftw v8
+  insn.64 #0x3 @3
+    v11 = get.64 fsw
+    v12 = const.64 #0x80
+    v13 = and.64 v11 v12
+    trap.if.64 v13 @7
+    v15 = get.64 rcx
+    v16 = load.64 v15
+    set.64 mm3 v16
+    v18 = const.64 #0xc7ff
+    v19 = and.64 v11 v18
+    set.64 fsw v19
+    v21 = const.64 #0xff
+    set.64 ftw v21
+    jump exit 0x6
+";
+
+    #[test]
+    fn a_block_of_mmx_instructions_checks_and_changes_state_once() {
+        let mut region = parse_region(TEXT).unwrap();
+        crate::ir::verify(&region).unwrap();
+        crate::opt::optimize(&mut region);
+        let insts = &region.blocks[0].insts;
+        let count = |f: fn(&Inst) -> bool| insts.iter().filter(|i| f(i)).count();
+        assert_eq!(count(|i| i.op == Op::TrapIf), 1, "{region}");
+        let state = |i: &Inst| i.op == Op::Set && matches!(i.var(), Some(Var::Fsw | Var::Ftw));
+        assert_eq!(count(state), 2, "{region}");
     }
 }

@@ -108,7 +108,7 @@ static BASE: &[CpuidFeature] = &[
 ];
 
 /// Whether encodings with MMX register operands are implemented.
-pub const MMX_OPERANDS: bool = false;
+pub const MMX_OPERANDS: bool = true;
 
 /// True if encodings that need `f` are implemented.
 #[must_use]

@@ -216,6 +216,10 @@ pub mod offset {
     pub const HELPER_FAULT: usize = offset_of!(CpuState, helper_fault);
     pub const YMM: usize = offset_of!(CpuState, ymm);
     pub const X87: usize = offset_of!(CpuState, x87);
+    /// The x87 words and the first physical register; the others follow, 16 bytes apart.
+    pub const FSW: usize = X87 + offset_of!(super::X87, fsw);
+    pub const FTW: usize = X87 + offset_of!(super::X87, ftw);
+    pub const MM: usize = X87 + offset_of!(super::X87, r);
     pub const SCRATCH: usize = offset_of!(CpuState, scratch);
 }
 

@@ -12,7 +12,7 @@ pub fn movnti(cx: &mut Cx<'_>) -> Lifted {
     cx.write(0, v)
 }
 
-/// MASKMOVDQU: to DS:RDI, or to another segment's.
+/// MASKMOVDQU, MASKMOVQ: to DS:RDI, or to another segment's.
 pub fn maskmovdqu(cx: &mut Cx<'_>) -> Lifted {
     let mut addr = cx.gpr(Gpr::RDI);
     match cx.insn.op_kind(0) {
@@ -29,8 +29,10 @@ pub fn maskmovdqu(cx: &mut Cx<'_>) -> Lifted {
         let base = cx.get(base);
         addr = cx.add(Width::W64, addr, base);
     }
-    let number = |cx: &Cx<'_>, n| match cx.xmm_var(n)? {
+    // MMX registers are numbered from 16.
+    let number = |cx: &Cx<'_>, n| match cx.mm_var(n).map_or_else(|| cx.xmm_var(n), Ok)? {
         Var::Xmm(r) => Ok(u64::from(r)),
+        Var::Mm(r) => Ok(16 + u64::from(r)),
         _ => Err(Unsupported),
     };
     let (source, mask) = (number(cx, 1)?, number(cx, 2)?);

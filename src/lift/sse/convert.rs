@@ -35,7 +35,7 @@ fn widening(cx: &mut Cx<'_>, kind: CvtKind) -> Lifted {
     cx.set_xmm(0, r)
 }
 
-/// CVTDQ2PD
+/// CVTDQ2PD, CVTPI2PD
 pub fn cvtdq2pd(cx: &mut Cx<'_>) -> Lifted {
     widening(cx, CvtKind::I32F64)
 }
@@ -43,6 +43,59 @@ pub fn cvtdq2pd(cx: &mut Cx<'_>) -> Lifted {
 /// CVTPS2PD
 pub fn cvtps2pd(cx: &mut Cx<'_>) -> Lifted {
     widening(cx, CvtKind::F32F64)
+}
+
+/// CVTPI2PS: the low half of the destination.
+pub fn cvtpi2ps(cx: &mut Cx<'_>) -> Lifted {
+    let a = cx.xmm_low(Width::W64, 1)?;
+    let r = cx.op_imm(Op::VCvt, Width::W32, &[a], 0, CvtKind::I32F32 as u16);
+    let r = cx.op_imm(Op::VExtract, Width::W64, &[r], 0, 0);
+    let old = cx.xmm(0)?;
+    let r = cx.op_imm(Op::VInsert, Width::W64, &[old, r], 0, 0);
+    cx.set_xmm(0, r)
+}
+
+/// From the low half of an XMM register or 64 bits of memory: the upper lanes must not be seen, they
+/// could raise exceptions.
+fn low_to_mmx(cx: &mut Cx<'_>, kind: CvtKind) -> Lifted {
+    let mut a = cx.xmm_low(Width::W64, 1)?;
+    if !cx.is_mem(1) {
+        let low = cx.op_imm(Op::VExtract, Width::W64, &[a], 0, 0);
+        a = cx.op(Op::VFromI, Width::W64, &[low]);
+    }
+    let r = cx.op_imm(Op::VCvt, Width::W32, &[a], 0, kind as u16);
+    cx.set_xmm(0, r)
+}
+
+/// CVTPS2PI
+pub fn cvtps2pi(cx: &mut Cx<'_>) -> Lifted {
+    low_to_mmx(cx, CvtKind::F32I32)
+}
+
+/// CVTTPS2PI
+pub fn cvttps2pi(cx: &mut Cx<'_>) -> Lifted {
+    low_to_mmx(cx, CvtKind::F32I32Trunc)
+}
+
+/// From an XMM register or 128 bits of aligned memory.
+fn doubles_to_mmx(cx: &mut Cx<'_>, kind: CvtKind) -> Lifted {
+    let a = if cx.is_mem(1) {
+        cx.load128(true)?
+    } else {
+        cx.xmm(1)?
+    };
+    let r = cx.op_imm(Op::VCvt, Width::W32, &[a], 0, kind as u16);
+    cx.set_xmm(0, r)
+}
+
+/// CVTPD2PI
+pub fn cvtpd2pi(cx: &mut Cx<'_>) -> Lifted {
+    doubles_to_mmx(cx, CvtKind::F64I32)
+}
+
+/// CVTTPD2PI
+pub fn cvttpd2pi(cx: &mut Cx<'_>) -> Lifted {
+    doubles_to_mmx(cx, CvtKind::F64I32Trunc)
 }
 
 /// Between the float widths.

@@ -77,7 +77,10 @@ pub fn movq(cx: &mut Cx<'_>) -> Lifted {
 }
 
 fn mov_int(cx: &mut Cx<'_>, w: Width) -> Lifted {
-    let is_xmm = |n| cx.insn.op_kind(n) == OpKind::Register && cx.insn.op_register(n).is_xmm();
+    let is_xmm = |n| {
+        let r = cx.insn.op_register(n);
+        cx.insn.op_kind(n) == OpKind::Register && (r.is_xmm() || r.is_mm())
+    };
     let (to_xmm, from_xmm) = (is_xmm(0), is_xmm(1));
     let v = if from_xmm {
         let v = cx.xmm(1)?;
@@ -165,7 +168,7 @@ pub fn pmovmskb(cx: &mut Cx<'_>) -> Lifted {
 
 /// The number of a word, from the immediate.
 fn word(cx: &Cx<'_>, n: u32) -> u64 {
-    cx.imm(n) & 7
+    cx.imm(n) & if cx.is_mmx() { 3 } else { 7 }
 }
 
 /// PEXTRW: a word, zero-extended to the whole register.

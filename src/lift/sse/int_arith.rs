@@ -51,12 +51,33 @@ packed! {
     pmaxsw VMaxS W16;
     /// PMAXUB
     pmaxub VMaxU W8;
-    /// PACKSSWB
-    packsswb VPackS W16;
-    /// PACKSSDW
-    packssdw VPackS W32;
-    /// PACKUSWB
-    packuswb VPackU W16;
+}
+
+/// Both operands' lanes, the first's below. Of MMX registers, both are brought together first.
+fn pack(cx: &mut Cx<'_>, op: Op, w: Width) -> Lifted {
+    if !cx.is_mmx() {
+        return cx.packed(op, w, 0);
+    }
+    let b = cx.xmm_m128(1)?;
+    let a = cx.xmm(0)?;
+    let both = super::data::halves(cx, a, b, 0, 16);
+    let r = cx.op(op, w, &[both, both]);
+    cx.set_xmm(0, r)
+}
+
+/// PACKSSWB
+pub fn packsswb(cx: &mut Cx<'_>) -> Lifted {
+    pack(cx, Op::VPackS, Width::W16)
+}
+
+/// PACKSSDW
+pub fn packssdw(cx: &mut Cx<'_>) -> Lifted {
+    pack(cx, Op::VPackS, Width::W32)
+}
+
+/// PACKUSWB
+pub fn packuswb(cx: &mut Cx<'_>) -> Lifted {
+    pack(cx, Op::VPackU, Width::W16)
 }
 
 /// PSUBx, PCMPGTx and PCMPEQx of a register with itself are constants, and depend on nothing.

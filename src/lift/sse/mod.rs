@@ -2,7 +2,8 @@
 //!
 //! XMM registers are V128 values. Instructions with a 128-bit memory operand demand alignment to 16
 //! (MOVUPS and its kin excepted); scalar ones load only their own bytes. Encodings with MMX registers
-//! never get here. Legacy SSE leaves the bits above 127 of a register alone, which is what `set` does.
+//! use the
+//! same functions on the low 64 bits (`mmx`). Legacy SSE leaves the bits above 127 of a register alone, which is what `set` does.
 
 mod arith;
 mod cacheability;
@@ -12,6 +13,7 @@ mod data;
 mod int_arith;
 mod int_shift;
 mod logical;
+pub(super) mod mmx;
 pub(super) mod rows;
 mod shuffle;
 mod state;
@@ -38,21 +40,35 @@ impl Cx<'_> {
         self.insn.op_kind(n) == OpKind::Memory
     }
 
-    /// Reads XMM register operand `n`.
+    /// Reads XMM register operand `n`, or an MMX register as the low half.
     fn xmm(&mut self, n: u32) -> Result<Value, Unsupported> {
+        if let Some(var) = self.mm_var(n) {
+            let v = self.get(var);
+            return Ok(self.op(Op::VFromI, Width::W64, &[v]));
+        }
         let var = self.xmm_var(n)?;
         Ok(self.get(var))
     }
 
-    /// Writes XMM register operand `n`.
+    /// Writes XMM register operand `n`, or an MMX register from the low half.
     fn set_xmm(&mut self, n: u32, v: Value) -> Lifted {
+        if let Some(var) = self.mm_var(n) {
+            let v = self.op_imm(Op::VExtract, Width::W64, &[v], 0, 0);
+            self.set(var, v);
+            return Ok(());
+        }
         let var = self.xmm_var(n)?;
         self.set(var, v);
         Ok(())
     }
 
-    /// Reads operand `n`, an XMM register or aligned memory.
+    /// Reads operand `n`, an XMM register or aligned memory; with MMX registers, one of those or 64 (or
+    /// 32) bits of memory.
     fn xmm_m128(&mut self, n: u32) -> Result<Value, Unsupported> {
+        if self.is_mem(n) && self.is_mmx() {
+            let w = self.width(n)?;
+            return self.xmm_low(w, n);
+        }
         if self.is_mem(n) {
             self.load128(true)
         } else {

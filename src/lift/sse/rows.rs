@@ -1,13 +1,22 @@
 //! The rows of SSE, SSE2 and x87 control.
 
 use super::{
-    arith, cacheability, compare, convert, data, int_arith, int_shift, logical, shuffle, state,
-    x87_control,
+    arith, cacheability, compare, convert, data, int_arith, int_shift, logical, mmx, shuffle,
+    state, x87_control,
 };
 use crate::lift::table::rows;
 
 rows! {
+    Mmx {
+        Emms => mmx::emms, "Empty MMX state";
+    }
     Sse {
+        Pshufw => shuffle::pshuflw, "Shuffle packed words";
+        Movntq => mmx::movntq, "Store quadword, non-temporal";
+        Maskmovq => cacheability::maskmovdqu, "Store selected bytes";
+        Cvtpi2ps => convert::cvtpi2ps, "Convert packed doublewords to single-precision";
+        Cvtps2pi => convert::cvtps2pi, "Convert packed single-precision to doublewords";
+        Cvttps2pi => convert::cvttps2pi, "Convert packed single-precision to doublewords, truncating";
         Movaps => data::mov_aligned, "Move aligned packed single-precision";
         Movups => data::mov_unaligned, "Move unaligned packed single-precision";
         Movss => data::movss, "Move scalar single-precision";
@@ -70,6 +79,11 @@ rows! {
         Sfence => cacheability::sfence, "Order stores";
     }
     Sse2 {
+        Movdq2q => mmx::move_low, "Move quadword from XMM to MMX register";
+        Movq2dq => mmx::move_low, "Move quadword from MMX to XMM register";
+        Cvtpi2pd => convert::cvtdq2pd, "Convert packed doublewords to double-precision";
+        Cvtpd2pi => convert::cvtpd2pi, "Convert packed double-precision to doublewords";
+        Cvttpd2pi => convert::cvttpd2pi, "Convert packed double-precision to doublewords, truncating";
         Movapd => data::mov_aligned, "Move aligned packed double-precision";
         Movupd => data::mov_unaligned, "Move unaligned packed double-precision";
         Movsd => data::movsd, "Move scalar double-precision; also move string";

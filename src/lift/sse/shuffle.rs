@@ -23,7 +23,8 @@ fn by_lanes(w: Width, lane: impl Fn(u8) -> u8) -> [u8; 16] {
 /// Interleaves lanes of both operands, from lane `first` on.
 fn unpack(cx: &mut Cx<'_>, w: Width, high: bool) -> Lifted {
     let lanes = 16u8 >> w as u8;
-    let first = if high { lanes / 2 } else { 0 };
+    let size = if cx.is_mmx() { lanes / 2 } else { lanes };
+    let first = if high { size / 2 } else { 0 };
     pick(
         cx,
         by_lanes(w, |n| first + n / 2 + if n % 2 == 0 { 0 } else { lanes }),
@@ -88,7 +89,7 @@ pub fn pshufd(cx: &mut Cx<'_>) -> Lifted {
     permute(cx, by_lanes(Width::W32, |n| imm >> (2 * n) & 3))
 }
 
-/// PSHUFLW
+/// PSHUFLW, and PSHUFW, which is the same where there is no upper half.
 pub fn pshuflw(cx: &mut Cx<'_>) -> Lifted {
     let imm = cx.insn.immediate8();
     permute(

@@ -3,8 +3,8 @@
 use crate::ir::{Op, Region, Term, verify};
 use crate::lift::region::{Fetch, Limits, MAX_INSN, decode, translate};
 use crate::lift::table::{Family, row_for, supported};
-use crate::x86::{Fault, GuestAddr, MemFault, MemFaultKind, Trap, cpuid};
-use iced_x86::{Code, CpuidFeature, OpCodeOperandKind};
+use crate::x86::{Fault, GuestAddr, MemFault, MemFaultKind, Trap};
+use iced_x86::{Code, CpuidFeature};
 
 struct Bytes<'a>(&'a [u8]);
 
@@ -37,21 +37,18 @@ fn lift(bytes: &[u8]) -> Result<Region, Fault> {
 }
 
 #[test]
-fn every_mnemonic_without_mmx_registers_has_a_row() {
+fn every_mnemonic_has_a_row() {
     for code in Code::values() {
         let info = code.op_code();
-        let mmx = info.op_kinds().iter().any(|k| {
-            use OpCodeOperandKind::{mm_or_mem, mm_reg, mm_rm};
-            matches!(k, mm_reg | mm_rm | mm_or_mem)
-        });
         let features = [
+            CpuidFeature::MMX,
             CpuidFeature::SSE,
             CpuidFeature::SSE2,
             CpuidFeature::FXSR,
             CpuidFeature::CLFSH,
         ];
         let ours = code.cpuid_features().iter().any(|f| features.contains(f));
-        if ours && info.is_instruction() && info.mode64() && !mmx {
+        if ours && info.is_instruction() && info.mode64() {
             assert!(row_for(code.mnemonic()).is_some(), "{code:?}");
             assert!(supported(code), "{code:?}");
         }
@@ -79,7 +76,10 @@ fn every_encoding_is_lifted_and_verifies() {
                         let Some(row) = row_for(insn.mnemonic()) else {
                             continue;
                         };
-                        if !matches!(row.family, Family::Sse | Family::Sse2 | Family::X87) {
+                        if !matches!(
+                            row.family,
+                            Family::Mmx | Family::Sse | Family::Sse2 | Family::X87
+                        ) {
                             continue;
                         }
                         let region = lift(&bytes).unwrap();
@@ -108,7 +108,10 @@ fn every_encoding_is_lifted_and_verifies() {
     }
     for code in Code::values().filter(|c| supported(*c)) {
         let row = row_for(code.mnemonic()).unwrap();
-        if matches!(row.family, Family::Sse | Family::Sse2 | Family::X87) {
+        if matches!(
+            row.family,
+            Family::Mmx | Family::Sse | Family::Sse2 | Family::X87
+        ) {
             assert!(lifted.contains(&code), "{code:?} was not reached");
         }
     }
@@ -170,7 +173,14 @@ fn zero_idioms_depend_on_nothing() {
 }
 
 #[test]
-fn mmx_encodings_stay_undefined() {
-    const { assert!(!cpuid::MMX_OPERANDS) };
-    assert_eq!(ops(&[0x0f, 0xe0, 0xc1]), [], "pavgb mm0, mm1");
+fn mmx_changes_state_after_what_can_fault() {
+    // paddb mm0, [rcx]
+    use Op::{And, Get, Insn, Load, Set, TrapIf, VAdd, VExtract, VFromI};
+    assert_eq!(
+        ops(&[0x0f, 0xfc, 0x01]),
+        [
+            Insn, Get, And, TrapIf, Get, Load, VFromI, Get, VFromI, VAdd, VExtract, Set, And, Set,
+            Set
+        ]
+    );
 }
