@@ -6,6 +6,7 @@
 use super::Runner;
 use anyhow::{Context, Result, bail};
 use felix::exec::jit::JitEngine;
+use felix::lower::FpMode;
 use felix::replay::worker::{Hello, Job, read_frame, write_frame};
 use felix::replay::{After, Case, CaseCode};
 use felix::rv64::HostIsa;
@@ -68,8 +69,9 @@ impl Worker {
     }
 
     fn job(&self, case: &Case) -> Job {
-        let translation =
-            JitEngine::translate(&CaseCode::of(case), self.isa, GuestAddr(case.before.rip.0));
+        let mode = FpMode::of(case.before.mxcsr);
+        let at = GuestAddr(case.before.rip.0);
+        let translation = JitEngine::translate(&CaseCode::of(case), self.isa, mode, at);
         Job {
             case: case.clone(),
             translation: translation.ok().flatten(),
