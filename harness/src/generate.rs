@@ -352,7 +352,7 @@ pub fn edgy_float(rng: &mut Random) -> u64 {
 impl Registry {
     fn registers(&self, rng: &mut Random, rip: u64) -> Registers {
         let flags =
-            rng.random::<u64>() & (Rflags::STATUS | Rflags::DF * u64::from(rng.random_bool(0.3)));
+            rng.random::<u64>() & (Rflags::STATUS | (Rflags::DF * u64::from(rng.random_bool(0.3))));
         let rounding = if rng.random_bool(0.6) {
             0
         } else {

@@ -7,6 +7,8 @@
 //!
 //! Invariant: `SHARED` is touched only by the child's one thread and its signal handlers.
 #![allow(unsafe_code)]
+// Kernel interfaces: words of known size, addresses below 4 GiB.
+#![allow(clippy::cast_possible_truncation)]
 
 use felix::replay::{CODE, CODE_LEN, ENDLESS, Hex64, Registers, SYSCALL, Stop};
 use std::arch::asm;

@@ -1,6 +1,6 @@
 //! Lowered code as text: what a change in code quality shows in.
 
-use super::lower;
+use super::{FpMode, lower};
 use crate::lift::region::MAX_INSN;
 use crate::lift::{self, Fetch, Limits};
 use crate::rv64::{HostIsa, listing};
@@ -38,8 +38,12 @@ fn hot(hex: &str, isa: &str) -> Vec<String> {
     let mut region = lift::translate(&Bytes(bytes), GuestAddr(START), Limits::default()).unwrap();
     crate::opt::optimize(&mut region);
     let isa: HostIsa = isa.parse().unwrap();
-    let t = lower(&region, isa).unwrap();
-    assert_eq!(t, lower(&region, isa).unwrap(), "not deterministic");
+    let t = lower(&region, isa, FpMode::Usual).unwrap();
+    assert_eq!(
+        t,
+        lower(&region, isa, FpMode::Usual).unwrap(),
+        "not deterministic"
+    );
     let text = listing(&t.code);
     let lines = text.lines().map(|l| l[7..].to_owned());
     lines

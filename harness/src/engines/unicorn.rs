@@ -169,8 +169,7 @@ impl Unicorn {
                 write: false,
             },
         };
-        let mut ids = GPRS;
-        let gpr = uc.reg_read_batch(&mut ids, 16)?;
+        let gpr = uc.reg_read_batch(&GPRS, 16)?;
         let mut xmm = [[Hex64(0); 2]; 16];
         for (v, r) in xmm.iter_mut().zip(&XMMS) {
             let bytes = uc.reg_read_long(*r)?;

@@ -1,5 +1,8 @@
 //! Operands for an encoding: registers, immediates, and memory that is mostly there.
 
+// Operands take the low bits of the numbers drawn.
+#![allow(clippy::cast_possible_truncation)]
+
 use super::{Random, edgy};
 use felix::replay::{DATA, DATA_LEN, Hex64, HexBytes, READ_ONLY};
 use iced_x86::{
@@ -139,7 +142,12 @@ impl Registry {
         };
         let memory_too = matches!(
             kind,
-            K::r8_or_mem | K::r16_or_mem | K::r32_or_mem | K::r64_or_mem | K::xmm_or_mem
+            K::r8_or_mem
+                | K::r16_or_mem
+                | K::r32_or_mem
+                | K::r64_or_mem
+                | K::xmm_or_mem
+                | K::mm_or_mem
         );
         if memory_too && rng.random_bool(0.4) {
             return self.memory(rng, insn, n);
@@ -157,6 +165,9 @@ impl Registry {
                 reg(rng, Register::RAX, 16)?
             }
             K::xmm_or_mem | K::xmm_reg | K::xmm_rm => reg(rng, Register::XMM0, 16)?,
+            K::mm_reg | K::mm_rm | K::mm_or_mem => reg(rng, Register::MM0, 8)?,
+            K::st0 => Register::ST0,
+            K::sti_opcode => reg(rng, Register::ST0, 8)?,
             K::seg_reg => reg(rng, Register::ES, 6)?,
             K::al => Register::AL,
             K::cl => Register::CL,
