@@ -69,18 +69,12 @@ impl Worker {
     }
 
     fn job(&self, case: &Case) -> Job {
-<<<<<<< HEAD
         let translation = JitEngine::translate(
             &CaseCode::of(case),
             self.isa,
             FpMode::of(case.before.mxcsr),
             GuestAddr(case.before.rip.0),
         );
-=======
-        let mode = FpMode::of(case.before.mxcsr);
-        let at = GuestAddr(case.before.rip.0);
-        let translation = JitEngine::translate(&CaseCode::of(case), self.isa, mode, at);
->>>>>>> sse
         Job {
             case: case.clone(),
             translation: translation.ok().flatten(),
