@@ -1,10 +1,13 @@
 //! The command line: what the user says, turned into what `run` does, and errors into exit statuses.
 
+mod dump;
 mod run;
 
 use crate::error::Error;
+use crate::lift::ROWS;
 use crate::personality::linux::table;
 use crate::replay;
+use crate::x86::cpuid;
 use clap::{Parser, Subcommand};
 use std::io::Write;
 use std::path::PathBuf;
@@ -66,16 +69,21 @@ pub struct DumpArgs {
     pub host_isa: Option<String>,
 }
 
-/// Shows what a sequence becomes.
-fn dump(_: &DumpArgs) -> Result<(), Error> {
-    Err(Error::Usage(
-        "felix dump: this build has no translator to show".into(),
-    ))
-}
-
 fn list() -> Result<(), Error> {
     let mut out = std::io::stdout().lock();
     let print = |out: &mut std::io::StdoutLock<'_>| -> std::io::Result<()> {
+        for row in ROWS {
+            let name = format!("{:?}", row.mnemonic).to_lowercase();
+            writeln!(
+                out,
+                "instruction {name:14} {:8} {}",
+                row.family.name(),
+                row.doc
+            )?;
+        }
+        for f in cpuid::FEATURES {
+            writeln!(out, "feature {}", f.name)?;
+        }
         for r in table::TABLE {
             let level = format!("{:?}", r.level).to_lowercase();
             writeln!(out, "syscall {:3} {:24} {level}", r.nr, r.name)?;
@@ -116,7 +124,7 @@ pub fn main() -> ExitCode {
     start_log();
     let result = match cli.command {
         Command::Run(args) => run::run(args).map(|never| match never {}),
-        Command::Dump(args) => dump(&args),
+        Command::Dump(args) => dump::dump(&args),
         Command::List => list(),
         Command::Worker { host_isa } => worker(host_isa.as_deref()),
     };

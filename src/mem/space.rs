@@ -714,7 +714,7 @@ mod tests {
         let a = s.map(&anon(0, 8 * PAGE, READ | WRITE, 0), &mut c).unwrap();
         assert!(c.is_empty());
         s.protect(a + PAGE, PAGE, READ | EXEC, &mut c).unwrap();
-        assert_eq!(c, [a + PAGE..a + 2 * PAGE]);
+        assert_eq!(c, std::slice::from_ref(&(a + PAGE..a + 2 * PAGE)));
         assert_eq!(
             s.rights(a + PAGE),
             Some((a + PAGE..a + 2 * PAGE, READ | EXEC))

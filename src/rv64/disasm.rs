@@ -163,25 +163,6 @@ mod tests {
         );
     }
 
-    /// Prints lines for `encodings.txt`'s recipe: three words of every row with arbitrary operands.
-    #[test]
-    #[ignore = "a tool: see encodings.txt"]
-    fn print_samples() {
-        let mut seed = 1u32;
-        for row in ROWS {
-            for _ in 0..3 {
-                let word = (0..20_000).find_map(|_| {
-                    seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                    let w = row.bits | seed.rotate_left(13) & !fixed(row);
-                    let text = disassemble(w)?;
-                    text.starts_with(row.text).then_some(w)
-                });
-                let word = word.expect(row.text);
-                println!("{word:08x} {}", disassemble(word).unwrap());
-            }
-        }
-    }
-
     #[test]
     fn no_two_rows_share_a_word() {
         for (i, a) in ROWS.iter().enumerate() {

@@ -3,12 +3,14 @@
 //! A row's format says which operands there are, in which order the text has them and where their
 //! bits go; `disasm` reads the same pattern backwards. Operand letters of the patterns:
 //!
-//!     d s t   x registers rd, rs1, rs2      D S T R  f registers rd, rs1, rs2, rs3
-//!     v w x   v registers vd, vs2, vs1      M        the mask, always last
-//!     j o q   12-bit immediates: I, of a load, of a store     p a u  branch, jump, upper immediate
-//!     > <     shift amounts of 6 and 5 bits                   m A    rounding mode, ordering
-//!     E Z     CSR and its 5-bit immediate                     P Q    what a fence orders
-//!     i U     5-bit immediates of V, signed and unsigned      y Y    vtype of vsetvli, vsetivli
+//! ```text
+//! d s t   x registers rd, rs1, rs2      D S T R  f registers rd, rs1, rs2, rs3
+//! v w x   v registers vd, vs2, vs1      M        the mask, always last
+//! j o q   12-bit immediates: I, of a load, of a store     p a u  branch, jump, upper immediate
+//! > <     shift amounts of 6 and 5 bits                   m A    rounding mode, ordering
+//! E Z     CSR and its 5-bit immediate                     P Q    what a fence orders
+//! i U     5-bit immediates of V, signed and unsigned      y Y    vtype of vsetvli, vsetivli
+//! ```
 
 use super::asm::Assembler;
 use super::fields::{Imm12, Off21, Ordering, Rm, Shamt, Simm5, Uimm5, Vm, Vtype};

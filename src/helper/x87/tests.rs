@@ -192,11 +192,19 @@ fn a_store_that_faults_changes_nothing() {
     let before = m.0;
     assert!(matches!(m.run(X87Op::St, M32, 1, 0x10, 0), Err(Fault::Page(f)) if f.write));
     assert_eq!(m.0, before);
-    // An unmasked exception keeps it from storing at all.
+    // An unmasked exception keeps it from storing at all, but the operand must be writable.
     let mut m = Machine::new(0x37e, &[]);
-    m.run(X87Op::St, M80, 1, 0x10, 0).unwrap();
+    assert!(m.run(X87Op::St, M80, 1, 0x10, 0).is_err());
+    let mut kept = [7u8; 10];
+    let at = kept.as_mut_ptr() as u64;
+    let mut m = Machine::new(0x37e, &[]);
+    m.run(X87Op::St, M80, 1, at, 0).unwrap();
+    let mut back = [0; 10];
+    guest::read_bytes(GuestAddr(at), &mut back).unwrap();
+    assert_eq!(back, [7; 10]);
     assert_eq!(m.0.fsw, 0x80c1);
-    assert_eq!(m.0.fdp, 0x10);
+    assert_eq!(m.0.fdp, at);
+    assert_eq!(kept.len(), 10);
 }
 
 #[test]
