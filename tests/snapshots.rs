@@ -6,6 +6,7 @@
 
 use felix::lift::region::MAX_INSN;
 use felix::lift::{Family, Fetch, Limits, ROWS, Row, supported, translate};
+use felix::lower::FpMode;
 use felix::rv64::HostIsa;
 use felix::x86::{GuestAddr, MemFault, MemFaultKind};
 use iced_x86::{
@@ -197,7 +198,8 @@ fn section(row: &Row) -> (String, [usize; HOSTS.len()]) {
     let mut listings = Vec::new();
     for (host, n) in HOSTS.iter().zip(&mut words) {
         let isa: HostIsa = host.parse().expect("a host");
-        let t = felix::lower::lower(&region, isa).expect("one instruction always fits");
+        let t =
+            felix::lower::lower(&region, isa, FpMode::Usual).expect("one instruction always fits");
         *n = t.words();
         listings.push(shorten(&felix::rv64::listing(&t.code)));
     }
