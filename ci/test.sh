@@ -12,11 +12,21 @@ cd "$TOP"
 # shellcheck disable=SC2054  # the commas belong to the CPU's name
 CPUS=(rv64,v=false rva22u64,v=true,vlen=128 rva22u64,v=true,vlen=256 max)
 
+# Tests that find something missing fail instead of naming it.
+export FELIX_CI=1
+# Where fuzzing starts: another seed, other cases. The default is the same for everybody, so that a
+# failure here is one that all can repeat.
+SEED=${FELIX_SEED:-1}
+
 stage_setup() { ci/setup.sh; }
 stage_fmt() { cargo fmt --all --check; }
 stage_clippy() { cargo clippy --workspace --all-targets -- -D warnings; }
 stage_doc() { RUSTDOCFLAGS="${RUSTDOCFLAGS:-} -D warnings" cargo doc --workspace --no-deps; }
-stage_native() { cargo test --workspace --release; }
+stage_native() { INSTA_UPDATE=no cargo test --workspace --release; }
+stage_fuzz() {
+    echo "seed $SEED (FELIX_SEED=N for another)"
+    cargo run --release -p harness -- fuzz --cases 30000 --seed "$SEED" --out "$CI_DIR/differences"
+}
 stage_build_riscv() {
     riscv-qemu/build.sh
     # A static PIE, or it would sit where guests want to be. The type and no interpreter say so.
@@ -25,14 +35,17 @@ stage_build_riscv() {
         die "$FELIX_RISCV is no static position-independent executable"
 }
 
-# ---- run_matrix CPU: the guest programs under felix's JIT, on one RISC-V CPU ---------------------------
-# The test runner itself is native; it starts felix by riscv-qemu/run.sh with QEMU_CPU=$FELIX_TEST_CPU.
+# ---- run_matrix CPU: guest programs, corpus and fuzzing on felix's JIT, on one RISC-V CPU --------------
+# The test runners are native; they start felix by riscv-qemu/run.sh with this CPU.
 run_matrix() {
-    FELIX_TEST_CPU=$1 QEMU_CPU=$1 cargo test --release --test programs -- --engine jit
+    export FELIX_TEST_CPU=$1 QEMU_CPU=$1
+    cargo test --release --test corpus --test programs
+    cargo run --release -p harness -- fuzz --engines jit --oracles native --cases 5000 \
+        --seed "$SEED" --out "$CI_DIR/differences"
 }
 # --------------------------------------------------------------------------------------------------
 
-STAGES=(setup fmt clippy doc native build_riscv)
+STAGES=(setup fmt clippy doc native fuzz build_riscv)
 for cpu in "${CPUS[@]}"; do STAGES+=("matrix:$cpu"); done
 
 if [ "${1:-}" = --list ]; then
@@ -46,6 +59,10 @@ if [ $# -gt 0 ]; then
     done
     chosen=("$@")
 fi
+
+# Guest programs run natively first, and the native oracle is this CPU.
+[ "$(uname -sm)" = "Linux x86_64" ] ||
+    die "this machine is $(uname -sm); the tests compare felix with an x86-64 Linux machine's own CPU: run them on one"
 
 summary=()
 started=$SECONDS
