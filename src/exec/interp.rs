@@ -12,7 +12,7 @@ use crate::opt;
 use crate::x86::{CpuState, Fault, GuestAddr};
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 
 const PAGE: u64 = 4096;
 /// Entries of the direct-mapped cache before the map; a power of two.
@@ -156,8 +156,9 @@ impl InterpEngine {
     }
 
     fn log_undefined(&self, rip: GuestAddr) {
-        let what = lift::region::describe(&*self.shared.memory, rip);
-        tracing::warn!("undefined instruction at {what}");
+        if let Some(what) = lift::region::describe(&*self.shared.memory, rip) {
+            tracing::warn!("undefined instruction at {what}");
+        }
     }
 }
 
@@ -224,6 +225,13 @@ impl Engine for InterpEngine {
 
     fn for_thread(&self) -> Box<dyn Engine + Send> {
         Box::new(InterpEngine::with(Arc::clone(&self.shared)))
+    }
+
+    fn after_fork(&mut self) {
+        // Another thread of the parent may have held the lock; it is not there to let go of it.
+        if matches!(self.shared.pages.try_lock(), Err(TryLockError::WouldBlock)) {
+            *self = InterpEngine::new(Arc::clone(&self.shared.memory));
+        }
     }
 
     fn stats(&self) -> String {

@@ -305,15 +305,17 @@ fn lift_block(out: &mut RegionBuilder, flow: &Flow, start: GuestAddr) {
     }
 }
 
-/// The instruction's name and encoding for the log line of an unimplemented instruction.
+/// Address, name and bytes of an instruction felix does not implement, for the log; `None` for one that
+/// raises #UD by its nature (UD2).
 #[must_use]
-pub fn describe(fetch: &dyn Fetch, addr: GuestAddr) -> String {
+pub fn describe(fetch: &dyn Fetch, addr: GuestAddr) -> Option<String> {
     let mut buf = [0; MAX_INSN];
     let n = fetch.fetch(addr, &mut buf).unwrap_or(0);
     let (name, len) = match decode(fetch, addr) {
+        Ok(insn) if table::supported(insn.code()) => return None,
         Ok(insn) if insn.code() != Code::INVALID => (format!("{:?}", insn.mnemonic()), insn.len()),
         _ => ("no such instruction".to_owned(), n),
     };
     let bytes: Vec<String> = buf[..len].iter().map(|b| format!("{b:02x}")).collect();
-    format!("{addr}: {name}: {}", bytes.join(" "))
+    Some(format!("{addr}: {name}: {}", bytes.join(" ")))
 }

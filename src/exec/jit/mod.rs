@@ -26,7 +26,7 @@ use cache::{Cache, source_pages};
 use lookup::Lookup;
 use std::io;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 pub use host::probe;
@@ -406,8 +406,9 @@ impl Engine for JitEngine {
                 Outcome::Fault(fault) if self.wrote_code(fault) => self.evaluate(cpu, ONE),
                 other => other,
             };
-            if outcome == Outcome::Fault(Fault::InvalidOpcode) {
-                let what = lift::region::describe(&*self.shared.memory, cpu.pc());
+            if outcome == Outcome::Fault(Fault::InvalidOpcode)
+                && let Some(what) = lift::region::describe(&*self.shared.memory, cpu.pc())
+            {
                 tracing::warn!("undefined instruction at {what}");
             }
             if let Some(exit) = exit(outcome) {
@@ -420,6 +421,18 @@ impl Engine for JitEngine {
         self.shared
             .cache()
             .invalidate(&self.shared.code, start, len);
+    }
+
+    fn after_fork(&mut self) {
+        // Another thread of the parent may have held a lock; it is not there to let go of it. Then the
+        // child begins with an empty cache. Without memory for one it stays as it is.
+        let blocked = matches!(self.shared.cache.try_lock(), Err(TryLockError::WouldBlock))
+            || matches!(self.shared.stats.try_lock(), Err(TryLockError::WouldBlock));
+        if blocked
+            && let Ok(fresh) = JitEngine::new(Arc::clone(&self.shared.memory), self.shared.isa)
+        {
+            *self = fresh;
+        }
     }
 
     fn for_thread(&self) -> Box<dyn Engine + Send> {
