@@ -39,6 +39,7 @@ stage_build_riscv() {
 # The test runners are native; they start felix by riscv-qemu/run.sh with this CPU.
 run_matrix() {
     export FELIX_TEST_CPU=$1 QEMU_CPU=$1
+    riscv-qemu/build.sh test --release --lib
     cargo test --release --test corpus --test programs
     cargo run --release -p harness -- fuzz --engines jit --oracles native --cases 5000 \
         --seed "$SEED" --out "$CI_DIR/differences"

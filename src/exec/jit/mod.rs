@@ -20,7 +20,6 @@ use crate::lower::{self, FpMode, LowerError, Translation, What, abi};
 use crate::opt;
 use crate::rv64::HostIsa;
 use crate::sys;
-use crate::sys::guest;
 use crate::sys::jit::{Capture, Executable, Routines};
 use crate::x86::{CpuState, Fault, GuestAddr, MemFault, Trap};
 use cache::{Cache, source_pages};
@@ -338,22 +337,25 @@ const ONE: Limits = Limits {
 /// The fault of a whole operand, given that of a part of it that lies at `addr`, `before` bytes after
 /// the operand's start: the CPU reports the first byte it cannot access.
 fn from_start(fault: MemFault, addr: GuestAddr, before: u8) -> MemFault {
-    if before == 0 {
-        return fault;
-    }
     let start = addr.offset(-i64::from(before));
-    if start.0 >> 12 == fault.addr.0 >> 12 || !start.is_canonical() {
-        return MemFault {
-            addr: start,
-            ..fault
-        };
-    }
-    let first = if fault.write {
-        guest::cas_u8(start, 0, 0).map(|_| ())
+    let page = fault.addr.0 >> 12;
+    // Probes access the aligned word around a byte, so the host's address may lie before the operand.
+    let first = if page == start.0 >> 12 || !start.is_canonical() {
+        fault.addr.max(start)
     } else {
-        guest::read_u8(start).map(|_| ())
+        GuestAddr(page << 12)
     };
-    first.err().unwrap_or(fault)
+    let first = if before == 0 {
+        first
+    } else if page == start.0 >> 12 {
+        start
+    } else {
+        first
+    };
+    MemFault {
+        addr: first,
+        ..fault
+    }
 }
 
 impl Engine for JitEngine {

@@ -8,7 +8,7 @@ use super::{Lowerer, abi};
 use crate::ir::{Inst, Value};
 use crate::lower::What;
 use crate::lower::regs::{Form, Loc};
-use crate::rv64::{Imm12, Sew, Shamt, Vm, Xreg};
+use crate::rv64::{Imm12, Ordering, Sew, Shamt, Vm, Xreg};
 use crate::x86::{Trap, Width};
 
 impl Lowerer<'_> {
@@ -97,6 +97,12 @@ impl Lowerer<'_> {
                 return;
             };
             self.check_alignment(inst);
+            if inst.aux & 1 == 0 {
+                let at = self.plain_address(inst);
+                self.probe_split(inst, at);
+                self.store_halves(inst, at, Imm12::ZERO, from);
+                return;
+            }
             let (base, disp) = self.address(inst.args[0], inst.imm, 16);
             self.store_halves(inst, base, disp, from);
             return;
@@ -122,27 +128,35 @@ impl Lowerer<'_> {
             }
             return;
         }
-        // Do its first and its last byte lie in different pages?
-        let (split, done) = (self.asm.label(), self.asm.label());
+        self.probe_split(inst, at);
+        self.access(inst, at, Imm12::ZERO, 0);
+        self.asm.vse8_v(r, at, Vm::All);
+    }
+
+    /// For an unaligned 16-byte store at `at`: if it lies in two pages, faults unless both can be
+    /// written. Otherwise one half could be stored before the other faults.
+    fn probe_split(&mut self, inst: &Inst, at: Xreg) {
+        let whole = self.asm.label();
         self.asm.addi(abi::SCRATCH2, at, Imm12::of(15));
         self.asm.xor(abi::SCRATCH2, abi::SCRATCH2, at);
         self.asm.srli(abi::SCRATCH2, abi::SCRATCH2, Shamt::new(12));
-        self.asm.bne_to(abi::SCRATCH2, Xreg::ZERO, split);
-        self.access(inst, at, Imm12::ZERO, 0);
-        self.asm.vse8_v(r, at, Vm::All);
-        self.asm.jal_to(Xreg::ZERO, done);
-        self.asm.bind(split);
-        let word = u16::try_from(abi::scratch(abi::slot::RESULT)).expect("small");
-        self.asm.addi(abi::SCRATCH2, abi::STATE, self.off(word));
-        self.asm.vse8_v(r, abi::SCRATCH2, Vm::All);
-        self.store_halves(inst, at, Imm12::ZERO, word);
-        self.asm.bind(done);
+        self.asm.beq_to(abi::SCRATCH2, Xreg::ZERO, whole);
+        for offset in [0, 15] {
+            // An atomic OR of nothing is a store that changes nothing.
+            self.asm.addi(abi::SCRATCH2, at, Imm12::of(offset));
+            self.asm.andi(abi::SCRATCH2, abi::SCRATCH2, Imm12::of(-4));
+            let before = u8::try_from(offset).expect("small");
+            self.access(inst, at, Imm12::of(offset), before);
+            self.asm
+                .amoor_w(Xreg::ZERO, Xreg::ZERO, abi::SCRATCH2, Ordering::Relaxed);
+        }
+        self.asm.bind(whole);
     }
 
-    /// Stores the two words at `from`, the upper one first.
+    /// Stores the two words at `from`.
     fn store_halves(&mut self, inst: &Inst, base: Xreg, disp: Imm12, from: u16) {
         let high = Imm12::of(disp.get() + 8);
-        for (d, at, before) in [(high, from + 8, 8), (disp, from, 0)] {
+        for (d, at, before) in [(disp, from, 0), (high, from + 8, 8)] {
             self.asm.ld(abi::SCRATCH2, self.off(at), abi::STATE);
             self.access(inst, base, d, before);
             self.asm.sd(abi::SCRATCH2, d, base);
