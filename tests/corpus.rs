@@ -10,6 +10,7 @@ mod support;
 
 use felix::exec::interp::InterpEngine;
 use felix::lift::ROWS;
+use felix::lower::FpMode;
 use felix::replay::worker::{Hello, Job, read_frame, write_frame};
 use felix::replay::{After, Case, CaseMemory, Machine};
 use felix::replay::{CODE, HexBytes, Registers};
@@ -61,6 +62,8 @@ impl Jit {
     fn new(cpu: &str) -> io::Result<Jit> {
         let mut process = Command::new(support::top().join("riscv-qemu/run.sh"))
             .arg("worker")
+            // UD1 and UD2 have rows too; that they are undefined is no news.
+            .env("FELIX_LOG", "error")
             .env("QEMU_CPU", cpu)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -110,6 +113,20 @@ impl Engine for Jit {
     }
 }
 
+/// MXCSR's denormal flag.
+const DE: u32 = 2;
+
+/// What comes out of a case on an engine that does not set DE in its usual mode: RISC-V has no such
+/// flag (src/lower/vector/mod.rs says when it is set). A flag that was set before must stay so.
+fn without_denormal(case: &Case, after: &After) -> After {
+    let mut after = after.clone();
+    let before = case.before.mxcsr;
+    if FpMode::of(before) == FpMode::Usual && before & DE == 0 {
+        after.registers.mxcsr &= !DE;
+    }
+    after
+}
+
 type Shared = Arc<Mutex<Box<dyn Engine>>>;
 
 fn cases(file: &Path) -> Result<Vec<Case>, Failed> {
@@ -135,6 +152,8 @@ fn replay(file: &Path, engine: &Shared) -> Result<(), Failed> {
             return Err(format!("case {n} does not say what must come out").into());
         };
         let differences = match engine.run(case)? {
+            Some(after) if support::riscv_cpu().is_some() => without_denormal(case, &after)
+                .differences(&without_denormal(case, expected), case.undefined_flags.0),
             Some(after) => after.differences(expected, case.undefined_flags.0),
             None => vec!["it brought the engine's process down".to_owned()],
         };
