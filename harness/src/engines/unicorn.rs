@@ -73,6 +73,11 @@ pub struct Unicorn {
     system: HashSet<Mnemonic>,
 }
 
+/// Hooks see 48 bits of an address; what was not canonical cannot be told.
+fn sign_extend(addr: u64) -> u64 {
+    ((addr << 16).cast_signed() >> 16).cast_unsigned()
+}
+
 fn broken(e: uc_error) -> anyhow::Error {
     anyhow!("unicorn: {e:?}")
 }
@@ -96,6 +101,9 @@ impl Unicorn {
             let _ = uc.emu_stop();
         })
         .map_err(broken)?;
+        // With a hook on every instruction RIP is exact at a fault (else it is the block's start), and
+        // nothing after a bad access runs.
+        uc.add_code_hook(1, 0, |_, _, _| ()).map_err(broken)?;
         uc.add_mem_hook(HookType::MEM_INVALID, 1, 0, |uc, kind, addr, _, _| {
             let write = matches!(kind, MemType::WRITE_UNMAPPED | MemType::WRITE_PROT);
             uc.get_data_mut().page = Some((addr, write));
@@ -166,22 +174,11 @@ impl Unicorn {
                     write: false,
                 }
             }
-            (None, Some((addr, write)), _) => {
-                let canonical = felix::x86::GuestAddr(addr).is_canonical();
-                if canonical {
-                    Stop {
-                        vector: 14,
-                        addr: Some(Hex64(addr)),
-                        write,
-                    }
-                } else {
-                    Stop {
-                        vector: 13,
-                        addr: None,
-                        write: false,
-                    }
-                }
-            }
+            (None, Some((addr, write)), _) => Stop {
+                vector: 14,
+                addr: Some(Hex64(sign_extend(addr))),
+                write,
+            },
             (None, None, Err(uc_error::INSN_INVALID)) => Stop {
                 vector: 6,
                 addr: None,
