@@ -170,6 +170,7 @@ const ENDS: &[Mnemonic] = &[
     Mnemonic::Rsqrtps,
     Mnemonic::Rsqrtss,
     Mnemonic::Maskmovdqu,
+    Mnemonic::Maskmovq,
     Mnemonic::Fxsave,
     Mnemonic::Fxsave64,
     Mnemonic::Fnsave,

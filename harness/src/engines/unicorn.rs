@@ -10,7 +10,7 @@ use felix::replay::{
     After, CODE, CODE_LEN, Case, DATA, DATA_LEN, ENDLESS, Hex64, Machine, READ_ONLY, READ_ONLY_LEN,
     Registers, SYSCALL, Stop, changes,
 };
-use iced_x86::{Decoder, DecoderOptions, Mnemonic};
+use iced_x86::{Decoder, DecoderOptions, Instruction, Mnemonic};
 use std::collections::HashSet;
 use unicorn_engine::{
     Arch, Context, HookType, MemType, Mode, Permission, RegisterX86 as R, Unicorn as Uc, uc_error,
@@ -137,7 +137,12 @@ impl Unicorn {
 
     fn one(&mut self, case: &Case) -> Result<Option<After>, uc_error> {
         let mut insns = Decoder::with_ip(64, &case.code.0, case.before.rip.0, DecoderOptions::NONE);
-        if insns.iter().any(|i| self.system.contains(&i.mnemonic())) {
+        // Selectors are those of this PC's operating system.
+        let selector = |i: &Instruction| (0..2).any(|n| i.op_register(n).is_segment_register());
+        if insns
+            .iter()
+            .any(|i| self.system.contains(&i.mnemonic()) || selector(&i))
+        {
             return Ok(None);
         }
         let uc = &mut self.uc;
