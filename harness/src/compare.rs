@@ -1,10 +1,11 @@
 //! What counts as a difference, who is to blame, and what is excused.
 
 use anyhow::{Context, Result, bail};
+use felix::lift::ROWS;
 use felix::replay::{After, Case};
-use iced_x86::{Decoder, DecoderOptions};
+use iced_x86::{Decoder, DecoderOptions, Instruction};
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// The exclusions file.
@@ -16,10 +17,17 @@ const EXCLUSIONS: &str = include_str!("../exclusions.toml");
 pub struct Exclusion {
     /// Which oracle: `unicorn` or `native`.
     pub oracle: String,
-    /// The mnemonics in question, as iced names them; a case is excused only if it has one of them.
+    /// The mnemonics in question, as iced names them, `*`, or `family:` and a family of the table; a
+    /// case is excused only if it has one of them.
     pub mnemonics: Vec<String>,
     /// What may differ: names as `After::differences` prints them.
     pub fields: Vec<String>,
+    /// Only where felix or the oracle stops with one of these vectors, at one of the mnemonics.
+    #[serde(default)]
+    pub stops: Vec<u16>,
+    /// Only where MXCSR has one of these bits, before or after.
+    #[serde(default)]
+    pub mxcsr: Option<u32>,
     /// Why.
     #[cfg_attr(not(test), allow(dead_code))]
     pub why: String,
@@ -46,28 +54,88 @@ impl Exclusions {
         toml::from_str(EXCLUSIONS).context("harness/exclusions.toml")
     }
 
-    /// True if every difference to this oracle is excluded.
-    pub fn excuses(&self, oracle: &str, mnemonics: &[String], differences: &[String]) -> bool {
-        differences.iter().all(|d| {
-            let field = d.split_whitespace().next().unwrap_or_default();
-            self.exclusion.iter().any(|e| {
-                e.oracle == oracle
-                    && e.mnemonics
-                        .iter()
-                        .any(|m| m == "*" || mnemonics.contains(m))
-                    && e.fields
-                        .iter()
-                        .any(|f| f == "*" || f == field || (f == "xmm" && field.starts_with("xmm")))
+    /// Which entries excuse the differences of `ours` to this oracle; `None` if not all are excused.
+    #[must_use]
+    pub fn excuses(
+        &self,
+        oracle: &str,
+        case: &Case,
+        ours: &After,
+        theirs: &After,
+    ) -> Option<BTreeSet<usize>> {
+        let applicable: Vec<(usize, &Exclusion)> = self
+            .exclusion
+            .iter()
+            .enumerate()
+            .filter(|(_, e)| e.oracle == oracle && e.applies(case, ours, theirs))
+            .collect();
+        ours.differences(theirs, case.undefined_flags.0)
+            .iter()
+            .map(|d| {
+                let field = d.split_whitespace().next().unwrap_or_default();
+                let entry = applicable.iter().find(|(_, e)| e.covers(field));
+                entry.map(|(i, _)| *i)
             })
+            .collect()
+    }
+}
+
+impl Exclusion {
+    fn applies(&self, case: &Case, ours: &After, theirs: &After) -> bool {
+        let modes = [case.before.mxcsr, ours.registers.mxcsr];
+        if self
+            .mxcsr
+            .is_some_and(|bits| modes.iter().all(|m| m & bits == 0))
+        {
+            return false;
+        }
+        let named = |i: &Instruction| {
+            let m = i.mnemonic();
+            let name = format!("{m:?}");
+            let row = ROWS.iter().find(|r| r.mnemonic == m);
+            self.mnemonics
+                .iter()
+                .any(|n| match n.strip_prefix("family:") {
+                    Some(family) => row.is_some_and(|r| r.family.name() == family),
+                    None => n == "*" || *n == name,
+                })
+        };
+        if self.stops.is_empty() {
+            return instructions(case).any(|i| named(&i));
+        }
+        [ours, theirs].into_iter().any(|a| {
+            self.stops.contains(&a.stop.vector)
+                && instructions(case)
+                    .find(|i| i.ip() == a.registers.rip.0)
+                    .is_some_and(|i| named(&i))
         })
     }
+
+    fn covers(&self, field: &str) -> bool {
+        self.fields.iter().any(|f| {
+            f == "*"
+                || f == field
+                || (f == "xmm" && field.starts_with("xmm"))
+                || (f == "gpr" && felix::x86::Gpr::all().any(|r| r.name() == field))
+        })
+    }
+}
+
+/// How often each entry of the exclusions excused something.
+pub type Used = BTreeMap<usize, u64>;
+
+fn instructions(case: &Case) -> impl Iterator<Item = Instruction> {
+    let rip = case.before.rip.0;
+    Decoder::with_ip(64, &case.code.0, rip, DecoderOptions::NONE)
+        .into_iter()
+        .collect::<Vec<_>>()
+        .into_iter()
 }
 
 /// The mnemonics of a case's code.
 #[must_use]
 pub fn mnemonics(case: &Case) -> Vec<String> {
-    Decoder::with_ip(64, &case.code.0, case.before.rip.0, DecoderOptions::NONE)
-        .into_iter()
+    instructions(case)
         .map(|i| format!("{:?}", i.mnemonic()))
         .collect()
 }
@@ -93,16 +161,16 @@ pub enum Verdict {
 }
 
 /// The PC's own CPU decides where it has an answer; Unicorn otherwise. Where the two disagree and felix
-/// sides with the CPU, that is Unicorn's affair (`unicorn_wrong` counts it).
+/// sides with the CPU, that is Unicorn's affair (`unicorn_wrong` counts what no exclusion explains).
 #[must_use]
 pub fn judge(
     case: &Case,
     outcomes: &Outcomes,
     engines: &[&'static str],
     exclusions: &Exclusions,
+    used: &mut Used,
     unicorn_wrong: &mut BTreeMap<String, u64>,
 ) -> Verdict {
-    let names = mnemonics(case);
     let undefined = case.undefined_flags.0;
     let mut verdict = Verdict::Unknown;
     for engine in engines {
@@ -116,7 +184,10 @@ pub fn judge(
                 continue;
             };
             let d = ours.differences(theirs, undefined);
-            if d.is_empty() || exclusions.excuses(oracle, &names, &d) {
+            if let Some(entries) = exclusions.excuses(oracle, case, ours, theirs) {
+                for e in entries {
+                    *used.entry(e).or_default() += 1;
+                }
                 agreed = true;
                 if oracle == "native" {
                     break;
@@ -137,11 +208,19 @@ pub fn judge(
             _ if agreed => verdict = Verdict::Agree,
             _ => {}
         }
-        if let (Some(native), Some(unicorn)) = (outcomes.get("native"), outcomes.get("unicorn")) {
-            let d = native.differences(unicorn, undefined);
-            if !d.is_empty() && names.len() == 2 {
-                *unicorn_wrong.entry(names[0].clone()).or_default() += 1;
+    }
+    if let (Some(native), Some(unicorn)) = (outcomes.get("native"), outcomes.get("unicorn")) {
+        if let Some(entries) = exclusions.excuses("unicorn", case, native, unicorn) {
+            for e in entries {
+                *used.entry(e).or_default() += 1;
             }
+        } else {
+            let names = mnemonics(case);
+            let what = match names.as_slice() {
+                [one, _end] => one.as_str(),
+                _ => "sequences",
+            };
+            *unicorn_wrong.entry(what.to_owned()).or_default() += 1;
         }
     }
     verdict
@@ -174,7 +253,7 @@ mod tests {
         let exclusions = Exclusions::load().unwrap();
         let mut interp = Interp::new().unwrap();
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus/oracle");
-        for e in &exclusions.exclusion {
+        for (i, e) in exclusions.exclusion.iter().enumerate() {
             assert!(!e.why.is_empty());
             for case in read_cases(&folder.join(&e.evidence)).unwrap() {
                 let ours = interp
@@ -195,7 +274,9 @@ mod tests {
                     e.oracle
                 );
                 assert!(
-                    exclusions.excuses(&e.oracle, &mnemonics(&case), &d),
+                    exclusions
+                        .excuses(&e.oracle, &case, &ours, recorded)
+                        .is_some_and(|entries| entries.contains(&i)),
                     "{}: the exclusion does not cover {d:?}",
                     e.evidence
                 );

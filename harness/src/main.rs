@@ -10,7 +10,7 @@ mod sys;
 
 use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
-use compare::{Exclusions, Outcomes, Verdict, judge, read_cases};
+use compare::{Exclusions, Outcomes, Used, Verdict, judge, read_cases};
 use engines::{Interp, Runner, jit::Jit, native::Native, unicorn::Unicorn};
 use felix::lift::ROWS;
 use felix::replay::{Case, Hex64};
@@ -212,7 +212,7 @@ fn fuzz(
         oracles.join(",")
     );
     let start = Instant::now();
-    let mut unicorn_wrong = BTreeMap::new();
+    let (mut used, mut unicorn_wrong) = (Used::new(), BTreeMap::new());
     let (mut agreed, mut unknown, mut found) = (0u64, 0u64, 0usize);
     let mut done = 0;
     'all: while done < cases {
@@ -232,6 +232,7 @@ fn fuzz(
                 &outcomes,
                 &engine_names,
                 &exclusions,
+                &mut used,
                 &mut unicorn_wrong,
             ) {
                 Verdict::Agree => agreed += 1,
@@ -283,13 +284,21 @@ fn fuzz(
     println!(
         "{done} cases, {agreed} agreed, {unknown} without oracle, {found} differences, {rate:.0} cases/s"
     );
+    for (i, n) in &used {
+        let e = &exclusions.exclusion[*i];
+        println!(
+            "excused {n} times: {} {}",
+            e.oracle,
+            e.evidence.trim_end_matches(".json")
+        );
+    }
     if !unicorn_wrong.is_empty() {
         let list: Vec<String> = unicorn_wrong
             .iter()
             .map(|(m, n)| format!("{m} {n}"))
             .collect();
         println!(
-            "Unicorn disagrees with the CPU (single instructions): {}",
+            "Unicorn disagrees with the CPU, unexplained: {}",
             list.join(", ")
         );
     }
@@ -331,7 +340,8 @@ fn reduce_case(
             return false;
         };
         let outcomes = Outcomes::from([(engine, a), (o.name(), b)]);
-        let verdict = judge(c, &outcomes, &[engine], exclusions, &mut BTreeMap::new());
+        let (mut used, mut wrong) = (Used::new(), BTreeMap::new());
+        let verdict = judge(c, &outcomes, &[engine], exclusions, &mut used, &mut wrong);
         matches!(verdict, Verdict::Differ { .. })
     })
 }
@@ -403,8 +413,9 @@ fn record(per_row: usize, seed: u64, only: &[Mnemonic], out: &Path) -> Result<bo
             };
             let ours = interp.run(one)?.pop().flatten();
             let excused = ours.as_ref().is_some_and(|o| {
-                let d = o.differences(&answer, case.undefined_flags.0);
-                !d.is_empty() && exclusions.excuses(oracle, &compare::mnemonics(&case), &d)
+                exclusions
+                    .excuses(oracle, &case, o, &answer)
+                    .is_some_and(|entries| !entries.is_empty())
             });
             let mostly_excused = index >= per_row as u64 * 10;
             case.after = match (excused, mostly_excused) {

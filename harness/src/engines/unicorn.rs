@@ -1,15 +1,19 @@
 //! Unicorn (QEMU 5.0's x86 inside), in this process.
 //!
-//! It knows SSE2 and the general-purpose instructions, its exceptions come through a hook.
+//! It knows SSE2, x87 and the general-purpose instructions; its exceptions come through a hook. It runs
+//! at privilege level 0 without descriptor tables, so it has no opinion on what depends on those.
 
 use super::Runner;
 use anyhow::{Result, anyhow};
+use felix::lift::{Family, ROWS};
 use felix::replay::{
     After, CODE, CODE_LEN, Case, DATA, DATA_LEN, ENDLESS, Hex64, Machine, READ_ONLY, READ_ONLY_LEN,
     Registers, SYSCALL, Stop, changes,
 };
+use iced_x86::{Decoder, DecoderOptions, Instruction, Mnemonic};
+use std::collections::HashSet;
 use unicorn_engine::{
-    Arch, HookType, MemType, Mode, Permission, RegisterX86 as R, Unicorn as Uc, uc_error,
+    Arch, Context, HookType, MemType, Mode, Permission, RegisterX86 as R, Unicorn as Uc, uc_error,
 };
 
 const GPRS: [R; 16] = [
@@ -62,6 +66,16 @@ struct Seen {
 /// See the module's head.
 pub struct Unicorn {
     uc: Uc<'static, Seen>,
+    /// The machine before any case. Exceptions leave traces in it (`old_exception`: the second one
+    /// becomes #DF and the third a reset), as do x87 instructions.
+    fresh: Context,
+    /// Mnemonics that fault in user mode.
+    system: HashSet<Mnemonic>,
+}
+
+/// Hooks see 48 bits of an address; what was not canonical cannot be told.
+fn sign_extend(addr: u64) -> u64 {
+    ((addr << 16).cast_signed() >> 16).cast_unsigned()
 }
 
 fn broken(e: uc_error) -> anyhow::Error {
@@ -87,6 +101,9 @@ impl Unicorn {
             let _ = uc.emu_stop();
         })
         .map_err(broken)?;
+        // With a hook on every instruction RIP is exact at a fault (else it is the block's start), and
+        // nothing after a bad access runs.
+        uc.add_code_hook(1, 0, |_, _, _| ()).map_err(broken)?;
         uc.add_mem_hook(HookType::MEM_INVALID, 1, 0, |uc, kind, addr, _, _| {
             let write = matches!(kind, MemType::WRITE_UNMAPPED | MemType::WRITE_PROT);
             uc.get_data_mut().page = Some((addr, write));
@@ -104,11 +121,32 @@ impl Unicorn {
         uc.reg_write(R::CR0, cr0 & !0xc | 0x22).map_err(broken)?;
         let cr4 = uc.reg_read(R::CR4).map_err(broken)?;
         uc.reg_write(R::CR4, cr4 | 0x600).map_err(broken)?;
-        Ok(Unicorn { uc })
+        // x87 as FNINIT leaves it; Unicorn begins with all zeros.
+        uc.reg_write(R::FPCW, 0x37f).map_err(broken)?;
+        uc.reg_write(R::FPSW, 0).map_err(broken)?;
+        uc.reg_write(R::FPTAG, 0xffff).map_err(broken)?;
+        let fresh = uc.context_init().map_err(broken)?;
+        let system = ROWS
+            .iter()
+            .filter(|r| r.family == Family::System)
+            .map(|r| r.mnemonic)
+            .chain([Mnemonic::Int])
+            .collect();
+        Ok(Unicorn { uc, fresh, system })
     }
 
     fn one(&mut self, case: &Case) -> Result<Option<After>, uc_error> {
+        let mut insns = Decoder::with_ip(64, &case.code.0, case.before.rip.0, DecoderOptions::NONE);
+        // Selectors are those of this PC's operating system.
+        let selector = |i: &Instruction| (0..2).any(|n| i.op_register(n).is_segment_register());
+        if insns
+            .iter()
+            .any(|i| self.system.contains(&i.mnemonic()) || selector(&i))
+        {
+            return Ok(None);
+        }
         let uc = &mut self.uc;
+        uc.context_restore(&self.fresh)?;
         *uc.get_data_mut() = Seen::default();
         let data = Machine::initial_data(case);
         uc.mem_write(DATA, &data)?;
@@ -141,22 +179,11 @@ impl Unicorn {
                     write: false,
                 }
             }
-            (None, Some((addr, write)), _) => {
-                let canonical = felix::x86::GuestAddr(addr).is_canonical();
-                if canonical {
-                    Stop {
-                        vector: 14,
-                        addr: Some(Hex64(addr)),
-                        write,
-                    }
-                } else {
-                    Stop {
-                        vector: 13,
-                        addr: None,
-                        write: false,
-                    }
-                }
-            }
+            (None, Some((addr, write)), _) => Stop {
+                vector: 14,
+                addr: Some(Hex64(sign_extend(addr))),
+                write,
+            },
             (None, None, Err(uc_error::INSN_INVALID)) => Stop {
                 vector: 6,
                 addr: None,
