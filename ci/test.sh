@@ -20,8 +20,9 @@ SEED=${FELIX_SEED:-1}
 
 stage_setup() { ci/setup.sh; }
 stage_fmt() { cargo fmt --all --check; }
-stage_clippy() { cargo clippy --workspace --all-targets -- -D warnings; }
-stage_doc() { RUSTDOCFLAGS="${RUSTDOCFLAGS:-} -D warnings" cargo doc --workspace --no-deps; }
+# The release profile throughout, so that what is slow to build (Unicorn) is built once.
+stage_clippy() { cargo clippy --workspace --all-targets --release -- -D warnings; }
+stage_doc() { RUSTDOCFLAGS="${RUSTDOCFLAGS:-} -D warnings" cargo doc --workspace --no-deps --release; }
 stage_native() { INSTA_UPDATE=no cargo test --workspace --release; }
 stage_fuzz() {
     echo "seed $SEED (FELIX_SEED=N for another)"
