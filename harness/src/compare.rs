@@ -25,6 +25,9 @@ pub struct Exclusion {
     /// Only where felix or the oracle stops with one of these vectors, at one of the mnemonics.
     #[serde(default)]
     pub stops: Vec<u16>,
+    /// Only with a LOCK prefix.
+    #[serde(default)]
+    pub lock: bool,
     /// Only where MXCSR has one of these bits, before or after.
     #[serde(default)]
     pub mxcsr: Option<u32>,
@@ -90,6 +93,9 @@ impl Exclusion {
             return false;
         }
         let named = |i: &Instruction| {
+            if self.lock && !i.has_lock_prefix() {
+                return false;
+            }
             let m = i.mnemonic();
             let name = format!("{m:?}");
             let row = ROWS.iter().find(|r| r.mnemonic == m);
