@@ -1,8 +1,10 @@
-//! A difference on one page: listing, both states with the differences marked, IR before and after
-//! optimisation.
+//! A difference on one page: listing, both states with the differences side by side, the optimised IR
+//! and the RV64 code for a host with nothing but GC.
 
 use felix::lift::{self, Limits};
+use felix::lower::{FpMode, lower};
 use felix::replay::{After, CODE_LEN, Case, CaseCode};
+use felix::rv64::{HostIsa, listing};
 use felix::x86::GuestAddr;
 use std::fmt::Write;
 
@@ -34,6 +36,15 @@ pub fn page(case: &Case, ours: (&str, &After), theirs: (&str, &After), undefined
     {
         felix::opt::optimize(&mut region);
         let _ = writeln!(out, "\n{region}");
+        let isa = HostIsa::default();
+        match lower(&region, isa, FpMode::of(case.before.mxcsr)) {
+            Ok(t) => {
+                let _ = writeln!(out, "{isa}\n{}", listing(&t.code));
+            }
+            Err(e) => {
+                let _ = writeln!(out, "not lowered: {e:?}");
+            }
+        }
     }
     out
 }
