@@ -6,6 +6,7 @@ use crate::exec::interp::InterpEngine;
 use crate::exec::jit::{self, JitEngine};
 use crate::kernel::Options;
 use crate::kernel::exec::{inherited, take_environment};
+use crate::kernel::fd::keep_stderr;
 use crate::kernel::vfs::{Fs, Last};
 use crate::run::{GuestMemory, Job};
 use crate::rv64::HostIsa;
@@ -226,6 +227,9 @@ pub(super) fn run(args: RunArgs) -> Result<Infallible, Error> {
         stats: args.stats,
     };
     let engine = engine(args.engine, args.host_isa.as_deref())?;
+    if args.stats || args.strace {
+        keep_stderr();
+    }
     let mut argv = args.program;
     let file = match args.exec_fd {
         None => None,

@@ -24,6 +24,14 @@ pub fn hide(fd: OwnedFd) -> Result<OwnedFd, Errno> {
     host::dup_high(fd.as_raw_fd(), base())
 }
 
+/// Keeps a way to today's standard error for what felix itself prints, whatever the guest does with its
+/// descriptor 2. Only on request: who waits for the end of that stream waits for this copy, too.
+pub fn keep_stderr() {
+    if let Ok(copy) = host::dup_high(2, base()) {
+        host::set_stderr(copy);
+    }
+}
+
 /// True if the guest may not name this number.
 #[must_use]
 pub fn is_hidden(fd: RawFd) -> bool {

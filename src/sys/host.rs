@@ -3,7 +3,8 @@
 use super::cast::{int, reg, size};
 use super::{Errno, raw};
 use std::ffi::{CStr, CString};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicI32, Ordering};
 
 fn ptr<T: ?Sized>(p: *const T) -> u64 {
     p.cast::<u8>().expose_provenance() as u64
@@ -352,11 +353,20 @@ pub fn exit_thread(status: i32) -> ! {
     exit_group(status)
 }
 
+/// Where `write_stderr` writes.
+static STDERR: AtomicI32 = AtomicI32::new(2);
+
+/// Makes `write_stderr` write to `fd` from now on; `fd` stays open.
+pub fn set_stderr(fd: OwnedFd) {
+    STDERR.store(fd.into_raw_fd(), Ordering::Relaxed);
+}
+
 /// Writes bytes to standard error in one call, as `--strace` does.
 pub fn write_stderr(bytes: &[u8]) {
+    let fd = reg(STDERR.load(Ordering::Relaxed));
     let _ = raw::syscall(
         libc::SYS_write,
-        [2, ptr(bytes.as_ptr()), bytes.len() as u64, 0, 0, 0],
+        [fd, ptr(bytes.as_ptr()), bytes.len() as u64, 0, 0, 0],
     );
 }
 
