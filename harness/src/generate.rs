@@ -163,8 +163,17 @@ impl Generator {
 /// The denormal flag.
 const MXCSR_DE: u32 = 2;
 
-/// Mnemonics whose result CPUs may choose: nothing may compute with it, so they end a sequence.
+/// Mnemonics whose result CPUs may choose: nothing may compute with it, so they end a sequence. The x87
+/// transcendentals are exact to 1 ulp on any CPU (SDM vol. 1, 8.3.10), not the same on all.
 const ENDS: &[Mnemonic] = &[
+    Mnemonic::F2xm1,
+    Mnemonic::Fyl2x,
+    Mnemonic::Fyl2xp1,
+    Mnemonic::Fsin,
+    Mnemonic::Fcos,
+    Mnemonic::Fsincos,
+    Mnemonic::Fptan,
+    Mnemonic::Fpatan,
     Mnemonic::Rcpps,
     Mnemonic::Rcpss,
     Mnemonic::Rsqrtps,
