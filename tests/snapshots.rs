@@ -4,7 +4,6 @@
 //!
 //! After a wanted change: `INSTA_UPDATE=always cargo test --test snapshots`, and read the diff.
 
-use felix::lift::region::MAX_INSN;
 use felix::lift::{Family, Fetch, Limits, ROWS, Row, supported, translate};
 use felix::lower::FpMode;
 use felix::rv64::HostIsa;
@@ -26,7 +25,7 @@ const HOSTS: [&str; 2] = ["gc", "gc,zba,zbb,zbs,v128"];
 struct Memory(Vec<u8>);
 
 impl Fetch for Memory {
-    fn fetch(&self, addr: GuestAddr, buf: &mut [u8; MAX_INSN]) -> Result<usize, MemFault> {
+    fn fetch(&self, addr: GuestAddr, buf: &mut [u8]) -> Result<usize, MemFault> {
         let Some(offset) = addr.0.checked_sub(AT).filter(|o| *o < 0x100) else {
             return Err(MemFault {
                 addr,
@@ -39,7 +38,7 @@ impl Fetch for Memory {
         for (i, b) in buf.iter_mut().enumerate() {
             *b = self.0.get(from + i).copied().unwrap_or(0xf4);
         }
-        Ok(MAX_INSN)
+        Ok(buf.len())
     }
 }
 

@@ -3,7 +3,7 @@
 use super::DumpArgs;
 use crate::error::Error;
 use crate::ir::{Region, verify};
-use crate::lift::region::{MAX_INSN, decode};
+use crate::lift::region::decode;
 use crate::lift::{Fetch, Limits, translate};
 use crate::lower::{FpMode, lower};
 use crate::opt::optimize;
@@ -19,7 +19,7 @@ const START: u64 = 0x40_1000;
 struct Bytes(Vec<u8>);
 
 impl Fetch for Bytes {
-    fn fetch(&self, addr: GuestAddr, buf: &mut [u8; MAX_INSN]) -> Result<usize, MemFault> {
+    fn fetch(&self, addr: GuestAddr, buf: &mut [u8]) -> Result<usize, MemFault> {
         let offset = usize::try_from(addr.0.wrapping_sub(START)).unwrap_or(usize::MAX);
         let rest = self.0.get(offset..).unwrap_or_default();
         if rest.is_empty() {
@@ -31,7 +31,7 @@ impl Fetch for Bytes {
                 kind,
             });
         }
-        let n = rest.len().min(MAX_INSN);
+        let n = rest.len().min(buf.len());
         buf[..n].copy_from_slice(&rest[..n]);
         Ok(n)
     }

@@ -7,7 +7,6 @@ pub mod interp;
 pub mod jit;
 
 use crate::lift::Fetch;
-use crate::lift::region::MAX_INSN;
 use crate::sys::guest;
 use crate::x86::{CpuState, Fault, GuestAddr, MemFault};
 
@@ -61,7 +60,7 @@ pub trait CodeMemory: Fetch + Send + Sync {
 pub struct PlainMemory;
 
 impl Fetch for PlainMemory {
-    fn fetch(&self, addr: GuestAddr, buf: &mut [u8; MAX_INSN]) -> Result<usize, MemFault> {
+    fn fetch(&self, addr: GuestAddr, buf: &mut [u8]) -> Result<usize, MemFault> {
         fetch_readable(addr, buf)
     }
 }
@@ -78,13 +77,13 @@ impl CodeMemory for PlainMemory {
 ///
 /// # Errors
 /// The page fault on the first byte.
-pub fn fetch_readable(addr: GuestAddr, buf: &mut [u8; MAX_INSN]) -> Result<usize, MemFault> {
+pub fn fetch_readable(addr: GuestAddr, buf: &mut [u8]) -> Result<usize, MemFault> {
     match guest::read_bytes(addr, buf) {
-        Ok(()) => Ok(MAX_INSN),
+        Ok(()) => Ok(buf.len()),
         Err(fault) => {
             let n = usize::try_from(fault.addr.0.wrapping_sub(addr.0))
                 .unwrap_or(0)
-                .min(MAX_INSN);
+                .min(buf.len());
             if n == 0 {
                 Err(MemFault {
                     fetch: true,

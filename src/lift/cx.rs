@@ -1,9 +1,9 @@
 //! What a lift function works with: operands of the guest instruction in, IR out.
 
+use super::addr_map::AddrMap;
 use crate::ir::{Block, BlockId, Inst, Op, Target, Term, Value, Var};
 use crate::x86::{Cond, Gpr, GuestAddr, Rflags, Trap, Width};
 use iced_x86::{Instruction, OpKind, Register};
-use std::collections::HashMap;
 
 /// A form of an instruction that felix does not implement: it raises #UD.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -17,13 +17,30 @@ pub type Lifted = Result<(), Unsupported>;
 pub struct RegionBuilder {
     /// Blocks so far; one whose terminator is not set yet traps.
     pub blocks: Vec<Block>,
+    /// The instructions of the block that is being filled; it gets them when it is finished.
+    pub insts: Vec<Inst>,
     /// 128-bit constants.
     pub pool: Vec<[u8; 16]>,
     /// Which block translates which address.
-    pub by_addr: HashMap<GuestAddr, BlockId>,
+    pub by_addr: AddrMap,
+    /// Whether backward jumps out of the region pass a safepoint.
+    polls: bool,
+    /// Memory of former blocks, to be used again.
+    spare: Vec<Vec<Inst>>,
 }
 
 impl RegionBuilder {
+    /// Begins a new region.
+    pub fn reset(&mut self, polls: bool) {
+        for block in self.blocks.drain(..) {
+            self.spare.push(block.insts);
+        }
+        self.insts.clear();
+        self.pool.clear();
+        self.by_addr.clear();
+        self.polls = polls;
+    }
+
     /// Adds an empty block.
     pub fn add_block(&mut self, addr: GuestAddr) -> BlockId {
         let id = BlockId(u32::try_from(self.blocks.len()).expect("regions are bounded"));
@@ -38,6 +55,34 @@ impl RegionBuilder {
             term,
         });
         id
+    }
+
+    /// Makes `block`, which is empty, the one being filled.
+    pub fn begin(&mut self, block: BlockId) {
+        debug_assert!(self.blocks[block.index()].insts.is_empty());
+        self.insts = self.spare.pop().unwrap_or_else(|| Vec::with_capacity(64));
+        self.insts.clear();
+    }
+
+    /// Goes back to filling `block`; what was emitted since it was finished is dropped.
+    pub fn begin_again(&mut self, block: BlockId) {
+        self.insts = std::mem::take(&mut self.blocks[block.index()].insts);
+    }
+
+    /// Ends `block`, the one being filled.
+    pub fn finish(&mut self, block: BlockId, term: Term) {
+        let b = &mut self.blocks[block.index()];
+        b.insts = std::mem::take(&mut self.insts);
+        b.term = term;
+    }
+
+    /// The block that translates `addr`, if this region has it, else an exit.
+    #[must_use]
+    pub fn target(&self, addr: GuestAddr) -> Target {
+        match self.by_addr.get(addr) {
+            Some(b) => Target::Block(BlockId(b)),
+            None => Target::Exit(addr),
+        }
     }
 }
 
@@ -74,7 +119,8 @@ pub struct Cx<'a> {
     pub block: BlockId,
     /// True once the block has its terminator.
     pub ended: bool,
-    /// True while memory is accessed through SS: a non-canonical address is #SS, not #GP.
+    /// True while memory is accessed through SS, which computing an address decides: a non-canonical
+    /// address is #SS, not #GP.
     pub stack: bool,
 }
 
@@ -83,47 +129,87 @@ pub const FOR_UPDATE: u16 = 1;
 /// `Inst::aux` of memory operations: the access is through SS.
 pub const THROUGH_SS: u16 = 2;
 
+/// Number, least significant bit and width of general-purpose registers, by iced's number.
+static GPRS: [Option<(u8, u8, Width)>; Register::R15 as usize + 1] = gprs();
+
+const fn gprs() -> [Option<(u8, u8, Width)>; Register::R15 as usize + 1] {
+    const fn fill(
+        table: &mut [Option<(u8, u8, Width)>; Register::R15 as usize + 1],
+        first: Register,
+        w: Width,
+    ) {
+        let mut n = 0;
+        while n < 16 {
+            table[first as usize + n as usize] = Some((n, 0, w));
+            n += 1;
+        }
+    }
+    let mut table = [None; Register::R15 as usize + 1];
+    // AL, CL, DL, BL, AH, CH, DH, BH, SPL ..
+    let mut n = 0;
+    while n < 20 {
+        table[Register::AL as usize + n as usize] = Some(match n {
+            0..4 => (n, 0, Width::W8),
+            4..8 => (n - 4, 8, Width::W8),
+            _ => (n - 4, 0, Width::W8),
+        });
+        n += 1;
+    }
+    fill(&mut table, Register::AX, Width::W16);
+    fill(&mut table, Register::EAX, Width::W32);
+    fill(&mut table, Register::RAX, Width::W64);
+    table
+}
+
 impl Cx<'_> {
     // --- raw emission ---
 
     /// A context that emits into `block`.
     pub fn new<'a>(insn: &'a Instruction, out: &'a mut RegionBuilder, block: BlockId) -> Cx<'a> {
-        let has_memory = (0..insn.op_count()).any(|n| insn.op_kind(n) == OpKind::Memory);
-        let stack = has_memory && insn.memory_segment() == Register::SS;
         Cx {
             insn,
             out,
             block,
             ended: false,
-            stack,
+            stack: false,
         }
     }
 
     /// Emits an instruction.
+    #[inline]
     pub fn emit(&mut self, mut inst: Inst) -> Value {
-        if self.stack && matches!(inst.op, Op::Load | Op::Store | Op::VLoad | Op::VStore) {
-            inst.aux |= THROUGH_SS;
+        if self.stack {
+            match inst.op {
+                Op::Load | Op::Store | Op::VLoad | Op::VStore => inst.aux |= THROUGH_SS,
+                Op::Rmw | Op::Cas => inst.imm |= u64::from(THROUGH_SS),
+                _ => {}
+            }
         }
-        if self.stack && matches!(inst.op, Op::Rmw | Op::Cas) {
-            inst.imm |= u64::from(THROUGH_SS);
-        }
-        let insts = &mut self.out.blocks[self.block.index()].insts;
+        let insts = &mut self.out.insts;
+        #[allow(clippy::cast_possible_truncation)] // Blocks are bounded.
+        let v = Value(insts.len() as u32);
         insts.push(inst);
-        Value(u32::try_from(insts.len() - 1).expect("blocks are bounded"))
+        v
     }
 
     /// Emits an operation with these arguments.
+    #[inline]
     pub fn op(&mut self, op: Op, w: Width, args: &[Value]) -> Value {
         self.op_imm(op, w, args, 0, 0)
     }
 
     /// Emits an operation with arguments, immediate and `aux`.
+    #[inline]
     pub fn op_imm(&mut self, op: Op, w: Width, args: &[Value], imm: u64, aux: u16) -> Value {
-        let mut inst = Inst::new(op, w);
-        inst.args[..args.len()].copy_from_slice(args);
-        inst.imm = imm;
-        inst.aux = aux;
-        self.emit(inst)
+        let arg = |i: usize| args.get(i).copied().unwrap_or(Value::NONE);
+        self.emit(Inst {
+            op,
+            w,
+            lazy: false,
+            aux,
+            args: [arg(0), arg(1), arg(2), arg(3)],
+            imm,
+        })
     }
 
     /// A constant.
@@ -307,6 +393,8 @@ impl Cx<'_> {
 
     /// Goes on in `next`.
     pub fn continue_in(&mut self, next: BlockId) {
+        debug_assert!(self.ended);
+        self.out.begin(next);
         self.block = next;
         self.ended = false;
         self.mark();
@@ -320,7 +408,7 @@ impl Cx<'_> {
 
     /// Ends the current block.
     pub fn end(&mut self, term: Term) {
-        self.out.blocks[self.block.index()].term = term;
+        self.out.finish(self.block, term);
         self.ended = true;
     }
 
@@ -336,17 +424,14 @@ impl Cx<'_> {
 
     /// The block that translates `addr`, if this region has it, else an exit.
     pub fn target(&mut self, addr: GuestAddr) -> Target {
-        match self.out.by_addr.get(&addr) {
-            Some(b) => Target::Block(*b),
-            None => Target::Exit(addr),
-        }
+        self.out.target(addr)
     }
 
     /// Like `target`, for a jump from this instruction: a backward jump out of the region passes a
     /// safepoint (inside the region the loop header has one).
     pub fn jump_target(&mut self, addr: GuestAddr) -> Target {
         let t = self.target(addr);
-        if matches!(t, Target::Exit(_)) && addr <= self.ip() {
+        if self.out.polls && matches!(t, Target::Exit(_)) && addr <= self.ip() {
             let stub = self.new_block();
             let block = &mut self.out.blocks[stub.index()];
             let mut poll = Inst::new(Op::Poll, Width::W64);
@@ -382,7 +467,13 @@ impl Cx<'_> {
     /// If it is not an integer operand.
     pub fn width(&self, n: u32) -> Result<Width, Unsupported> {
         let bytes = match self.insn.op_kind(n) {
-            OpKind::Register => self.insn.op_register(n).size(),
+            OpKind::Register => {
+                let r = self.insn.op_register(n);
+                if let Some(Some((_, _, w))) = GPRS.get(r as usize) {
+                    return Ok(*w);
+                }
+                r.size()
+            }
             OpKind::Immediate8 | OpKind::Immediate8_2nd => 1,
             OpKind::Immediate16 | OpKind::Immediate8to16 => 2,
             OpKind::Immediate32 | OpKind::Immediate8to32 => 4,
@@ -397,13 +488,8 @@ impl Cx<'_> {
     /// # Errors
     /// If `r` is not a general-purpose register.
     pub fn gpr_of(r: Register) -> Result<(Gpr, u64, Width), Unsupported> {
-        if !r.is_gpr() {
-            return Err(Unsupported);
-        }
-        let n = u8::try_from(r.full_register().number()).map_err(|_| Unsupported)?;
-        let high = matches!(r, Register::AH | Register::CH | Register::DH | Register::BH);
-        let w = Width::from_bytes(r.size()).ok_or(Unsupported)?;
-        Ok((Gpr::new(n), if high { 8 } else { 0 }, w))
+        let (n, lsb, w) = GPRS.get(r as usize).copied().flatten().ok_or(Unsupported)?;
+        Ok((Gpr::new(n), lsb.into(), w))
     }
 
     /// Where operand `n` lives, with its address computed.
@@ -626,7 +712,10 @@ impl Cx<'_> {
         let segment = match insn.memory_segment() {
             Register::FS if with_segment => Var::FsBase,
             Register::GS if with_segment => Var::GsBase,
-            _ => return Ok((addr, disp)),
+            r => {
+                self.stack |= with_segment && r == Register::SS;
+                return Ok((addr, disp));
+            }
         };
         let s = self.get(segment);
         Ok((self.add(Width::W64, addr, s), disp))

@@ -5,6 +5,7 @@
 //! that a fault leaves the registers as they were (REP string instructions: as after the last
 //! completed iteration).
 
+pub mod addr_map;
 pub mod cx;
 pub mod region;
 pub mod table;

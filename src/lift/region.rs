@@ -1,25 +1,25 @@
 //! From an address to a region: follow the control flow, then lift block by block.
 
+use super::addr_map::AddrMap;
 use super::cx::{Cx, RegionBuilder};
 use super::table;
-use crate::ir::{Inst, Op, Region, Target, Term};
+use crate::ir::{Block, BlockId, Inst, Op, Region, Target, Term};
 use crate::x86::cpuid;
 use crate::x86::{Fault, GuestAddr, MemFault, Trap, Width};
 use iced_x86::CpuidFeature;
 use iced_x86::{Code, Decoder, DecoderError, DecoderOptions, FlowControl, Instruction, Mnemonic};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// The longest an instruction may be; longer ones raise #GP (SDM vol. 2, 2.3.11).
 pub const MAX_INSN: usize = 15;
 
 /// Where instruction bytes come from.
 pub trait Fetch {
-    /// Copies up to 15 executable bytes at `addr` into `buf` and says how many there are before the
-    /// first that cannot be fetched.
+    /// Copies executable bytes at `addr` into `buf` and says how many there are before the first that
+    /// cannot be fetched.
     ///
     /// # Errors
     /// The page fault, if not even the first byte can be fetched.
-    fn fetch(&self, addr: GuestAddr, buf: &mut [u8; MAX_INSN]) -> Result<usize, MemFault>;
+    fn fetch(&self, addr: GuestAddr, buf: &mut [u8]) -> Result<usize, MemFault>;
 }
 
 /// Bounds on a region, which bound all later work.
@@ -30,8 +30,11 @@ pub struct Limits {
     /// How far from the entry code may lie, in bytes.
     pub span: u64,
     /// Whether return sites of calls and targets of jumps are followed; without, a region is one
-    /// straight run of instructions.
+    /// straight run of instructions up to the first branch.
     pub follow: bool,
+    /// Whether backward jumps pass a safepoint. Without, whoever runs the region looks at the poll word
+    /// between regions.
+    pub polls: bool,
 }
 
 impl Default for Limits {
@@ -40,6 +43,7 @@ impl Default for Limits {
             insns: 192,
             span: 1 << 16,
             follow: true,
+            polls: true,
         }
     }
 }
@@ -82,154 +86,393 @@ pub fn decode(fetch: &dyn Fetch, addr: GuestAddr) -> Result<Instruction, Fault> 
     }
 }
 
-/// What decoding found at an address.
-enum Decoded {
-    Insn(Instruction),
-    /// #UD or #GP, raised when it is reached.
-    Trap(Trap),
-}
-
 /// Translates the code at `entry` to unoptimised IR.
 ///
 /// # Errors
 /// The page fault, if the first instruction cannot be fetched. Later ones end the region with an exit
 /// to themselves; undefined ones trap when they are reached.
 pub fn translate(fetch: &dyn Fetch, entry: GuestAddr, limits: Limits) -> Result<Region, Fault> {
-    let flow = discover(fetch, entry, limits)?;
-    let mut out = RegionBuilder::default();
-    // The entry first, then by address.
-    let starts: Vec<GuestAddr> = std::iter::once(entry)
-        .chain(flow.leaders.iter().copied().filter(|a| *a != entry))
-        .collect();
-    for addr in &starts {
-        let id = out.add_block(*addr);
-        out.by_addr.insert(*addr, id);
-    }
-    for addr in &starts {
-        lift_block(&mut out, &flow, *addr);
-    }
-    for addr in flow.entries.iter().chain([&entry]) {
-        let id = out.by_addr[addr];
-        out.blocks[id.index()].entry = true;
-    }
-    Ok(Region {
-        blocks: out.blocks,
-        pool: out.pool,
-        source: flow.source(),
-        guest_insns: u32::try_from(flow.code.len()).unwrap_or(u32::MAX),
-    })
+    Lifter::default().translate(fetch, entry, limits, &|_| true)
 }
 
-struct Flow {
-    code: BTreeMap<GuestAddr, Decoded>,
-    leaders: BTreeSet<GuestAddr>,
-    /// Return sites.
-    entries: BTreeSet<GuestAddr>,
-    /// Targets of backward jumps inside the region.
-    loops: BTreeSet<GuestAddr>,
+/// How many bytes are fetched at once.
+const WINDOW: usize = 64;
+
+/// Marks of an instruction that was found.
+mod mark {
+    /// A block begins here.
+    pub const LEADER: u8 = 1;
+    /// A return site.
+    pub const ENTRY: u8 = 2;
+    /// The target of a backward jump.
+    pub const LOOP: u8 = 4;
+    /// No instruction: raises #UD when it is reached.
+    pub const UNDEFINED: u8 = 8;
+    /// No instruction: raises #GP when it is reached.
+    pub const TOO_LONG: u8 = 16;
+    /// The next instruction of the list does not follow this one.
+    pub const LAST: u8 = 32;
 }
 
-impl Flow {
+/// Makes regions. One can be used for any number of them: it keeps its memory.
+#[derive(Debug, Default)]
+pub struct Lifter {
+    /// Straight runs of instructions, one behind the other.
+    insns: Vec<Instruction>,
+    /// `mark`s, by instruction.
+    marks: Vec<u8>,
+    /// Positions in `insns`, by address.
+    index: AddrMap,
+    /// Where to look next.
+    work: Vec<GuestAddr>,
+    /// Marks for addresses that may not have been reached yet.
+    pending: Vec<(GuestAddr, u8)>,
+    out: RegionBuilder,
+}
+
+impl Lifter {
+    /// Translates the code at `entry` to unoptimised IR; of what jumps and calls lead to, only what
+    /// `known` says is worth it.
+    ///
+    /// # Errors
+    /// As `translate`.
+    pub fn translate(
+        &mut self,
+        fetch: &dyn Fetch,
+        entry: GuestAddr,
+        limits: Limits,
+        known: &dyn Fn(GuestAddr) -> bool,
+    ) -> Result<Region, Fault> {
+        self.discover(fetch, entry, limits, known)?;
+        let mut starts: Vec<(GuestAddr, usize)> = Vec::new();
+        for (i, m) in self.marks.iter().enumerate() {
+            if m & mark::LEADER != 0 {
+                starts.push((GuestAddr(self.insns[i].ip()), i));
+            }
+        }
+        // The entry first, then by address.
+        starts.sort_unstable_by_key(|(a, _)| (*a != entry, *a));
+        self.out.reset(limits.polls);
+        for (addr, _) in &starts {
+            let id = self.out.add_block(*addr);
+            self.out.by_addr.insert(*addr, id.0);
+        }
+        for (n, (addr, at)) in starts.iter().enumerate() {
+            let id = BlockId(u32::try_from(n).expect("regions are bounded"));
+            self.out.blocks[n].entry = *addr == entry || self.marks[*at] & mark::ENTRY != 0;
+            self.lift_block(id, *at);
+        }
+        Ok(Region {
+            blocks: std::mem::take(&mut self.out.blocks),
+            pool: std::mem::take(&mut self.out.pool),
+            source: self.source(),
+            guest_insns: u32::try_from(self.insns.len()).unwrap_or(u32::MAX),
+        })
+    }
+
+    /// Translates the straight run of instructions at `entry`. The blocks, the first of which is the
+    /// entry, and the constants stay valid until the next call.
+    ///
+    /// # Errors
+    /// As `translate`.
+    pub fn run(
+        &mut self,
+        fetch: &dyn Fetch,
+        entry: GuestAddr,
+        limits: Limits,
+    ) -> Result<Run<'_>, Fault> {
+        self.discover(fetch, entry, limits, &|_| false)?;
+        self.out.reset(limits.polls);
+        let id = self.out.add_block(entry);
+        self.out.blocks[0].entry = true;
+        self.lift_block(id, 0);
+        let last = self.insns.len() - 1;
+        let end = self.insns[last].ip().wrapping_add(self.len_of(last) as u64);
+        Ok(Run {
+            blocks: &self.out.blocks,
+            pool: &self.out.pool,
+            len: u32::try_from(end.wrapping_sub(entry.0)).unwrap_or(u32::MAX),
+            guest_insns: u32::try_from(self.insns.len()).unwrap_or(u32::MAX),
+        })
+    }
+
+    fn len_of(&self, i: usize) -> usize {
+        if self.marks[i] & (mark::UNDEFINED | mark::TOO_LONG) != 0 {
+            // The bytes that decide are at most this many.
+            MAX_INSN
+        } else {
+            self.insns[i].len()
+        }
+    }
+
     fn source(&self) -> Vec<(GuestAddr, u32)> {
-        let mut ranges: Vec<(GuestAddr, u32)> = Vec::new();
-        for (addr, d) in &self.code {
-            let len = match d {
-                Decoded::Insn(i) => i.len(),
-                // The bytes that decide are at most this many.
-                Decoded::Trap(_) => MAX_INSN,
-            };
-            let end = addr.0.wrapping_add(len as u64);
+        let mut runs: Vec<(u64, u64)> = Vec::new();
+        let mut start = None;
+        for (i, insn) in self.insns.iter().enumerate() {
+            let from = *start.get_or_insert(insn.ip());
+            if self.marks[i] & mark::LAST != 0 {
+                runs.push((from, insn.ip().wrapping_add(self.len_of(i) as u64)));
+                start = None;
+            }
+        }
+        runs.sort_unstable();
+        let mut ranges: Vec<(u64, u64)> = Vec::with_capacity(runs.len());
+        for (start, end) in runs {
             match ranges.last_mut() {
-                Some((start, n)) if addr.0 <= start.0 + u64::from(*n) => {
-                    *n = u32::try_from(end - start.0).unwrap_or(*n).max(*n);
-                }
-                _ => ranges.push((*addr, u32::try_from(len).unwrap_or(0))),
+                Some((_, e)) if start <= *e => *e = end.max(*e),
+                _ => ranges.push((start, end)),
             }
         }
         ranges
+            .into_iter()
+            .map(|(s, e)| (GuestAddr(s), u32::try_from(e.wrapping_sub(s)).unwrap_or(0)))
+            .collect()
+    }
+
+    fn discover(
+        &mut self,
+        fetch: &dyn Fetch,
+        entry: GuestAddr,
+        limits: Limits,
+        known: &dyn Fn(GuestAddr) -> bool,
+    ) -> Result<(), Fault> {
+        self.insns.clear();
+        self.marks.clear();
+        self.index.clear();
+        self.work.clear();
+        self.pending.clear();
+        self.pending.push((entry, mark::LEADER));
+        self.straight(fetch, entry, entry, limits, known)?;
+        let mut next = 0;
+        // First come, first served: near code gets into the region before far code.
+        while let Some(start) = self.work.get(next).copied() {
+            next += 1;
+            if self.insns.len() >= limits.insns {
+                break;
+            }
+            // A fault ends the region with an exit there.
+            let _ = self.straight(fetch, start, entry, limits, known);
+        }
+        if !limits.follow {
+            // One run has one leader, and needs no index to find it.
+            self.marks[0] |= mark::LEADER;
+            return Ok(());
+        }
+        // Leaders that were not reached within the limits become exits.
+        for (addr, m) in &self.pending {
+            if let Some(i) = self.index.get(*addr) {
+                self.marks[i as usize] |= m;
+            }
+        }
+        Ok(())
+    }
+
+    /// Finds the instructions from `start` to where they end, or run into known ones.
+    fn straight(
+        &mut self,
+        fetch: &dyn Fetch,
+        start: GuestAddr,
+        entry: GuestAddr,
+        limits: Limits,
+        known: &dyn Fn(GuestAddr) -> bool,
+    ) -> Result<(), Fault> {
+        let first = self.insns.len();
+        let r = self.straight_on(fetch, start, entry, limits, known);
+        if self.insns.len() > first {
+            let last = self.insns.len() - 1;
+            self.marks[last] |= mark::LAST;
+        } else {
+            r?;
+        }
+        Ok(())
+    }
+
+    fn straight_on(
+        &mut self,
+        fetch: &dyn Fetch,
+        start: GuestAddr,
+        entry: GuestAddr,
+        limits: Limits,
+        known: &dyn Fn(GuestAddr) -> bool,
+    ) -> Result<(), Fault> {
+        let mut buf = [0; WINDOW];
+        let mut addr = start;
+        // Until the window is used up.
+        loop {
+            let n = fetch.fetch(addr, &mut buf).map_err(Fault::Page)?;
+            let mut decoder = Decoder::with_ip(64, &buf[..n], addr.0, decoder_options());
+            loop {
+                if self.insns.len() >= limits.insns {
+                    return Ok(());
+                }
+                if limits.follow && self.index.get(addr).is_some() {
+                    // Ran into known code: it must be a block of its own.
+                    if addr != start {
+                        self.pending.push((addr, mark::LEADER));
+                    }
+                    return Ok(());
+                }
+                if n == WINDOW && decoder.position() + MAX_INSN > n {
+                    break;
+                }
+                let mut insn = decoder.decode();
+                if decoder.last_error() != DecoderError::None {
+                    // Once more, to be told why.
+                    match decode(fetch, addr) {
+                        Ok(again) => insn = again,
+                        Err(Fault::Page(fault)) => return Err(Fault::Page(fault)),
+                        Err(fault) => {
+                            insn.set_ip(addr.0);
+                            let gp = fault == Fault::GeneralProtection;
+                            let m = if gp { mark::TOO_LONG } else { mark::UNDEFINED };
+                            self.found(insn, m, limits.follow);
+                            return Ok(());
+                        }
+                    }
+                }
+                self.found(insn, 0, limits.follow);
+                let next = GuestAddr(insn.next_ip());
+                if !self.goes_on(&insn, entry, limits, known) {
+                    return Ok(());
+                }
+                let moved = decoder.ip() != next.0;
+                addr = next;
+                if moved {
+                    // Decoded again, and something else was there.
+                    break;
+                }
+            }
+        }
+    }
+
+    fn found(&mut self, insn: Instruction, m: u8, index: bool) {
+        if index {
+            let i = u32::try_from(self.insns.len()).expect("regions are bounded");
+            self.index.insert(GuestAddr(insn.ip()), i);
+        }
+        self.insns.push(insn);
+        self.marks.push(m);
+    }
+
+    /// True if control may go on behind `insn` in the same run. Takes note of where else it may go.
+    fn goes_on(
+        &mut self,
+        insn: &Instruction,
+        entry: GuestAddr,
+        limits: Limits,
+        known: &dyn Fn(GuestAddr) -> bool,
+    ) -> bool {
+        let next = GuestAddr(insn.next_ip());
+        let flow = insn.flow_control();
+        if flow == FlowControl::Next {
+            return !ends_region(insn);
+        }
+        if !limits.follow {
+            return false;
+        }
+        match flow {
+            FlowControl::ConditionalBranch | FlowControl::UnconditionalBranch => {
+                let to = GuestAddr(insn.near_branch_target());
+                if to.0.abs_diff(entry.0) < limits.span && to.is_canonical() && known(to) {
+                    let back = to.0 <= insn.ip();
+                    let m = if back {
+                        mark::LEADER | mark::LOOP
+                    } else {
+                        mark::LEADER
+                    };
+                    self.pending.push((to, m));
+                    self.work.push(to);
+                }
+                if flow == FlowControl::ConditionalBranch && known(next) {
+                    self.pending.push((next, mark::LEADER));
+                    return true;
+                }
+            }
+            FlowControl::Call | FlowControl::IndirectCall
+                if insn.mnemonic() == Mnemonic::Call && known(next) =>
+            {
+                self.pending.push((next, mark::LEADER | mark::ENTRY));
+                self.work.push(next);
+            }
+            _ => {}
+        }
+        false
+    }
+
+    /// Lifts the block that begins with instruction `at` into block `id`.
+    fn lift_block(&mut self, id: BlockId, at: usize) {
+        let Lifter {
+            insns, marks, out, ..
+        } = self;
+        let mut block = id;
+        let mut i = at;
+        out.begin(block);
+        if marks[i] & mark::LOOP != 0 {
+            let mut poll = Inst::new(Op::Poll, Width::W64);
+            poll.imm = insns[i].ip();
+            out.insts.push(poll);
+        }
+        loop {
+            let insn = &insns[i];
+            if marks[i] & (mark::UNDEFINED | mark::TOO_LONG) != 0 {
+                let gp = marks[i] & mark::TOO_LONG != 0;
+                let trap = if gp {
+                    Trap::GeneralProtection
+                } else {
+                    Trap::InvalidOpcode
+                };
+                let rip = GuestAddr(insn.ip());
+                return out.finish(block, Term::Trap { trap, rip });
+            }
+            let checkpoint = (out.blocks.len(), out.insts.len());
+            let mut cx = Cx::new(insn, out, block);
+            cx.mark();
+            let lifted = match table::row_of(insn.code()) {
+                Some(row) if row.family.has_mmx_forms() => super::sse::mmx::lift(&mut cx, row.lift),
+                Some(row) => (row.lift)(&mut cx),
+                None => Err(super::cx::Unsupported),
+            };
+            let (ended, end_block) = (cx.ended, cx.block);
+            if lifted.is_err() {
+                // Nothing of a half-lifted instruction may stay.
+                if end_block != block {
+                    out.begin_again(block);
+                }
+                out.blocks.truncate(checkpoint.0);
+                out.insts.truncate(checkpoint.1);
+                let trap = Trap::InvalidOpcode;
+                let rip = GuestAddr(insn.ip());
+                return out.finish(block, Term::Trap { trap, rip });
+            }
+            if ended {
+                return;
+            }
+            block = end_block;
+            let next = GuestAddr(insn.next_ip());
+            if marks[i] & mark::LAST != 0 || marks[i + 1] & mark::LEADER != 0 {
+                let to = if ends_region(insn) {
+                    Target::Exit(next)
+                } else {
+                    out.target(next)
+                };
+                return out.finish(block, Term::Jump(to));
+            }
+            i += 1;
+        }
     }
 }
 
-fn discover(fetch: &dyn Fetch, entry: GuestAddr, limits: Limits) -> Result<Flow, Fault> {
-    let mut flow = Flow {
-        code: BTreeMap::new(),
-        leaders: BTreeSet::from([entry]),
-        entries: BTreeSet::new(),
-        loops: BTreeSet::new(),
-    };
-    let mut work = VecDeque::from([entry]);
-    while let Some(start) = work.pop_front() {
-        let mut addr = start;
-        while flow.code.len() < limits.insns {
-            if flow.code.contains_key(&addr) {
-                // Ran into known code: it must be a block of its own.
-                if addr != start {
-                    flow.leaders.insert(addr);
-                }
-                break;
-            }
-            let insn = match decode(fetch, addr) {
-                Ok(insn) => insn,
-                Err(Fault::Page(fault)) if flow.code.is_empty() => return Err(Fault::Page(fault)),
-                Err(Fault::Page(_)) => break,
-                Err(fault) => {
-                    let gp = fault == Fault::GeneralProtection;
-                    let trap = if gp {
-                        Trap::GeneralProtection
-                    } else {
-                        Trap::InvalidOpcode
-                    };
-                    flow.code.insert(addr, Decoded::Trap(trap));
-                    break;
-                }
-            };
-            flow.code.insert(addr, Decoded::Insn(insn));
-            let next = GuestAddr(insn.next_ip());
-            let mut follow = |flow: &mut Flow, to: GuestAddr| {
-                if limits.follow && to.0.abs_diff(entry.0) < limits.span && to.is_canonical() {
-                    if to <= addr {
-                        flow.loops.insert(to);
-                    }
-                    flow.leaders.insert(to);
-                    work.push_back(to);
-                }
-            };
-            match insn.flow_control() {
-                FlowControl::Next => {}
-                FlowControl::ConditionalBranch => {
-                    follow(&mut flow, GuestAddr(insn.near_branch_target()));
-                    if !limits.follow {
-                        break;
-                    }
-                    flow.leaders.insert(next);
-                }
-                FlowControl::UnconditionalBranch => {
-                    follow(&mut flow, GuestAddr(insn.near_branch_target()));
-                    break;
-                }
-                FlowControl::Call | FlowControl::IndirectCall
-                    if insn.mnemonic() == Mnemonic::Call =>
-                {
-                    if limits.follow {
-                        flow.leaders.insert(next);
-                        flow.entries.insert(next);
-                        work.push_back(next);
-                    }
-                    break;
-                }
-                _ => break,
-            }
-            if ends_region(&insn) {
-                break;
-            }
-            addr = next;
-        }
-    }
-    // Leaders that were not reached within the limits become exits.
-    flow.leaders.retain(|a| flow.code.contains_key(a));
-    flow.entries.retain(|a| flow.code.contains_key(a));
-    flow.loops.retain(|a| flow.code.contains_key(a));
-    Ok(flow)
+/// What `Lifter::run` made.
+#[derive(Clone, Copy, Debug)]
+pub struct Run<'a> {
+    /// The blocks; the first is the entry.
+    pub blocks: &'a [Block],
+    /// 128-bit constants.
+    pub pool: &'a [[u8; 16]],
+    /// How many guest bytes it was made from.
+    pub len: u32,
+    /// How many guest instructions they are.
+    pub guest_insns: u32,
 }
 
 /// Instructions after which the engine must look again: they change what translation depends on.
@@ -238,71 +481,6 @@ fn ends_region(insn: &Instruction) -> bool {
         insn.mnemonic(),
         Mnemonic::Ldmxcsr | Mnemonic::Fxrstor | Mnemonic::Fxrstor64
     )
-}
-
-fn lift_block(out: &mut RegionBuilder, flow: &Flow, start: GuestAddr) {
-    let mut block = out.by_addr[&start];
-    let mut addr = start;
-    if flow.loops.contains(&start) {
-        let mut poll = Inst::new(Op::Poll, Width::W64);
-        poll.imm = start.0;
-        out.blocks[block.index()].insts.push(poll);
-    }
-    loop {
-        let here = |out: &RegionBuilder, a: GuestAddr| match out.by_addr.get(&a) {
-            Some(b) => Target::Block(*b),
-            None => Target::Exit(a),
-        };
-        let insn = match flow.code.get(&addr) {
-            _ if addr != start && flow.leaders.contains(&addr) => {
-                out.blocks[block.index()].term = Term::Jump(here(out, addr));
-                return;
-            }
-            Some(Decoded::Insn(insn)) => insn,
-            Some(Decoded::Trap(trap)) => {
-                out.blocks[block.index()].term = Term::Trap {
-                    trap: *trap,
-                    rip: addr,
-                };
-                return;
-            }
-            None => {
-                out.blocks[block.index()].term = Term::Jump(Target::Exit(addr));
-                return;
-            }
-        };
-        let checkpoint = (out.blocks.len(), out.blocks[block.index()].insts.len());
-        let mut cx = Cx::new(insn, out, block);
-        cx.mark();
-        let lifted = if table::supported(insn.code()) {
-            table::row_for(insn.mnemonic()).map_or(Err(super::cx::Unsupported), |row| {
-                super::sse::mmx::lift(&mut cx, row.lift)
-            })
-        } else {
-            Err(super::cx::Unsupported)
-        };
-        let (ended, end_block) = (cx.ended, cx.block);
-        if lifted.is_err() {
-            // Nothing of a half-lifted instruction may stay.
-            out.blocks.truncate(checkpoint.0);
-            let b = &mut out.blocks[block.index()];
-            b.insts.truncate(checkpoint.1);
-            b.term = Term::Trap {
-                trap: Trap::InvalidOpcode,
-                rip: addr,
-            };
-            return;
-        }
-        if ended {
-            return;
-        }
-        block = end_block;
-        addr = GuestAddr(insn.next_ip());
-        if ends_region(insn) {
-            out.blocks[block.index()].term = Term::Jump(Target::Exit(addr));
-            return;
-        }
-    }
 }
 
 /// Address, name and bytes of an instruction felix does not implement, for the log; `None` for one that

@@ -3,8 +3,9 @@
 
 use super::cx::{Cx, Lifted};
 use crate::x86::cpuid;
-use iced_x86::{Code, Mnemonic, OpCodeOperandKind};
+use iced_x86::{Code, Mnemonic};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU16, Ordering};
 
 /// A group of instructions, named after the manual's sections (SDM vol. 1, chapter 5).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -27,6 +28,12 @@ pub enum Family {
 }
 
 impl Family {
+    /// Whether some of its instructions have operands in MMX registers.
+    #[must_use]
+    pub const fn has_mmx_forms(self) -> bool {
+        matches!(self, Family::Mmx | Family::Sse | Family::Sse2)
+    }
+
     /// The name of the family's folder under `corpus/insn`.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -122,27 +129,38 @@ pub fn row_for(m: Mnemonic) -> Option<&'static Row> {
     ROWS.get(usize::from(index[m as usize]).wrapping_sub(1))
 }
 
-/// True if this encoding is implemented: its mnemonic has a row, the features it needs are in the
-/// CPUID table, and it exists in 64-bit user mode.
+/// The row of an encoding that a decoder for 64-bit mode gave, if it is implemented: its mnemonic has a
+/// row, and the features it needs are in the CPUID table. This is asked for every instruction, so the
+/// answers are kept.
 #[must_use]
-pub fn supported(code: Code) -> bool {
-    static SUPPORTED: OnceLock<Vec<bool>> = OnceLock::new();
-    SUPPORTED.get_or_init(|| Code::values().map(compute_supported).collect())[code as usize]
+pub fn row_of(code: Code) -> Option<&'static Row> {
+    /// 0: not asked yet; 1: not implemented; else the row's number and 2.
+    static ANSWERS: OnceLock<Vec<AtomicU16>> = OnceLock::new();
+    let answers = ANSWERS.get_or_init(|| {
+        let n = Code::values().len();
+        (0..n).map(|_| AtomicU16::new(0)).collect()
+    });
+    let kept = &answers[code as usize];
+    match kept.load(Ordering::Relaxed) {
+        0 => {
+            let row = row_for(code.mnemonic())
+                .filter(|_| code.cpuid_features().iter().all(|f| cpuid::implements(*f)));
+            let number = row
+                .and_then(|r| ROWS.iter().position(|x| std::ptr::eq(r, x)))
+                .map_or(1, |i| i + 2);
+            kept.store(u16::try_from(number).unwrap_or(1), Ordering::Relaxed);
+            row
+        }
+        1 => None,
+        n => ROWS.get(usize::from(n) - 2),
+    }
 }
 
-fn compute_supported(code: Code) -> bool {
+/// True if this encoding is implemented and exists in 64-bit user mode.
+#[must_use]
+pub fn supported(code: Code) -> bool {
     let info = code.op_code();
-    let mmx = info.op_kinds().iter().any(|k| {
-        matches!(
-            k,
-            OpCodeOperandKind::mm_reg | OpCodeOperandKind::mm_rm | OpCodeOperandKind::mm_or_mem
-        )
-    });
-    info.is_instruction()
-        && info.mode64()
-        && row_for(code.mnemonic()).is_some()
-        && (!mmx || cpuid::MMX_OPERANDS)
-        && code.cpuid_features().iter().all(|f| cpuid::implements(*f))
+    info.is_instruction() && info.mode64() && row_of(code).is_some()
 }
 
 #[cfg(test)]

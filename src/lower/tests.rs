@@ -1,7 +1,6 @@
 //! Lowered code as text: what a change in code quality shows in.
 
 use super::{FpMode, lower};
-use crate::lift::region::MAX_INSN;
 use crate::lift::{self, Fetch, Limits};
 use crate::rv64::{HostIsa, listing};
 use crate::x86::{GuestAddr, MemFault, MemFaultKind};
@@ -11,11 +10,11 @@ struct Bytes(Vec<u8>);
 const START: u64 = 0x40_1000;
 
 impl Fetch for Bytes {
-    fn fetch(&self, addr: GuestAddr, buf: &mut [u8; MAX_INSN]) -> Result<usize, MemFault> {
+    fn fetch(&self, addr: GuestAddr, buf: &mut [u8]) -> Result<usize, MemFault> {
         let rest = usize::try_from(addr.0.wrapping_sub(START))
             .ok()
             .and_then(|at| self.0.get(at..));
-        let n = rest.map_or(0, |r| r.len().min(MAX_INSN));
+        let n = rest.map_or(0, |r| r.len().min(buf.len()));
         if n == 0 {
             return Err(MemFault {
                 addr,

@@ -7,7 +7,6 @@ use super::{
 use crate::exec::jit::JitEngine;
 use crate::exec::{CodeMemory, Engine, Exit, fetch_readable};
 use crate::lift::Fetch;
-use crate::lift::region::MAX_INSN;
 use crate::lower::Translation;
 use crate::sys::guest;
 use crate::sys::window::{Access, Window};
@@ -27,7 +26,7 @@ pub struct Machine {
 pub struct CaseMemory;
 
 impl Fetch for CaseMemory {
-    fn fetch(&self, addr: GuestAddr, buf: &mut [u8; MAX_INSN]) -> Result<usize, MemFault> {
+    fn fetch(&self, addr: GuestAddr, buf: &mut [u8]) -> Result<usize, MemFault> {
         let left = (CODE + CODE_LEN as u64)
             .checked_sub(addr.0)
             .filter(|n| *n <= CODE_LEN as u64 && *n > 0);
@@ -170,13 +169,13 @@ impl CaseCode {
 }
 
 impl Fetch for CaseCode {
-    fn fetch(&self, addr: GuestAddr, buf: &mut [u8; MAX_INSN]) -> Result<usize, MemFault> {
+    fn fetch(&self, addr: GuestAddr, buf: &mut [u8]) -> Result<usize, MemFault> {
         let offset = usize::try_from(addr.0.wrapping_sub(CODE)).unwrap_or(usize::MAX);
         let rest = self.0.get(offset..).unwrap_or_default();
         if rest.is_empty() {
             return Err(no_code_at(addr));
         }
-        let n = rest.len().min(MAX_INSN);
+        let n = rest.len().min(buf.len());
         buf[..n].copy_from_slice(&rest[..n]);
         Ok(n)
     }

@@ -1,7 +1,7 @@
 //! The guest's address space as engines see it.
 
 use crate::exec::{CodeMemory, fetch_readable};
-use crate::lift::region::{Fetch, MAX_INSN};
+use crate::lift::region::Fetch;
 use crate::mem::space;
 use crate::x86::{GuestAddr, MemFault, MemFaultKind};
 
@@ -11,8 +11,8 @@ use crate::x86::{GuestAddr, MemFault, MemFaultKind};
 pub struct GuestMemory;
 
 impl Fetch for GuestMemory {
-    fn fetch(&self, addr: GuestAddr, buf: &mut [u8; MAX_INSN]) -> Result<usize, MemFault> {
-        let allowed = space().executable_bytes(addr.0, MAX_INSN as u64);
+    fn fetch(&self, addr: GuestAddr, buf: &mut [u8]) -> Result<usize, MemFault> {
+        let allowed = space().executable_bytes(addr.0, buf.len() as u64);
         if allowed == 0 {
             let kind = if space().rights(addr.0).is_some() {
                 MemFaultKind::Protection
@@ -26,7 +26,7 @@ impl Fetch for GuestMemory {
                 kind,
             });
         }
-        Ok(fetch_readable(addr, buf)?.min(usize::try_from(allowed).unwrap_or(MAX_INSN)))
+        Ok(fetch_readable(addr, buf)?.min(usize::try_from(allowed).unwrap_or(buf.len())))
     }
 }
 

@@ -107,9 +107,6 @@ static BASE: &[CpuidFeature] = &[
     CpuidFeature::SEP,
 ];
 
-/// Whether encodings with MMX register operands are implemented.
-pub const MMX_OPERANDS: bool = true;
-
 /// True if encodings that need `f` are implemented.
 #[must_use]
 pub fn implements(f: CpuidFeature) -> bool {

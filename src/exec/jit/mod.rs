@@ -332,6 +332,7 @@ const ONE: Limits = Limits {
     insns: 1,
     span: 1 << 16,
     follow: false,
+    polls: true,
 };
 
 /// The fault of a whole operand, given that of a part of it that lies at `addr`, `before` bytes after

@@ -106,11 +106,7 @@ fn wanted(insn: &Instruction) -> bool {
 struct Code<'a>(&'a [u8]);
 
 impl lift::Fetch for Code<'_> {
-    fn fetch(
-        &self,
-        addr: GuestAddr,
-        buf: &mut [u8; lift::region::MAX_INSN],
-    ) -> Result<usize, crate::x86::MemFault> {
+    fn fetch(&self, addr: GuestAddr, buf: &mut [u8]) -> Result<usize, crate::x86::MemFault> {
         let at = usize::try_from(addr.0).unwrap();
         let rest = &self.0[at..];
         let n = rest.len().min(buf.len());

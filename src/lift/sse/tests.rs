@@ -1,7 +1,7 @@
 //! Every encoding gives a region that verifies.
 
 use crate::ir::{Op, Region, Term, verify};
-use crate::lift::region::{Fetch, Limits, MAX_INSN, decode, translate};
+use crate::lift::region::{Fetch, Limits, decode, translate};
 use crate::lift::table::{Family, row_for, supported};
 use crate::x86::{Fault, GuestAddr, MemFault, MemFaultKind, Trap};
 use iced_x86::{Code, CpuidFeature};
@@ -9,7 +9,7 @@ use iced_x86::{Code, CpuidFeature};
 struct Bytes<'a>(&'a [u8]);
 
 impl Fetch for Bytes<'_> {
-    fn fetch(&self, addr: GuestAddr, buf: &mut [u8; MAX_INSN]) -> Result<usize, MemFault> {
+    fn fetch(&self, addr: GuestAddr, buf: &mut [u8]) -> Result<usize, MemFault> {
         let at = usize::try_from(addr.0).unwrap();
         let kind = MemFaultKind::NotMapped;
         let rest = self.0.get(at..).filter(|r| !r.is_empty());
@@ -19,7 +19,7 @@ impl Fetch for Bytes<'_> {
             fetch: true,
             kind,
         })?;
-        let n = rest.len().min(MAX_INSN);
+        let n = rest.len().min(buf.len());
         buf[..n].copy_from_slice(&rest[..n]);
         Ok(n)
     }
