@@ -7,6 +7,7 @@
 //! Knows no guest OS and no x86 encodings. Invariant: on every exit the register file is exact.
 
 pub mod atomic;
+pub mod direct;
 
 use crate::helper::float;
 use crate::ir::{

@@ -227,6 +227,42 @@ impl FlagRecord {
         FlagRecord { op, width, a, b, c }
     }
 
+    /// True if the condition holds: as `c.holds(self.status())`, without computing more than it needs.
+    #[must_use]
+    pub fn holds(&self, c: Cond) -> bool {
+        let w = self.width;
+        let (a, b) = (w.zext(self.a), w.zext(self.b));
+        let negative = |r: u64| r & w.sign_bit() != 0;
+        let (zero, sign, less, below) = match self.op {
+            FlagOp::Sub => (
+                a == b,
+                negative(a.wrapping_sub(b)),
+                w.sext(a) < w.sext(b),
+                a < b,
+            ),
+            FlagOp::Logic => (a == 0, negative(a), negative(a), false),
+            FlagOp::Add => {
+                let r = w.zext(a.wrapping_add(b));
+                // SF != OF is the sign of the true sum; where 64 bits overflow, that of both operands.
+                let sum = w.sext(a).checked_add(w.sext(b));
+                let less = sum.map_or(negative(a), |s| s < 0);
+                (r == 0, negative(r), less, r < a)
+            }
+            FlagOp::Raw => return c.holds(self.a),
+            _ => return c.holds(self.status()),
+        };
+        let base = match c as u8 & !1 {
+            2 => below,
+            4 => zero,
+            6 => below || zero,
+            8 => sign,
+            12 => less,
+            14 => less || zero,
+            _ => return c.holds(self.status()),
+        };
+        base != (c as u8 & 1 != 0)
+    }
+
     /// The six status flags, in their RFLAGS positions (SDM vol. 1, 3.4.3.1).
     #[must_use]
     pub const fn status(&self) -> u64 {
@@ -339,8 +375,12 @@ mod tests {
                                     a,
                                     b,
                                     c,
+                                };
+                                for cond in Cond::ALL {
+                                    let by_status = cond.holds(got.status());
+                                    assert_eq!(got.holds(cond), by_status, "{got:?} {cond:?}");
                                 }
-                                .status();
+                                let got = got.status();
                                 let c = if matches!(op, FlagOp::Add | FlagOp::Sub) {
                                     0
                                 } else {

@@ -13,7 +13,7 @@ use crate::lower::{FpMode, Point, Translation};
 use crate::rv64::{Assembler, Imm12, Off21, Xreg};
 use crate::sys::jit::Executable;
 use crate::x86::GuestAddr;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::{Arc, Weak};
 
 const PAGE: u64 = 4096;
@@ -36,12 +36,14 @@ pub struct Installed {
 #[derive(Debug, Default)]
 pub struct Cache {
     next: usize,
+    /// Sorted by start: code is only added behind.
     regions: Vec<Installed>,
-    by_start: BTreeMap<usize, RegionId>,
-    entries: HashMap<(u64, FpMode), (RegionId, usize)>,
+    entries: FxHashMap<(u64, FpMode), (RegionId, usize)>,
     /// Links made, by the guest address they go to. Code for one mode goes to code for the same.
-    linked: HashMap<(u64, FpMode), Vec<(RegionId, usize)>>,
-    pages: HashMap<u64, Vec<RegionId>>,
+    linked: FxHashMap<(u64, FpMode), Vec<(RegionId, usize)>>,
+    pages: FxHashMap<u64, Vec<RegionId>>,
+    /// Pages that something was made from, here or in the threads' cold code.
+    watched: FxHashSet<u64>,
     lookups: Vec<Weak<Lookup>>,
 }
 
@@ -72,10 +74,9 @@ impl Cache {
         self.entries.get(&(guest, mode)).map(|e| e.1)
     }
 
-    /// True if some translation was made from `page` (by number).
-    #[must_use]
-    pub fn has_page(&self, page: u64) -> bool {
-        self.pages.contains_key(&page)
+    /// Takes note that something will be made from `page` (by number); true if nothing was before.
+    pub fn watch(&mut self, page: u64) -> bool {
+        self.watched.insert(page)
     }
 
     /// Puts `t` into `memory`; `None` if there is no room.
@@ -87,8 +88,8 @@ impl Cache {
         self.next = end;
         memory.write(start, &t.code);
         let id = self.regions.len();
-        self.by_start.insert(start, id);
-        let pages: HashSet<u64> = source_pages(&t).collect();
+        let mut pages: Vec<u64> = source_pages(&t).collect();
+        pages.dedup();
         let entry = t.source.first().map(|s| s.0);
         for (guest, offset) in &t.entries {
             let place = (id, start + *offset as usize);
@@ -154,38 +155,43 @@ impl Cache {
     /// The point at offset `place` of the memory, with its region.
     #[must_use]
     pub fn point(&self, place: usize) -> Option<(RegionId, &Point)> {
-        let (_, id) = self.by_start.range(..=place).next_back()?;
-        let region = &self.regions[*id];
+        let id = self
+            .regions
+            .partition_point(|r| r.start <= place)
+            .checked_sub(1)?;
+        let region = &self.regions[id];
         let offset = u32::try_from(place - region.start).ok()?;
-        Some((*id, region.translation.point(offset)?))
+        Some((id, region.translation.point(offset)?))
     }
 
-    /// Withdraws what was made from pages that [start, start + len) touches.
-    pub fn invalidate(&mut self, memory: &Executable, start: GuestAddr, len: u64) {
+    /// Withdraws what was made from pages that [start, start + len) touches. True if there may have been
+    /// anything, also in threads' cold code.
+    pub fn invalidate(&mut self, memory: &Executable, start: GuestAddr, len: u64) -> bool {
         let first = start.0 / PAGE;
         let last = start.0.saturating_add(len.max(1) - 1) / PAGE;
         let pages: Vec<u64> = if last - first < 1024 {
-            (first..=last)
-                .filter(|p| self.pages.contains_key(p))
-                .collect()
+            (first..=last).filter(|p| self.watched.remove(p)).collect()
         } else {
-            self.pages
-                .keys()
-                .copied()
-                .filter(|p| (first..=last).contains(p))
-                .collect()
+            let inside = |p: &&u64| (first..=last).contains(p);
+            let pages = self.watched.iter().filter(inside).copied().collect();
+            self.watched.retain(|p| !inside(&p));
+            pages
         };
+        if pages.is_empty() {
+            return false;
+        }
         let mut gone = Vec::new();
         for page in pages {
             gone.extend(self.pages.remove(&page).unwrap_or_default());
         }
         if gone.is_empty() {
-            return;
+            return true;
         }
         for id in gone {
             self.withdraw(memory, id);
         }
         memory.flush(0, self.next);
+        true
     }
 
     fn withdraw(&mut self, memory: &Executable, id: RegionId) {

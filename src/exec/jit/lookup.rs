@@ -41,6 +41,13 @@ impl Lookup {
         self.0.as_ptr() as u64
     }
 
+    /// The host address for `guest`; by the owner only.
+    #[must_use]
+    pub fn get(&self, guest: u64) -> Option<u64> {
+        let i = index(guest);
+        (self.0[i].load(Ordering::Relaxed) == guest).then(|| self.0[i + 1].load(Ordering::Relaxed))
+    }
+
     /// Adds an entry; by the owner only.
     pub fn insert(&self, guest: u64, host: u64) {
         let i = index(guest);

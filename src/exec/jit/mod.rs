@@ -3,11 +3,13 @@
 //! All threads of a process share one cache of translations (`cache` says under which lock rules); each
 //! has its own engine with its own lookup table. Translated code runs until it leaves at a point of
 //! its translation; the engine then rebuilds the guest's state from the point (`lower::Point`) and
-//! decides what comes next. What cannot be translated is evaluated by `interp`.
+//! decides what comes next. Code that has run only a few times is evaluated (`cold`), and so is what
+//! cannot be translated.
 //!
 //! Knows no guest OS. Invariant: when `run` returns, the register file is the whole exact state.
 
 mod cache;
+mod cold;
 mod host;
 mod lookup;
 mod runtime;
@@ -15,6 +17,7 @@ mod runtime;
 use super::{CodeMemory, Engine, Exit};
 use crate::interp::{Outcome, Program};
 use crate::ir::BlockId;
+use crate::lift::region::Lifter;
 use crate::lift::{self, Limits};
 use crate::lower::{self, FpMode, LowerError, Translation, What, abi};
 use crate::opt;
@@ -23,9 +26,11 @@ use crate::sys;
 use crate::sys::jit::{Capture, Executable, Routines};
 use crate::x86::{CpuState, Fault, GuestAddr, MemFault, Trap};
 use cache::{Cache, source_pages};
+use cold::{Cold, Heat};
 use lookup::Lookup;
+use std::collections::VecDeque;
 use std::io;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
@@ -50,7 +55,15 @@ struct Shared {
     routines: Routines,
     cache: Mutex<Cache>,
     stats: Mutex<Stats>,
+    /// How often code was withdrawn that threads' cold code may have been made from.
+    generation: AtomicU64,
+    /// The pages withdrawn last, by the generation that began with it. Changes under the cache's lock,
+    /// as the generation does.
+    withdrawn: Mutex<VecDeque<(u64, u64, u64)>>,
 }
+
+/// How many withdrawals are remembered. A thread that missed more forgets all its cold code.
+const REMEMBERED: usize = 64;
 
 /// Counters for `--stats`.
 #[derive(Clone, Copy, Default, Debug)]
@@ -68,12 +81,17 @@ pub struct JitEngine {
     /// One for each `FpMode`.
     lookups: [Arc<Lookup>; 2],
     capture: Box<Capture>,
+    cold: Cold,
+    /// The generation `cold` is of.
+    generation: u64,
 }
 
 /// Where code goes on.
 enum Next {
     /// At this offset of the code.
     Code(usize),
+    /// In this unit of cold code.
+    Cold(u32),
     /// Nowhere yet: there is no translation, so the region at RIP is evaluated.
     Evaluate,
 }
@@ -96,6 +114,8 @@ impl JitEngine {
             routines,
             cache: Mutex::default(),
             stats: Mutex::default(),
+            generation: AtomicU64::new(0),
+            withdrawn: Mutex::default(),
         })))
     }
 
@@ -105,9 +125,11 @@ impl JitEngine {
             shared.cache().add_lookup(lookup);
         }
         JitEngine {
+            generation: shared.generation.load(Ordering::Acquire),
             shared,
             lookups,
             capture: Box::default(),
+            cold: Cold::default(),
         }
     }
 
@@ -117,6 +139,7 @@ impl JitEngine {
     /// If other threads share the cache.
     pub fn install(&mut self, t: Translation) -> bool {
         assert_eq!(Arc::strong_count(&self.shared), 1, "the cache is shared");
+        self.cold.clear();
         let mut cache = self.shared.cache();
         cache.clear();
         cache.install(&self.shared.code, t).is_some()
@@ -149,6 +172,17 @@ impl JitEngine {
         mode: FpMode,
         at: GuestAddr,
     ) -> Result<Option<Translation>, Fault> {
+        JitEngine::translate_known(memory, isa, mode, at, &|_| true)
+    }
+
+    /// The same, but branches are followed to what is `known` only.
+    fn translate_known(
+        memory: &dyn CodeMemory,
+        isa: HostIsa,
+        mode: FpMode,
+        at: GuestAddr,
+        known: &dyn Fn(GuestAddr) -> bool,
+    ) -> Result<Option<Translation>, Fault> {
         let full = Limits::default();
         let smaller = [full.insns, 16, 1].map(|insns| Limits {
             insns,
@@ -156,7 +190,7 @@ impl JitEngine {
             ..full
         });
         for limits in smaller {
-            let mut region = lift::translate(memory, at, limits)?;
+            let mut region = Lifter::default().translate(memory, at, limits, known)?;
             opt::optimize(&mut region);
             match lower::lower(&region, isa, mode) {
                 Ok(t) => return Ok(Some(t)),
@@ -183,6 +217,54 @@ impl JitEngine {
         s[abi::slot::XMM_RESIDENT] = u64::from(abi::xmm_resident(self.shared.isa));
     }
 
+    /// What to do at `guest`.
+    fn seek(&mut self, guest: u64, mode: FpMode) -> Result<Next, Fault> {
+        self.catch_up();
+        match self.cold.heat(guest) {
+            Heat::Cold(unit) => return Ok(Next::Cold(unit)),
+            Heat::Hot => {}
+            Heat::Unknown => {
+                if let Some(at) = self.shared.cache().entry(guest, mode) {
+                    return Ok(Next::Code(at));
+                }
+                let shared = &self.shared;
+                let watch = |page: u64| {
+                    // Under the lock: whoever finds the page noted may read it.
+                    let mut cache = shared.cache();
+                    let new = cache.watch(page);
+                    if new {
+                        shared.memory.watch(GuestAddr(page * 4096));
+                    }
+                    new
+                };
+                if let Some(unit) = self.cold.lift(&*shared.memory, guest, watch)? {
+                    return Ok(Next::Cold(unit));
+                }
+            }
+        }
+        self.find(guest, mode)
+    }
+
+    /// Forgets cold code that was withdrawn since this was last called.
+    fn catch_up(&mut self) {
+        let now = self.shared.generation.load(Ordering::Acquire);
+        if now == self.generation {
+            return;
+        }
+        let withdrawn = self.shared.withdrawn();
+        match withdrawn.front() {
+            Some((oldest, ..)) if *oldest <= self.generation + 1 => {
+                for (generation, first, last) in &*withdrawn {
+                    if *generation > self.generation {
+                        self.cold.forget(*first, *last);
+                    }
+                }
+            }
+            _ => self.cold.clear(),
+        }
+        self.generation = now;
+    }
+
     /// The code for `guest` in this mode, translated if need be.
     fn find(&self, guest: u64, mode: FpMode) -> Result<Next, Fault> {
         if let Some(at) = self.shared.cache().entry(guest, mode) {
@@ -191,18 +273,30 @@ impl JitEngine {
         let begun = Instant::now();
         let memory = &*self.shared.memory;
         // The lock is not held: two threads may translate the same code, and the second is dropped.
-        let Some(t) = JitEngine::translate(memory, self.shared.isa, mode, GuestAddr(guest))? else {
-            return Ok(Next::Evaluate);
-        };
-        let mut cache = self.shared.cache();
-        if let Some(at) = cache.entry(guest, mode) {
-            return Ok(Next::Code(at));
-        }
-        for page in source_pages(&t) {
-            if !cache.has_page(page) {
-                memory.watch(GuestAddr(page * 4096));
+        let known = |at| self.cold.knows(at);
+        let (t, mut cache) = loop {
+            let generation = self.shared.generation.load(Ordering::Acquire);
+            let isa = self.shared.isa;
+            let t = JitEngine::translate_known(memory, isa, mode, GuestAddr(guest), &known)?;
+            let Some(t) = t else {
+                return Ok(Next::Evaluate);
+            };
+            let mut cache = self.shared.cache();
+            if let Some(at) = cache.entry(guest, mode) {
+                return Ok(Next::Code(at));
             }
-        }
+            let mut new = false;
+            for page in source_pages(&t) {
+                if cache.watch(page) {
+                    memory.watch(GuestAddr(page * 4096));
+                    new = true;
+                }
+            }
+            // What was read while it was not watched, or withdrawn since, may have changed.
+            if !new && !self.shared.withdrawn_since(generation, &t) {
+                break (t, cache);
+            }
+        };
         let (insns, words) = (u64::from(t.guest_insns), t.words() as u64);
         if cache.install(&self.shared.code, t).is_none() {
             return Ok(Next::Evaluate);
@@ -285,9 +379,7 @@ impl JitEngine {
         if !page.write || !self.shared.memory.unwatch(page.addr) {
             return false;
         }
-        self.shared
-            .cache()
-            .invalidate(&self.shared.code, page.addr, 1);
+        self.shared.withdraw(page.addr, 1);
         true
     }
 }
@@ -308,6 +400,43 @@ enum Left {
 }
 
 impl Shared {
+    fn withdrawn(&self) -> MutexGuard<'_, VecDeque<(u64, u64, u64)>> {
+        self.withdrawn
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// True if code `t` is made from may have been withdrawn since `generation`.
+    fn withdrawn_since(&self, generation: u64, t: &Translation) -> bool {
+        if self.generation.load(Ordering::Acquire) == generation {
+            return false;
+        }
+        let withdrawn = self.withdrawn();
+        if withdrawn.front().is_none_or(|w| w.0 > generation + 1) {
+            return true;
+        }
+        let later = withdrawn.iter().filter(|w| w.0 > generation);
+        later
+            .into_iter()
+            .any(|(_, first, last)| source_pages(t).any(|p| (first..=last).contains(&&p)))
+    }
+
+    /// Withdraws all code made from these bytes, in all threads.
+    fn withdraw(&self, start: GuestAddr, len: u64) {
+        let mut cache = self.cache();
+        if !cache.invalidate(&self.code, start, len) {
+            return;
+        }
+        let mut withdrawn = self.withdrawn();
+        let generation = self.generation.load(Ordering::Relaxed) + 1;
+        if withdrawn.len() == REMEMBERED {
+            withdrawn.pop_front();
+        }
+        let last = start.0.saturating_add(len.max(1) - 1) >> 12;
+        withdrawn.push_back((generation, start.0 >> 12, last));
+        self.generation.store(generation, Ordering::Release);
+    }
+
     fn cache(&self) -> MutexGuard<'_, Cache> {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -372,33 +501,41 @@ impl Engine for JitEngine {
                 from = None;
                 self.prepare(cpu);
             }
-            let outcome = match self.find(cpu.rip, mode) {
+            let known = self.lookups[mode as usize].get(cpu.rip);
+            let next = match known {
+                #[allow(clippy::cast_possible_truncation)] // Hosts have 64 bits.
+                Some(host) => Ok(Next::Code(host as usize - self.shared.code.base())),
+                None => self.seek(cpu.rip, mode),
+            };
+            let outcome = match next {
                 Ok(Next::Code(at)) => {
-                    match from.take() {
-                        Some(Left::Link { region, exit }) => {
-                            let mut cache = self.shared.cache();
-                            // It may have been withdrawn since.
-                            if cache.entry(cpu.rip, mode) == Some(at) {
+                    let link = from.take();
+                    if known.is_none() || link.is_some() {
+                        let mut cache = self.shared.cache();
+                        // It may have been withdrawn since.
+                        if cache.entry(cpu.rip, mode) == Some(at) {
+                            let lookup = &self.lookups[mode as usize];
+                            lookup.insert(cpu.rip, (self.shared.code.base() + at) as u64);
+                            if let Some((region, exit)) = link {
                                 cache.link(&self.shared.code, region, exit, at);
                             }
                         }
-                        Some(Left::Indirect) => {
-                            let cache = self.shared.cache();
-                            if cache.entry(cpu.rip, mode) == Some(at) {
-                                let lookup = &self.lookups[mode as usize];
-                                lookup.insert(cpu.rip, (self.shared.code.base() + at) as u64);
-                            }
-                        }
-                        _ => {}
                     }
                     match self.enter(cpu, at) {
                         Left::Stopped(outcome) => outcome,
-                        left => {
-                            from = Some(left);
+                        Left::Link { region, exit } => {
+                            from = Some((region, exit));
                             continue;
                         }
+                        Left::Indirect | Left::Elsewhere => continue,
                     }
                 }
+                Ok(Next::Cold(unit)) => match self.cold.run(unit, cpu) {
+                    Outcome::Continue if cpu.poll.load(Ordering::Relaxed) != 0 => {
+                        Outcome::Interrupted
+                    }
+                    outcome => outcome,
+                },
                 Ok(Next::Evaluate) => self.evaluate(cpu, ONE),
                 Err(fault) => Outcome::Fault(fault),
             };
@@ -419,16 +556,18 @@ impl Engine for JitEngine {
     }
 
     fn invalidate(&mut self, start: GuestAddr, len: u64) {
-        self.shared
-            .cache()
-            .invalidate(&self.shared.code, start, len);
+        self.shared.withdraw(start, len);
     }
 
     fn after_fork(&mut self) {
         // Another thread of the parent may have held a lock; it is not there to let go of it. Then the
         // child begins with an empty cache. Without memory for one it stays as it is.
         let blocked = matches!(self.shared.cache.try_lock(), Err(TryLockError::WouldBlock))
-            || matches!(self.shared.stats.try_lock(), Err(TryLockError::WouldBlock));
+            || matches!(self.shared.stats.try_lock(), Err(TryLockError::WouldBlock))
+            || matches!(
+                self.shared.withdrawn.try_lock(),
+                Err(TryLockError::WouldBlock)
+            );
         if blocked
             && let Ok(fresh) = JitEngine::new(Arc::clone(&self.shared.memory), self.shared.isa)
         {
