@@ -8,6 +8,7 @@
 
 pub mod atomic;
 pub mod direct;
+pub mod quick;
 
 use crate::helper::float;
 use crate::ir::{

@@ -7,6 +7,7 @@
 
 pub mod addr_map;
 pub mod cx;
+pub mod quick;
 pub mod region;
 pub mod table;
 

@@ -170,8 +170,8 @@ impl Lifter {
         })
     }
 
-    /// Translates the straight run of instructions at `entry`. The blocks, the first of which is the
-    /// entry, and the constants stay valid until the next call.
+    /// Finds the straight run of instructions at `entry`; gives how many there are and the length of all
+    /// in bytes. `instruction` and `lift_one` are about them.
     ///
     /// # Errors
     /// As `translate`.
@@ -180,20 +180,32 @@ impl Lifter {
         fetch: &dyn Fetch,
         entry: GuestAddr,
         limits: Limits,
-    ) -> Result<Run<'_>, Fault> {
+    ) -> Result<(usize, u32), Fault> {
         self.discover(fetch, entry, limits, &|_| false)?;
-        self.out.reset(limits.polls);
-        let id = self.out.add_block(entry);
-        self.out.blocks[0].entry = true;
-        self.lift_block(id, 0);
         let last = self.insns.len() - 1;
         let end = self.insns[last].ip().wrapping_add(self.len_of(last) as u64);
-        Ok(Run {
-            blocks: &self.out.blocks,
-            pool: &self.out.pool,
-            len: u32::try_from(end.wrapping_sub(entry.0)).unwrap_or(u32::MAX),
-            guest_insns: u32::try_from(self.insns.len()).unwrap_or(u32::MAX),
-        })
+        let len = u32::try_from(end.wrapping_sub(entry.0)).unwrap_or(u32::MAX);
+        Ok((self.insns.len(), len))
+    }
+
+    /// Instruction `i` of the run; `None` if there is none, but an exception.
+    #[must_use]
+    pub fn instruction(&self, i: usize) -> Option<&Instruction> {
+        let real = self.marks[i] & (mark::UNDEFINED | mark::TOO_LONG) == 0;
+        real.then(|| &self.insns[i])
+    }
+
+    /// Translates instruction `i` of the run alone: its blocks, the first of which is the entry, and its
+    /// constants.
+    pub fn lift_one(&mut self, i: usize) -> (&[Block], &[[u8; 16]]) {
+        self.out.reset(false);
+        let addr = GuestAddr(self.insns[i].ip());
+        let id = self.out.add_block(addr);
+        let was = self.marks[i];
+        self.marks[i] = was | mark::LAST;
+        self.lift_block(id, i);
+        self.marks[i] = was;
+        (&self.out.blocks, &self.out.pool)
     }
 
     fn len_of(&self, i: usize) -> usize {
@@ -460,19 +472,6 @@ impl Lifter {
             i += 1;
         }
     }
-}
-
-/// What `Lifter::run` made.
-#[derive(Clone, Copy, Debug)]
-pub struct Run<'a> {
-    /// The blocks; the first is the entry.
-    pub blocks: &'a [Block],
-    /// 128-bit constants.
-    pub pool: &'a [[u8; 16]],
-    /// How many guest bytes it was made from.
-    pub len: u32,
-    /// How many guest instructions they are.
-    pub guest_insns: u32,
 }
 
 /// Instructions after which the engine must look again: they change what translation depends on.

@@ -10,18 +10,21 @@
 //! generation has moved on).
 
 use crate::exec::CodeMemory;
-use crate::interp::Outcome;
 use crate::interp::direct::{self, Flow, MAX_INSTS, Slots};
+use crate::interp::{self, Outcome};
 use crate::ir::{BlockId, Inst, Term};
 use crate::lift::Limits;
 use crate::lift::addr_map::AddrMap;
+use crate::lift::quick::{self, Quick};
 use crate::lift::region::Lifter;
 use crate::x86::{CpuState, Fault, GuestAddr};
 
 /// How often a unit runs before it is translated.
-const HOT: u32 = 8;
-/// IR instructions kept; beyond that all are lifted again when they run again.
-const MOST_INSTS: usize = 1 << 17;
+const HOT: u32 = 32;
+/// How often it must have run to be translated together with what leads to it.
+const WARM: u32 = 8;
+/// Steps and IR instructions kept; beyond that all are lifted again when they run again.
+const MOST: usize = 1 << 16;
 /// What a unit is made of at most.
 const LIMITS: Limits = Limits {
     insns: 32,
@@ -47,14 +50,25 @@ struct Unit {
     /// Its bytes.
     len: u32,
     count: u32,
-    /// Its first block in `blocks`, or `GONE`.
+    /// Its steps, from `first` to before `end`; `GONE` if it must be lifted again.
     first: u32,
-    /// Where its constants begin in `pool`.
-    pool: u32,
+    end: u32,
 }
 
-/// `Unit::first` of a unit that must be lifted again.
+/// `Unit::first` of a unit without steps.
 const GONE: u32 = u32::MAX;
+
+/// One instruction of a unit.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Quick(Quick),
+    /// Lifted: its blocks begin at `first` of `blocks`, its constants at `pool` of `pool`.
+    Lifted {
+        first: u32,
+        pool: u32,
+        len: u8,
+    },
+}
 
 #[derive(Debug)]
 struct Block {
@@ -69,16 +83,22 @@ pub struct Cold {
     lifter: Lifter,
     units: Vec<Unit>,
     index: AddrMap,
+    steps: Vec<Step>,
     blocks: Vec<Block>,
     insts: Vec<Inst>,
     pool: Vec<[u8; 16]>,
     slots: Slots,
-    /// Units lifted, for `--stats`.
-    pub lifted: u64,
+    /// Instructions decoded, for `--stats`.
+    pub decoded: u64,
+}
+
+fn number(n: usize) -> u32 {
+    u32::try_from(n).expect("bounded by MOST")
 }
 
 impl Cold {
     /// What is known of the code at `addr`; counts that it is about to run.
+    #[inline]
     pub fn heat(&mut self, addr: u64) -> Heat {
         let Some(id) = self.index.get(GuestAddr(addr)) else {
             return Heat::Unknown;
@@ -86,17 +106,18 @@ impl Cold {
         let unit = &mut self.units[id as usize];
         unit.count = unit.count.saturating_add(1);
         if unit.count > HOT {
-            return Heat::Hot;
+            Heat::Hot
+        } else if unit.first == GONE {
+            Heat::Unknown
+        } else {
+            Heat::Cold(id)
         }
-        if unit.first == GONE {
-            return Heat::Unknown;
-        }
-        Heat::Cold(id)
     }
 
-    /// True if code at `addr` has begun to run in this thread.
+    /// True if code at `addr` has begun to run in this thread more than now and then.
     pub fn knows(&self, addr: GuestAddr) -> bool {
-        self.index.get(addr).is_some()
+        let id = self.index.get(addr);
+        id.is_some_and(|id| self.units[id as usize].count >= WARM)
     }
 
     /// Makes the unit at `addr`; `None` if its blocks are too long for this engine. `watch` is called
@@ -110,32 +131,33 @@ impl Cold {
         addr: u64,
         mut watch: impl FnMut(u64) -> bool,
     ) -> Result<Option<u32>, Fault> {
-        if self.insts.len() > MOST_INSTS {
+        if self.steps.len() > MOST || self.insts.len() > MOST {
+            self.steps.clear();
             self.insts.clear();
             self.blocks.clear();
             self.pool.clear();
             self.units.iter_mut().for_each(|u| u.first = GONE);
         }
         watch(addr >> 12);
-        let mut run = self.lifter.run(memory, GuestAddr(addr), LIMITS)?;
-        let last = addr.wrapping_add(u64::from(run.len) - 1) >> 12;
+        let (mut n, mut len) = self.lifter.run(memory, GuestAddr(addr), LIMITS)?;
+        let last = addr.wrapping_add(u64::from(len) - 1) >> 12;
         if last != addr >> 12 && watch(last) {
             // It may have changed before.
-            run = self.lifter.run(memory, GuestAddr(addr), LIMITS)?;
+            (n, len) = self.lifter.run(memory, GuestAddr(addr), LIMITS)?;
         }
-        self.lifted += 1;
-        let fits = run.blocks.iter().all(|b| b.insts.len() <= MAX_INSTS);
-        let number = |n: usize| u32::try_from(n).expect("bounded by MOST_INSTS");
-        let (first, pool) = (number(self.blocks.len()), number(self.pool.len()));
-        self.pool.extend_from_slice(run.pool);
-        for block in run.blocks.iter().filter(|_| fits) {
-            let first = number(self.insts.len());
-            self.insts.extend_from_slice(&block.insts);
-            self.blocks.push(Block {
-                first,
-                end: number(self.insts.len()),
-                term: block.term,
-            });
+        self.decoded += n as u64;
+        let first = number(self.steps.len());
+        let mut fits = true;
+        for i in 0..n {
+            let insn = self.lifter.instruction(i);
+            let step = match insn.and_then(quick::quick) {
+                Some(q) => Step::Quick(q),
+                None => {
+                    let len = insn.map_or(0, |insn| u8::try_from(insn.len()).unwrap_or(0));
+                    self.lift_step(i, len, &mut fits)
+                }
+            };
+            self.steps.push(step);
         }
         let id = self.index.get(GuestAddr(addr)).unwrap_or_else(|| {
             let id = number(self.units.len());
@@ -145,34 +167,81 @@ impl Cold {
                 len: 0,
                 count: 1,
                 first: GONE,
-                pool: 0,
+                end: 0,
             });
             id
         });
         let unit = &mut self.units[id as usize];
-        unit.len = run.len;
+        unit.len = len;
         if !fits {
             unit.count = HOT;
             return Ok(None);
         }
         unit.first = first;
-        unit.pool = pool;
+        unit.end = number(self.steps.len());
         Ok(Some(id))
+    }
+
+    fn lift_step(&mut self, i: usize, len: u8, fits: &mut bool) -> Step {
+        let (blocks, pool) = self.lifter.lift_one(i);
+        let step = Step::Lifted {
+            first: number(self.blocks.len()),
+            pool: number(self.pool.len()),
+            len,
+        };
+        self.pool.extend_from_slice(pool);
+        for block in blocks {
+            *fits &= block.insts.len() <= MAX_INSTS;
+            let first = number(self.insts.len());
+            self.insts.extend_from_slice(&block.insts);
+            self.blocks.push(Block {
+                first,
+                end: number(self.insts.len()),
+                term: block.term,
+            });
+        }
+        step
     }
 
     /// Runs unit `id` until control leaves it.
     pub fn run(&mut self, id: u32, cpu: &mut CpuState) -> Outcome {
         let unit = self.units[id as usize];
-        let pool = &self.pool[unit.pool as usize..];
-        let mut block = BlockId(0);
-        loop {
-            let b = &self.blocks[unit.first as usize + block.index()];
-            let insts = &self.insts[b.first as usize..b.end as usize];
-            match direct::block(cpu, insts, &b.term, pool, &mut self.slots) {
-                Flow::Block(next) => block = next,
-                Flow::Out(outcome) => return outcome,
+        let mut at = unit.addr;
+        for step in &self.steps[unit.first as usize..unit.end as usize] {
+            let next;
+            match step {
+                Step::Quick(q) => {
+                    next = at.wrapping_add(q.len.into());
+                    match interp::quick::step(cpu, q, next) {
+                        Ok(None) => {}
+                        Ok(Some(outcome)) => return outcome,
+                        Err(fault) => {
+                            cpu.rip = at;
+                            return Outcome::Fault(fault);
+                        }
+                    }
+                }
+                Step::Lifted { first, pool, len } => {
+                    next = at.wrapping_add((*len).into());
+                    let pool = &self.pool[*pool as usize..];
+                    let mut block = BlockId(0);
+                    let outcome = loop {
+                        let b = &self.blocks[*first as usize + block.index()];
+                        let insts = &self.insts[b.first as usize..b.end as usize];
+                        match direct::block(cpu, insts, &b.term, pool, &mut self.slots) {
+                            Flow::Block(to) => block = to,
+                            Flow::Out(outcome) => break outcome,
+                        }
+                    };
+                    if outcome != Outcome::Continue || cpu.rip != next {
+                        return outcome;
+                    }
+                }
             }
+            at = next;
         }
+        cpu.rip = at;
+        Outcome::Continue
     }
 
     /// Forgets what was made from the pages `first..=last`.
@@ -188,7 +257,7 @@ impl Cold {
     /// Forgets everything.
     pub fn clear(&mut self) {
         *self = Cold {
-            lifted: self.lifted,
+            decoded: self.decoded,
             ..Cold::default()
         };
     }

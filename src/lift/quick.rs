@@ -1,0 +1,439 @@
+//! Common instructions in a form that can be executed at once, for code that runs only a few times.
+//!
+//! A `Quick` is one guest instruction with its operands resolved; there is one for the common forms of
+//! some forty mnemonics, no LOCK, no AH to BH, no 32-bit addresses. What it means is what the
+//! instruction's row in `table` means: `interp::quick` executes it, and the same cases check both.
+//!
+//! Knows no memory and no host.
+
+use super::cx::Cx;
+use crate::x86::{Cond, Gpr, GuestAddr, Width};
+use iced_x86::{Code, ConditionCode, Instruction, Mnemonic, OpKind, Register};
+
+/// An arithmetic or logical operation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs)] // The mnemonics.
+pub enum Alu {
+    Add,
+    Sub,
+    And,
+    Or,
+    Xor,
+    Cmp,
+    Test,
+}
+
+/// Where a memory operand is: base + index * scale + displacement.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Address {
+    /// The base register's number; 16 for none, 17 for FS, 18 for GS (then there is no other).
+    pub base: u8,
+    /// The index register's number; 16 for none.
+    pub index: u8,
+    /// Log2 of the scale.
+    pub scale: u8,
+    /// Whether it goes through SS.
+    pub stack: bool,
+    /// The displacement; with RIP-relative addresses all of it.
+    pub disp: i64,
+}
+
+/// `Address::base` and `index` for none.
+pub const NO_REG: u8 = 16;
+/// `Address::base` for FS.
+pub const FS_BASE: u8 = 17;
+/// `Address::base` for GS.
+pub const GS_BASE: u8 = 18;
+
+/// What a `Quick` does. `w` is the operation's width; registers narrower than 32 bits keep their other
+/// bits, 32-bit ones are zero-extended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs)] // The operands: d, s registers; m memory; imm.
+pub enum Kind {
+    /// d = s
+    MovReg { d: Gpr, s: Gpr },
+    /// d = imm
+    MovImm { d: Gpr, imm: u64 },
+    /// d = [m], `w` bits
+    Load { d: Gpr, m: Address },
+    /// All of d = [m], `w` bits, zero-extended
+    LoadZero { d: Gpr, m: Address },
+    /// d, `to` wide, = [m], `w` bits, sign-extended
+    LoadSign { d: Gpr, m: Address, to: Width },
+    /// [m] = s
+    Store { s: Gpr, m: Address },
+    /// [m] = imm
+    StoreImm { imm: i32, m: Address },
+    /// All of d = the low `w` bits of s, zero-extended
+    Zero { d: Gpr, s: Gpr },
+    /// d, `to` wide, = the low `w` bits of s, sign-extended
+    Sign { d: Gpr, s: Gpr, to: Width },
+    /// d = address
+    Lea { d: Gpr, m: Address },
+    /// d = d op s
+    AluReg { op: Alu, d: Gpr, s: Gpr },
+    /// d = d op imm
+    AluImm { op: Alu, d: Gpr, imm: i64 },
+    /// d = d op [m]
+    AluLoad { op: Alu, d: Gpr, m: Address },
+    /// [m] = [m] op s
+    AluStore { op: Alu, s: Gpr, m: Address },
+    /// [m] = [m] op imm
+    AluStoreImm { op: Alu, imm: i32, m: Address },
+    /// d = d + 1 or d - 1, CF stays
+    Inc { d: Gpr, down: bool },
+    /// RDX = copies of RAX's sign (CWD, CDQ, CQO)
+    SignOfRax,
+    /// PUSH of 64 bits
+    Push { s: Gpr },
+    /// PUSH of an immediate
+    PushImm { imm: i64 },
+    /// POP of 64 bits
+    Pop { d: Gpr },
+    /// d, 8 bits, = condition
+    Set { d: Gpr, c: Cond },
+    /// d = condition ? s : d
+    Cmov { d: Gpr, s: Gpr, c: Cond },
+    /// d = condition ? [m] : d, but reads [m] in any case
+    CmovLoad { d: Gpr, m: Address, c: Cond },
+    /// Nothing
+    Nop,
+    /// Goes to `to` if the condition holds, else to the next instruction
+    Jcc { c: Cond, to: GuestAddr },
+    /// Goes to `to`
+    Jmp { to: GuestAddr },
+    /// Calls `to`
+    Call { to: GuestAddr },
+    /// Returns, and removes `extra` bytes
+    Ret { extra: u16 },
+    /// Goes to the address in s
+    JmpReg { s: Gpr },
+    /// Goes to the address in [m]
+    JmpLoad { m: Address },
+    /// Calls the address in s
+    CallReg { s: Gpr },
+    /// Calls the address in [m]
+    CallLoad { m: Address },
+}
+
+/// A guest instruction.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Quick {
+    /// What it does.
+    pub kind: Kind,
+    /// Its width.
+    pub w: Width,
+    /// How many bytes it has.
+    pub len: u8,
+}
+
+/// An operand.
+#[derive(Clone, Copy)]
+enum Operand {
+    Reg(Gpr, Width),
+    Mem(Address, Width),
+    Imm(i64),
+}
+
+/// `insn` in this form, if it is one of those.
+#[must_use]
+pub fn quick(insn: &Instruction) -> Option<Quick> {
+    let mut w = Width::W64;
+    let kind = match insn.mnemonic() {
+        Mnemonic::Mov => match operands(insn, &mut w)? {
+            (Operand::Reg(d, _), Operand::Reg(s, _)) => Kind::MovReg { d, s },
+            (Operand::Reg(d, _), Operand::Imm(imm)) => Kind::MovImm {
+                d,
+                imm: imm.cast_unsigned(),
+            },
+            (Operand::Reg(d, Width::W32 | Width::W64), Operand::Mem(m, _)) => {
+                Kind::LoadZero { d, m }
+            }
+            (Operand::Reg(d, _), Operand::Mem(m, _)) => Kind::Load { d, m },
+            (Operand::Mem(m, _), Operand::Reg(s, _)) => Kind::Store { s, m },
+            (Operand::Mem(m, _), Operand::Imm(imm)) => Kind::StoreImm {
+                imm: i32::try_from(imm).ok()?,
+                m,
+            },
+            _ => return None,
+        },
+        Mnemonic::Lea => match (operand(insn, 0)?, insn.op_kind(1)) {
+            (Operand::Reg(d, wd), OpKind::Memory) => {
+                w = wd;
+                let m = address(insn)?;
+                // The segment does not count.
+                if m.base > NO_REG {
+                    return None;
+                }
+                Kind::Lea { d, m }
+            }
+            _ => return None,
+        },
+        m @ (Mnemonic::Add
+        | Mnemonic::Sub
+        | Mnemonic::And
+        | Mnemonic::Or
+        | Mnemonic::Xor
+        | Mnemonic::Cmp
+        | Mnemonic::Test) => {
+            let op = match m {
+                Mnemonic::Add => Alu::Add,
+                Mnemonic::Sub => Alu::Sub,
+                Mnemonic::And => Alu::And,
+                Mnemonic::Or => Alu::Or,
+                Mnemonic::Xor => Alu::Xor,
+                Mnemonic::Cmp => Alu::Cmp,
+                _ => Alu::Test,
+            };
+            if insn.has_lock_prefix() {
+                return None;
+            }
+            match operands(insn, &mut w)? {
+                (Operand::Reg(d, _), Operand::Reg(s, _)) => Kind::AluReg { op, d, s },
+                (Operand::Reg(d, _), Operand::Imm(imm)) => Kind::AluImm { op, d, imm },
+                (Operand::Reg(d, _), Operand::Mem(m, _)) => Kind::AluLoad { op, d, m },
+                (Operand::Mem(m, _), Operand::Reg(s, _)) => Kind::AluStore { op, s, m },
+                (Operand::Mem(m, _), Operand::Imm(imm)) => Kind::AluStoreImm {
+                    op,
+                    imm: i32::try_from(imm).ok()?,
+                    m,
+                },
+                _ => return None,
+            }
+        }
+        m @ (Mnemonic::Movzx | Mnemonic::Movsx | Mnemonic::Movsxd) => {
+            let (Operand::Reg(d, to), from) = (operand(insn, 0)?, operand(insn, 1)?) else {
+                return None;
+            };
+            if to < Width::W32 {
+                return None;
+            }
+            match (m, from) {
+                (Mnemonic::Movzx, Operand::Reg(s, ws)) => {
+                    w = ws;
+                    Kind::Zero { d, s }
+                }
+                (Mnemonic::Movzx, Operand::Mem(m, wm)) => {
+                    w = wm;
+                    Kind::LoadZero { d, m }
+                }
+                (_, Operand::Reg(s, ws)) => {
+                    w = ws;
+                    Kind::Sign { d, s, to }
+                }
+                (_, Operand::Mem(m, wm)) => {
+                    w = wm;
+                    Kind::LoadSign { d, m, to }
+                }
+                _ => return None,
+            }
+        }
+        Mnemonic::Push if insn.stack_pointer_increment() == -8 => match operand(insn, 0)? {
+            Operand::Reg(s, Width::W64) => Kind::Push { s },
+            Operand::Imm(imm) => Kind::PushImm { imm },
+            _ => return None,
+        },
+        Mnemonic::Pop => match operand(insn, 0)? {
+            Operand::Reg(d, Width::W64) => Kind::Pop { d },
+            _ => return None,
+        },
+        Mnemonic::Jmp => match target(insn)? {
+            Target::Known(to) => Kind::Jmp { to },
+            Target::Reg(s) => Kind::JmpReg { s },
+            Target::Mem(m) => Kind::JmpLoad { m },
+        },
+        Mnemonic::Call => match target(insn)? {
+            Target::Known(to) => Kind::Call { to },
+            Target::Reg(s) => Kind::CallReg { s },
+            Target::Mem(m) => Kind::CallLoad { m },
+        },
+        Mnemonic::Ret => {
+            let code = insn.code();
+            if code == Code::Retnq {
+                Kind::Ret { extra: 0 }
+            } else if code == Code::Retnq_imm16 {
+                Kind::Ret {
+                    extra: insn.immediate16(),
+                }
+            } else {
+                return None;
+            }
+        }
+        Mnemonic::Nop | Mnemonic::Endbr64 => Kind::Nop,
+        m @ (Mnemonic::Inc | Mnemonic::Dec) => match operand(insn, 0)? {
+            Operand::Reg(d, wd) => {
+                w = wd;
+                let down = m == Mnemonic::Dec;
+                Kind::Inc { d, down }
+            }
+            _ => return None,
+        },
+        Mnemonic::Cdqe => {
+            w = Width::W32;
+            Kind::Sign {
+                d: Gpr::RAX,
+                s: Gpr::RAX,
+                to: Width::W64,
+            }
+        }
+        Mnemonic::Cdq => {
+            w = Width::W32;
+            Kind::SignOfRax
+        }
+        Mnemonic::Cqo => Kind::SignOfRax,
+        _ => {
+            let c = condition(insn.condition_code())?;
+            if insn.is_jcc_short_or_near() {
+                if insn.op_kind(0) != OpKind::NearBranch64 {
+                    return None;
+                }
+                Kind::Jcc {
+                    c,
+                    to: GuestAddr(insn.near_branch_target()),
+                }
+            } else if insn.op_count() == 1 {
+                match operand(insn, 0)? {
+                    Operand::Reg(d, Width::W8) => Kind::Set { d, c },
+                    _ => return None,
+                }
+            } else {
+                match operands(insn, &mut w)? {
+                    (Operand::Reg(d, Width::W32 | Width::W64), Operand::Reg(s, _)) => {
+                        Kind::Cmov { d, s, c }
+                    }
+                    (Operand::Reg(d, Width::W32 | Width::W64), Operand::Mem(m, _)) => {
+                        Kind::CmovLoad { d, m, c }
+                    }
+                    _ => return None,
+                }
+            }
+        }
+    };
+    Some(Quick {
+        kind,
+        w,
+        len: u8::try_from(insn.len()).ok()?,
+    })
+}
+
+/// What a near JMP or CALL goes to.
+enum Target {
+    Known(GuestAddr),
+    Reg(Gpr),
+    Mem(Address),
+}
+
+fn target(insn: &Instruction) -> Option<Target> {
+    match insn.op_kind(0) {
+        OpKind::NearBranch64 => Some(Target::Known(GuestAddr(insn.near_branch_target()))),
+        OpKind::Register | OpKind::Memory
+            if !insn.is_jmp_far_indirect() && !insn.is_call_far_indirect() =>
+        {
+            match operand(insn, 0)? {
+                Operand::Reg(s, Width::W64) => Some(Target::Reg(s)),
+                Operand::Mem(m, Width::W64) => Some(Target::Mem(m)),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
+
+/// Both operands, of the same width, which goes to `w`.
+fn operands(insn: &Instruction, w: &mut Width) -> Option<(Operand, Operand)> {
+    let (a, b) = (operand(insn, 0)?, operand(insn, 1)?);
+    match (a, b) {
+        (Operand::Reg(_, wa) | Operand::Mem(_, wa), _) => *w = wa,
+        _ => return None,
+    }
+    match b {
+        Operand::Reg(_, wb) | Operand::Mem(_, wb) if wb != *w => None,
+        _ => Some((a, b)),
+    }
+}
+
+fn operand(insn: &Instruction, n: u32) -> Option<Operand> {
+    match insn.op_kind(n) {
+        OpKind::Register => {
+            let (g, lsb, w) = Cx::gpr_of(insn.op_register(n)).ok()?;
+            (lsb == 0).then_some(Operand::Reg(g, w))
+        }
+        OpKind::Memory => {
+            let w = Width::from_bytes(insn.memory_size().size())?;
+            Some(Operand::Mem(address(insn)?, w))
+        }
+        OpKind::Immediate8
+        | OpKind::Immediate16
+        | OpKind::Immediate32
+        | OpKind::Immediate64
+        | OpKind::Immediate8to16
+        | OpKind::Immediate8to32
+        | OpKind::Immediate8to64
+        | OpKind::Immediate32to64 => Some(Operand::Imm(insn.immediate(n).cast_signed())),
+        _ => None,
+    }
+}
+
+fn address(insn: &Instruction) -> Option<Address> {
+    let (base, index) = (insn.memory_base(), insn.memory_index());
+    let reg = |r: Register| match r {
+        Register::None => Some(NO_REG),
+        _ => match Cx::gpr_of(r) {
+            Ok((g, _, Width::W64)) => Some(g.num()),
+            _ => None,
+        },
+    };
+    let mut m = Address {
+        base: if base == Register::RIP {
+            NO_REG
+        } else {
+            reg(base)?
+        },
+        index: reg(index)?,
+        scale: u8::try_from(insn.memory_index_scale().trailing_zeros()).ok()?,
+        stack: false,
+        disp: insn.memory_displacement64().cast_signed(),
+    };
+    if m.base == NO_REG
+        && m.index == NO_REG
+        && base != Register::RIP
+        && insn.memory_displ_size() == 4
+    {
+        // An absolute address with a 32-bit address size.
+        return None;
+    }
+    match insn.memory_segment() {
+        Register::SS => m.stack = true,
+        r @ (Register::FS | Register::GS) => {
+            if m.base != NO_REG {
+                return None;
+            }
+            m.base = if r == Register::FS { FS_BASE } else { GS_BASE };
+        }
+        _ => {}
+    }
+    Some(m)
+}
+
+fn condition(c: ConditionCode) -> Option<Cond> {
+    let n = match c {
+        ConditionCode::None => return None,
+        ConditionCode::o => 0,
+        ConditionCode::no => 1,
+        ConditionCode::b => 2,
+        ConditionCode::ae => 3,
+        ConditionCode::e => 4,
+        ConditionCode::ne => 5,
+        ConditionCode::be => 6,
+        ConditionCode::a => 7,
+        ConditionCode::s => 8,
+        ConditionCode::ns => 9,
+        ConditionCode::p => 10,
+        ConditionCode::np => 11,
+        ConditionCode::l => 12,
+        ConditionCode::ge => 13,
+        ConditionCode::le => 14,
+        ConditionCode::g => 15,
+    };
+    Some(Cond::ALL[n])
+}
