@@ -12,11 +12,10 @@ pub mod quick;
 
 use crate::helper::float;
 use crate::ir::{
-    BlockId, FenceKind, Helper, IndirectKind, Inst, Op, Region, RmwOp, Target, Term, Ty, Value,
-    Var, eval,
+    BlockId, FenceKind, Helper, Inst, Op, Region, RmwOp, Target, Term, Ty, Value, Var, eval,
 };
 use crate::sys::guest;
-use crate::x86::{Cond, CpuState, Fault, FlagRecord, GuestAddr, MemFault, Trap, Width};
+use crate::x86::{Cond, CpuState, Fault, FlagRecord, Gpr, GuestAddr, MemFault, Trap, Width};
 use std::sync::atomic::{Ordering, fence};
 
 /// An executable region.
@@ -291,12 +290,16 @@ impl Program {
                     }
                 }
                 Term::Indirect { kind, .. } => {
-                    debug_assert!(matches!(
-                        kind,
-                        IndirectKind::Jump | IndirectKind::Ret | IndirectKind::Call { .. }
-                    ));
                     cpu.rip = ints[this.value];
-                    return Outcome::Continue;
+                    return match kind.origin() {
+                        Some((at, pop)) if !cpu.pc().is_canonical() => {
+                            let rsp = &mut cpu.gpr[Gpr::RSP.index()];
+                            *rsp = rsp.wrapping_sub(pop.into());
+                            cpu.rip = at.0;
+                            Outcome::Fault(Fault::GeneralProtection)
+                        }
+                        _ => Outcome::Continue,
+                    };
                 }
                 Term::Syscall { next } => {
                     cpu.rip = next.0;

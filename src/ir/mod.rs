@@ -193,14 +193,34 @@ pub enum Target {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum IndirectKind {
     /// JMP r/m64.
-    Jump,
-    /// CALL r/m64, which will return to `ret`.
+    Jump {
+        /// The instruction.
+        at: GuestAddr,
+    },
+    /// CALL r/m64, which will return to `ret`. Its target has been checked.
     Call {
         /// The return address it pushed.
         ret: GuestAddr,
     },
-    /// RET.
-    Ret,
+    /// RET, which has added `pop` to RSP.
+    Ret {
+        /// The instruction.
+        at: GuestAddr,
+        /// What it added.
+        pop: u32,
+    },
+}
+
+impl IndirectKind {
+    /// The instruction a target that is not canonical faults at, and by how much RSP must go back then.
+    #[must_use]
+    pub fn origin(self) -> Option<(GuestAddr, u32)> {
+        match self {
+            IndirectKind::Jump { at } => Some((at, 0)),
+            IndirectKind::Call { .. } => None,
+            IndirectKind::Ret { at, pop } => Some((at, pop)),
+        }
+    }
 }
 
 /// How a block ends.
@@ -224,7 +244,8 @@ pub enum Term {
         /// Where to, if 0.
         other: Target,
     },
-    /// Goes to the guest address in `addr`.
+    /// Goes to the guest address in `addr`. If that is not canonical, raises #GP at the instruction
+    /// (`IndirectKind::origin`).
     Indirect {
         /// An I64 value of this block.
         addr: Value,

@@ -148,18 +148,24 @@ fn parse_term(words: &mut Words<'_>) -> Result<Option<Term>> {
         }
         "indirect" => {
             let addr = value(words)?;
-            let kind = match words.next() {
-                Some(_) => IndirectKind::Call {
-                    ret: GuestAddr(number(words)?),
-                },
-                None => IndirectKind::Jump,
+            let called = words.next() == Some("ret");
+            let place = GuestAddr(number(words)?);
+            let kind = if called {
+                IndirectKind::Call { ret: place }
+            } else {
+                IndirectKind::Jump { at: place }
             };
             Term::Indirect { addr, kind }
         }
-        "return" => Term::Indirect {
-            addr: value(words)?,
-            kind: IndirectKind::Ret,
-        },
+        "return" => {
+            let addr = value(words)?;
+            words.next();
+            let at = GuestAddr(number(words)?);
+            words.next();
+            let pop = u32::try_from(number(words)?).map_err(|e| e.to_string())?;
+            let kind = IndirectKind::Ret { at, pop };
+            Term::Indirect { addr, kind }
+        }
         "syscall" => Term::Syscall {
             next: GuestAddr(number(words)?),
         },
@@ -243,7 +249,7 @@ b0 0x1000 entry:
     branch v7 b1 else exit 0x1007
 b1 0x1003:
     v0 = const.64
-    return v0
+    return v0 at 0x1003 pop 8
 ";
 
     #[test]

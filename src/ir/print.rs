@@ -70,12 +70,18 @@ impl fmt::Display for Term {
             Term::Branch { cond, taken, other } => {
                 write!(f, "branch v{} {taken} else {other}", cond.0)
             }
-            Term::Indirect { addr, kind: Jump } => write!(f, "indirect v{}", addr.0),
+            Term::Indirect {
+                addr,
+                kind: Jump { at },
+            } => write!(f, "indirect v{} at {at}", addr.0),
             Term::Indirect {
                 addr,
                 kind: Call { ret },
             } => write!(f, "indirect v{} ret {ret}", addr.0),
-            Term::Indirect { addr, kind: Ret } => write!(f, "return v{}", addr.0),
+            Term::Indirect {
+                addr,
+                kind: Ret { at, pop },
+            } => write!(f, "return v{} at {at} pop {pop}", addr.0),
             Term::Syscall { next } => write!(f, "syscall {next}"),
             Term::Trap { trap, rip } => write!(f, "trap {} {rip}", trap.name()),
         }

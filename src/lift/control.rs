@@ -96,10 +96,10 @@ pub fn jmp(cx: &mut Cx<'_>) -> Lifted {
         OpKind::Register | OpKind::Memory if !is_far(cx) => {
             cx.poll_here();
             let addr = cx.read(0)?;
-            cx.check_target(addr);
+            let at = cx.ip();
             cx.end(Term::Indirect {
                 addr,
-                kind: IndirectKind::Jump,
+                kind: IndirectKind::Jump { at },
             });
         }
         _ => return Err(Unsupported),
@@ -110,7 +110,10 @@ pub fn jmp(cx: &mut Cx<'_>) -> Lifted {
 /// CALL
 pub fn call(cx: &mut Cx<'_>) -> Lifted {
     let ret = cx.next_ip();
-    cx.poll_here();
+    // Every cycle of direct calls has one that goes back.
+    if cx.insn.op_kind(0) != OpKind::NearBranch64 || cx.insn.near_branch_target() <= cx.insn.ip() {
+        cx.poll_here();
+    }
     let dest = match cx.insn.op_kind(0) {
         OpKind::NearBranch64 => None,
         OpKind::Register | OpKind::Memory if !is_far(cx) => Some(cx.read(0)?),
@@ -147,16 +150,17 @@ pub fn ret(cx: &mut Cx<'_>) -> Lifted {
     let extra = if cx.insn.op_count() == 0 {
         0
     } else {
-        cx.imm(0).cast_signed()
+        cx.insn.immediate16()
     };
+    let pop = 8 + u32::from(extra);
     let rsp = cx.gpr(Gpr::RSP);
     let addr = cx.load_stack(Width::W64, rsp, 0);
-    cx.check_target(addr);
-    let rsp = cx.add_imm(Width::W64, rsp, 8 + extra);
+    let rsp = cx.add_imm(Width::W64, rsp, pop.into());
     cx.set_gpr(Gpr::RSP, rsp);
+    let at = cx.ip();
     cx.end(Term::Indirect {
         addr,
-        kind: IndirectKind::Ret,
+        kind: IndirectKind::Ret { at, pop },
     });
     Ok(())
 }

@@ -8,7 +8,7 @@ use super::regs::{Form, Loc};
 use super::translation::op_number;
 use super::{Lowerer, What, abi};
 use crate::ir::{Helper, Inst, Op, Ty, Value};
-use crate::rv64::{Imm12, Xreg};
+use crate::rv64::{Imm12, Label, Xreg};
 use crate::x86::state::offset;
 
 /// Byte offset of argument `i`.
@@ -20,7 +20,53 @@ fn fixed(slot: usize) -> Imm12 {
     Imm12::of(i64::try_from(abi::scratch(slot)).expect("small"))
 }
 
+/// An integer operation done out of line where its inline code cannot do it.
+pub(super) struct Detour {
+    label: Label,
+    back: Label,
+    inst: Inst,
+    args: Vec<Xreg>,
+    result: Xreg,
+}
+
 impl Lowerer<'_> {
+    /// Prepares a second way of doing `inst`, by a call behind the hot code: a label to branch to while
+    /// the arguments are still in `args` (`result` may be one of them). `join_line` is where it comes
+    /// back.
+    pub(super) fn out_of_line(&mut self, inst: &Inst, args: &[Xreg], result: Xreg) -> Label {
+        let (label, back) = (self.asm.label(), self.asm.label());
+        self.detours.push(Detour {
+            label,
+            back,
+            inst: *inst,
+            args: args.to_vec(),
+            result,
+        });
+        label
+    }
+
+    /// Where the last `out_of_line` comes back.
+    pub(super) fn join_line(&mut self) {
+        if let Some(d) = self.detours.last() {
+            let back = d.back;
+            self.asm.bind(back);
+        }
+        self.simd.forget_vtype();
+    }
+
+    /// Emits what `out_of_line` prepared, behind the hot code.
+    pub(super) fn detour_code(&mut self) {
+        for d in std::mem::take(&mut self.detours) {
+            self.asm.bind(d.label);
+            for (i, r) in d.args.iter().enumerate() {
+                self.asm.sd(*r, self.off(arg(i)), abi::STATE);
+            }
+            self.call_evaluator(&d.inst);
+            self.asm.ld(d.result, self.off(result()), abi::STATE);
+            self.asm.jal_to(Xreg::ZERO, d.back);
+        }
+    }
+
     /// Evaluates any operation out of line.
     pub(super) fn evaluate(&mut self, v: Value, inst: &Inst) {
         self.store_args(inst);

@@ -172,15 +172,17 @@ impl Lowerer<'_> {
         self.asm.jal_to(Xreg::ZERO, stub);
     }
 
-    fn indirect(&mut self, addr: Value, _kind: IndirectKind) {
+    fn indirect(&mut self, addr: Value, kind: IndirectKind) {
         let a = self.exact(addr);
         let miss = self.asm.label();
         let t = self.temp();
         let table = Imm12::of(i64::try_from(abi::scratch(abi::slot::LOOKUP)).expect("small"));
-        // Index the low bits, times the entry's size.
-        let up = 64 - abi::LOOKUP_BITS;
-        self.asm.slli(t, a, Shamt::new(u64::from(up)));
-        self.asm.srli(t, t, Shamt::new(u64::from(up - 4)));
+        // The index, times the entry's size.
+        let up = u64::from(64 - abi::LOOKUP_BITS);
+        self.asm.srli(t, a, Shamt::new(abi::LOOKUP_SHIFT.into()));
+        self.asm.xor(t, t, a);
+        self.asm.slli(t, t, Shamt::new(up));
+        self.asm.srli(t, t, Shamt::new(up - 4));
         self.asm.ld(abi::SCRATCH, table, abi::STATE);
         self.asm.add(t, t, abi::SCRATCH);
         self.asm.ld(abi::SCRATCH, Imm12::ZERO, t);
@@ -190,7 +192,9 @@ impl Lowerer<'_> {
         self.asm.bind(miss);
         let rip = Imm12::of(i64::try_from(offset::RIP).expect("small"));
         self.asm.sd(a, rip, abi::STATE);
-        let p = self.describe(What::Indirect);
+        let (at, pop) = kind.origin().unwrap_or((self.rip, 0));
+        let mut p = self.describe(What::Indirect { pop });
+        p.rip = at.0;
         self.call_leave(p);
     }
 

@@ -80,6 +80,9 @@ impl Lowerer<'_> {
                 }
             }
             Op::DivU | Op::RemU | Op::DivS | Op::RemS => self.divide(v, inst),
+            Op::Div128U | Op::Rem128U | Op::Div128S | Op::Rem128S | Op::Div128SOverflows => {
+                self.divide_wide(v, inst)
+            }
             Op::And | Op::Or | Op::Xor => self.bitwise(v, inst),
             Op::Shl | Op::Shr | Op::Sar => self.shift(v, inst),
             Op::Rotl | Op::Rotr => self.rotate(v, inst),
@@ -194,6 +197,35 @@ impl Lowerer<'_> {
             (_, true) => self.asm.remw(d, x, y),
             (_, false) => self.asm.rem(d, x, y),
         }
+    }
+
+    /// Division of 128 bits: inline if the high half is the low half's extension, as it nearly always is.
+    fn divide_wide(&mut self, v: Value, inst: &Inst) {
+        let [high, low, by, _] = inst
+            .args
+            .map(|a| if a.is_some() { a } else { inst.args[0] });
+        let (h, l, c) = (self.exact(high), self.exact(low), self.exact(by));
+        let d = self.def(v, Form::Exact);
+        let slow = self.out_of_line(inst, &[h, l, c], d);
+        if matches!(inst.op, Op::Div128U | Op::Rem128U) {
+            self.asm.bne_to(h, Xreg::ZERO, slow);
+        } else {
+            self.asm.srai(abi::SCRATCH, l, Shamt::new(63));
+            self.asm.bne_to(h, abi::SCRATCH, slow);
+        }
+        match inst.op {
+            Op::Div128U => self.asm.divu(d, l, c),
+            Op::Rem128U => self.asm.remu(d, l, c),
+            Op::Div128S => self.asm.div(d, l, c),
+            Op::Rem128S => self.asm.rem(d, l, c),
+            _ => {
+                // Divided by -1, one number overflows.
+                self.asm.addi(abi::SCRATCH, c, Imm12::of(1));
+                self.asm.beq_to(abi::SCRATCH, Xreg::ZERO, slow);
+                self.asm.sltiu(d, c, Imm12::of(1));
+            }
+        }
+        self.join_line();
     }
 
     fn bitwise(&mut self, v: Value, inst: &Inst) {

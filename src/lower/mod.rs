@@ -56,6 +56,7 @@ pub(crate) struct Lowerer<'a> {
     asm: Assembler,
     labels: Vec<Label>,
     cold: Vec<Cold>,
+    detours: Vec<call::Detour>,
     links: Vec<(Label, GuestAddr)>,
     literals: Vec<(Label, Vec<u64>)>,
     points: Vec<Point>,
@@ -95,6 +96,7 @@ pub fn lower(region: &Region, isa: HostIsa, mode: FpMode) -> Result<Translation,
         asm: Assembler::new(),
         labels: Vec::new(),
         cold: Vec::new(),
+        detours: Vec::new(),
         links: Vec::new(),
         literals: Vec::new(),
         points: Vec::new(),
@@ -244,6 +246,7 @@ impl<'a> Lowerer<'a> {
 
     fn finish(mut self, entries: Vec<(u64, usize)>) -> Result<Translation, LowerError> {
         self.slow_code();
+        self.detour_code();
         let places = self.cold_code();
         if !self.asm.offset().is_multiple_of(8) {
             self.asm.ebreak();

@@ -84,8 +84,12 @@ pub enum What {
     Syscall,
     /// Exit number n was taken.
     Link(u32),
-    /// An indirect jump to the address in the register file's RIP was not in the lookup table.
-    Indirect,
+    /// An indirect jump to the address in the register file's RIP was not in the lookup table. If that
+    /// address is not canonical it is #GP at the point's `rip`, with RSP `pop` less.
+    Indirect {
+        /// What RET has added.
+        pop: u32,
+    },
 }
 
 /// Where a value is at a point.
@@ -193,7 +197,7 @@ impl Point {
         if let Some(f) = flags {
             cpu.set_flag_record(f);
         }
-        if self.what != What::Indirect {
+        if !matches!(self.what, What::Indirect { .. }) {
             cpu.rip = self.rip;
         }
     }

@@ -264,11 +264,25 @@ impl Rewriter {
                 None if b == c => Some(b),
                 None => None,
             },
+            // The high half is the low half's extension.
+            Op::Div128U if ka == Some(0) => Some(self.op(Op::DivU, w, &[b, c])),
+            Op::Rem128U if ka == Some(0) => Some(self.op(Op::RemU, w, &[b, c])),
+            Op::Div128S if self.extends_sign(a, b) => Some(self.op(Op::DivS, w, &[b, c])),
+            Op::Rem128S if self.extends_sign(a, b) => Some(self.op(Op::RemS, w, &[b, c])),
             Op::Eq | Op::LeU | Op::LeS if a == b => Some(self.konst(1)),
             Op::Ne | Op::LtU | Op::LtS if a == b => Some(self.konst(0)),
             Op::Ne if kb == Some(0) && self.is_bool(a) => Some(a),
             _ => None,
         }
+    }
+
+    /// True if all bits of `high` are the sign of `low`.
+    fn extends_sign(&self, high: Value, low: Value) -> bool {
+        let d = self.def(high);
+        d.op == Op::Sar
+            && d.w == Width::W64
+            && d.args[0] == low
+            && self.constant(d.args[1]).map(|n| n & 63) == Some(63)
     }
 
     /// True if `v` is known to be 0 or 1.

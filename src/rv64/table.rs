@@ -524,6 +524,7 @@ instructions! {
     binvi "binvi" Sh6 0x68001013;
     bset "bset" R 0x28001033;
     bseti "bseti" Sh6 0x28001013;
+    clmul "clmul" R 0x0a001033;
     czero_eqz "czero.eqz" R 0x0e005033;
     czero_nez "czero.nez" R 0x0e007033;
 

@@ -1,6 +1,6 @@
 //! What this host offers, as a `HostIsa`.
 
-use crate::rv64::{Feature, HostIsa};
+use crate::rv64::{Assembler, Feature, HostIsa, Sew, Uimm5, Vm, Vreg, Vtype, Xreg};
 use crate::sys::probe;
 
 /// Bits of riscv_hwprobe's IMA_EXT_0 (Documentation/arch/riscv/hwprobe.rst).
@@ -24,8 +24,45 @@ const HWPROBE: &[(u32, Feature)] = &[
 ];
 const HWPROBE_V: u32 = 2;
 
-/// The host's features: from riscv_hwprobe, else AT_HWCAP and /proc/cpuinfo. On a host that is not
-/// RISC-V: none.
+/// What to execute where the kernel cannot be asked. The words are what the extension's own instructions
+/// look like, on registers nobody needs. Ztso changes no instruction, so it cannot be found this way.
+fn trials() -> Vec<(Option<Feature>, Vec<u32>)> {
+    let (t, v) = (Xreg::T0, Vreg::new(0));
+    let one = |f: &dyn Fn(&mut Assembler)| {
+        let mut a = Assembler::new();
+        f(&mut a);
+        a.finish().map(|done| done.words).unwrap_or_default()
+    };
+    let x = |feature, f: &dyn Fn(&mut Assembler)| (Some(feature), one(f));
+    let vector = |feature, f: &dyn Fn(&mut Assembler)| {
+        let words = one(&|a| {
+            a.vsetivli(Xreg::ZERO, Uimm5::new(4), Vtype::m1(Sew::E32));
+            f(a);
+        });
+        (feature, words)
+    };
+    vec![
+        x(Feature::Zba, &|a| a.sh1add(t, t, t)),
+        x(Feature::Zbb, &|a| a.andn(t, t, t)),
+        x(Feature::Zbs, &|a| a.bext(t, t, t)),
+        x(Feature::Zbc, &|a| a.clmul(t, t, t)),
+        x(Feature::Zicond, &|a| a.czero_eqz(t, t, t)),
+        vector(None, &|a| a.vadd_vv(v, v, v, Vm::All)),
+    ]
+}
+
+/// The features found by trying, and whether V is there.
+fn tried() -> (Vec<Feature>, bool) {
+    let trials = trials();
+    let words: Vec<&[u32]> = trials.iter().map(|(_, w)| w.as_slice()).collect();
+    let works = probe::executes(&words);
+    let found = || trials.iter().zip(&works).filter(|(_, yes)| **yes);
+    let features = found().filter_map(|((f, _), _)| *f).collect();
+    (features, found().any(|((f, _), _)| f.is_none()))
+}
+
+/// The host's features: from riscv_hwprobe; else AT_HWCAP, /proc/cpuinfo and trying. On a host that is
+/// not RISC-V: none.
 #[must_use]
 pub fn probe() -> HostIsa {
     if !cfg!(target_arch = "riscv64") {
@@ -48,10 +85,10 @@ pub fn probe() -> HostIsa {
             } else {
                 HostIsa::default()
             };
-            (
-                isa_line(&text).into_iter().fold(isa, HostIsa::with),
-                letter(b'v'),
-            )
+            let (works, v) = tried();
+            let named = isa_line(&text);
+            let all = named.into_iter().chain(works);
+            (all.fold(isa, HostIsa::with), letter(b'v') || v)
         }
     };
     if v {

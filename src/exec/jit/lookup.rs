@@ -1,7 +1,7 @@
 //! The table in which translated code looks up the targets of indirect jumps, one a thread.
 //!
-//! Each entry is a guest address and a host address; the index is the guest address's low bits, as
-//! `lower::control` computes it. Only the owning thread fills entries, and only while it is not running
+//! Each entry is a guest address and a host address; the index is the low bits of
+//! `lower::abi::lookup_hash`, as `lower::control` computes it. Only the owning thread fills entries, and only while it is not running
 //! code and holds the cache's lock; whoever invalidates code clears them, holding that lock too. So
 //! code never sees a pair of halves that do not belong together: at worst it takes an entry that is
 //! being cleared, as if it had run a moment earlier.
@@ -16,12 +16,18 @@ const ENTRIES: u64 = 1 << abi::LOOKUP_BITS;
 pub struct Lookup(Vec<AtomicU64>);
 
 fn index(guest: u64) -> usize {
-    usize::try_from(guest % ENTRIES).expect("small") * 2
+    usize::try_from(number(guest)).expect("small") * 2
 }
 
-/// An address that no jump looks up in this entry.
-fn nobody(guest: u64) -> u64 {
-    (guest % ENTRIES) ^ 1
+/// Which entry the guest address is looked up in.
+fn number(guest: u64) -> u64 {
+    abi::lookup_hash(guest) % ENTRIES
+}
+
+/// An address that no jump looks up in the entry with this number.
+fn nobody(number: u64) -> u64 {
+    // 0 is looked up in entry 0, 1 in entry 1.
+    u64::from(number == 0)
 }
 
 impl Lookup {
@@ -58,13 +64,15 @@ impl Lookup {
     /// Removes the entry for `guest`, if it is there.
     pub fn remove(&self, guest: u64) {
         let cell = &self.0[index(guest)];
-        let _ = cell.compare_exchange(guest, nobody(guest), Ordering::Relaxed, Ordering::Relaxed);
+        let empty = nobody(number(guest));
+        let _ = cell.compare_exchange(guest, empty, Ordering::Relaxed, Ordering::Relaxed);
     }
 
     /// Removes all entries.
     pub fn clear(&self) {
         for i in 0..ENTRIES {
-            self.0[index(i)].store(nobody(i), Ordering::Relaxed);
+            let cell = &self.0[usize::try_from(2 * i).expect("small")];
+            cell.store(nobody(i), Ordering::Relaxed);
         }
     }
 }

@@ -24,7 +24,7 @@ use crate::opt;
 use crate::rv64::HostIsa;
 use crate::sys;
 use crate::sys::jit::{Capture, Executable, Routines};
-use crate::x86::{CpuState, Fault, GuestAddr, MemFault, Trap};
+use crate::x86::{CpuState, Fault, Gpr, GuestAddr, MemFault, Trap};
 use cache::{Cache, source_pages};
 use cold::{Cold, Heat};
 use lookup::Lookup;
@@ -328,7 +328,13 @@ impl JitEngine {
                 region,
                 exit: exit as usize,
             },
-            What::Indirect => Left::Indirect,
+            What::Indirect { pop } if !cpu.pc().is_canonical() => {
+                let rsp = &mut cpu.gpr[Gpr::RSP.index()];
+                *rsp = rsp.wrapping_sub(pop.into());
+                cpu.rip = point.rip;
+                Left::Stopped(Outcome::Fault(Fault::GeneralProtection))
+            }
+            What::Indirect { .. } => Left::Indirect,
             What::Syscall => Left::Stopped(Outcome::Syscall),
             What::Interrupted if cpu.poll.load(Ordering::Relaxed) == 0 => Left::Elsewhere,
             What::Interrupted => Left::Stopped(Outcome::Interrupted),
