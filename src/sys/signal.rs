@@ -186,7 +186,7 @@ extern "C" fn on_signal(sig: i32, info: *mut libc::siginfo_t, context: *mut c_vo
     // SAFETY: the kernel's siginfo.
     if bit(sig) & SYNC != 0 && unsafe { (*info).si_code } > 0 {
         // The host CPU raised it in felix's own code: felix's bug, and its end.
-        die_by(sig);
+        die_now(sig);
     }
     // SAFETY: this is the handler, with its own arguments.
     unsafe { record(sig, info, context) }
@@ -318,6 +318,11 @@ pub fn blocked<R>(f: impl FnOnce() -> R) -> R {
 
 /// Ends the process by this signal, so that its parent sees the right wait status.
 pub fn die_by(sig: i32) -> ! {
+    super::host::end();
+    die_now(sig)
+}
+
+fn die_now(sig: i32) -> ! {
     let _ = set_action(sig, HostAction::Default);
     let tid = raw::syscall(libc::SYS_gettid, [0; 6]).unwrap_or(0);
     let pid = u64::from(std::process::id());
