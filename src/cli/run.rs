@@ -10,7 +10,6 @@ use crate::kernel::fd::keep_stderr;
 use crate::kernel::vfs::{Fs, Last};
 use crate::run::{GuestMemory, Job};
 use crate::rv64::HostIsa;
-use crate::sys::signal::{self, HostAction};
 use std::convert::Infallible;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -131,12 +130,7 @@ fn observer(args: &RunArgs) -> Result<Arc<Observer>, Error> {
     let program = program.map(PathBuf::from).unwrap_or_default();
     let name = program.file_name().unwrap_or_default();
     if args.profile.is_some() {
-        // By default they would end felix unasked; the guest still dies by them.
-        for sig in [libc::SIGHUP, libc::SIGINT, libc::SIGTERM] {
-            if !signal::is_ignored(sig) {
-                let _ = signal::set_action(sig, HostAction::Catch(0));
-            }
-        }
+        crate::sys::signal::catch_endings();
     }
     Observer::new(Wishes {
         program: name.to_string_lossy().into_owned(),
