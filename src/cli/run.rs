@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::exec::Engine;
 use crate::exec::interp::InterpEngine;
-use crate::exec::jit::{self, JitEngine};
+use crate::exec::jit::{self, JitEngine, Observer, Wishes};
 use crate::kernel::Options;
 use crate::kernel::exec::{inherited, take_environment};
 use crate::kernel::fd::keep_stderr;
@@ -46,6 +46,15 @@ pub(super) struct RunArgs {
     /// Print every system call.
     #[arg(long)]
     strace: bool,
+    /// Write a profile of translated code to FILE and FILE.folded at the end; needs the jit engine.
+    #[arg(long, value_name = "FILE")]
+    profile: Option<PathBuf>,
+    /// Write /tmp/perf-PID.map, by which Linux perf names translated code.
+    #[arg(long)]
+    perf_map: bool,
+    /// Internal: the process that FILE itself is for; others append their number.
+    #[arg(long, hide = true, default_value_t = 0)]
+    profile_owner: i32,
     /// Set a variable in the program's environment.
     #[arg(long, value_name = "K=V")]
     env: Vec<OsString>,
@@ -83,17 +92,28 @@ pub(super) fn host_isa(list: Option<&str>) -> Result<HostIsa, Error> {
     }
 }
 
-fn engine(kind: Option<EngineKind>, isa: Option<&str>) -> Result<Box<dyn Engine + Send>, Error> {
-    let wanted = kind.unwrap_or(if cfg!(target_arch = "riscv64") {
+fn engine(args: &RunArgs) -> Result<Box<dyn Engine + Send>, Error> {
+    let wanted = args.engine.unwrap_or(if cfg!(target_arch = "riscv64") {
         EngineKind::Jit
     } else {
         EngineKind::Interp
     });
+    let observing = args.profile.is_some() || args.perf_map;
     if wanted == EngineKind::Interp {
+        if observing {
+            return Err(Error::Usage(
+                "--profile and --perf-map are about translated code: they need --engine jit".into(),
+            ));
+        }
         return Ok(Box::new(InterpEngine::new(Arc::new(GuestMemory))));
     }
-    let isa = host_isa(isa)?;
-    match JitEngine::new(Arc::new(GuestMemory), isa) {
+    let isa = host_isa(args.host_isa.as_deref())?;
+    let observer = if observing {
+        Some(observer(args)?)
+    } else {
+        None
+    };
+    match JitEngine::observed(Arc::new(GuestMemory), isa, observer) {
         Ok(engine) => Ok(Box::new(engine)),
         Err(e) if cfg!(target_arch = "riscv64") => Err(Error::Host {
             what: "no memory for translated code".into(),
@@ -103,6 +123,25 @@ fn engine(kind: Option<EngineKind>, isa: Option<&str>) -> Result<Box<dyn Engine 
             "--engine jit: translated code runs on RISC-V only; use --engine interp".into(),
         )),
     }
+}
+
+fn observer(args: &RunArgs) -> Result<Arc<Observer>, Error> {
+    let program = args.exec_path.as_ref().or(args.program.first());
+    let program = program.map(PathBuf::from).unwrap_or_default();
+    let name = program.file_name().unwrap_or_default();
+    if args.profile.is_some() {
+        crate::sys::signal::catch_endings();
+    }
+    Observer::new(Wishes {
+        program: name.to_string_lossy().into_owned(),
+        profile: args.profile.clone(),
+        owner: args.profile_owner,
+        perf_map: args.perf_map,
+    })
+    .map_err(|source| Error::Host {
+        what: "--profile or --perf-map: cannot make the file".into(),
+        source,
+    })
 }
 
 /// `HOST:GUEST`, split at the last colon.
@@ -167,6 +206,18 @@ fn again(args: &RunArgs) -> Vec<OsString> {
     if let Some(i) = &args.host_isa {
         option("--host-isa", OsStr::new(i));
     }
+    if let Some(p) = &args.profile {
+        let p = std::path::absolute(p).unwrap_or_else(|_| p.clone());
+        option("--profile", p.as_os_str());
+        let owner = match args.profile_owner {
+            0 => crate::sys::host::getpid(),
+            n => n,
+        };
+        option("--profile-owner", OsStr::new(&owner.to_string()));
+    }
+    if args.perf_map {
+        out.push("--perf-map".into());
+    }
     if args.stats {
         out.push("--stats".into());
     }
@@ -226,7 +277,7 @@ pub(super) fn run(args: RunArgs) -> Result<Infallible, Error> {
         strace: args.strace,
         stats: args.stats,
     };
-    let engine = engine(args.engine, args.host_isa.as_deref())?;
+    let engine = engine(&args)?;
     if args.stats || args.strace {
         keep_stderr();
     }

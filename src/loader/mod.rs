@@ -7,4 +7,5 @@
 pub mod elf;
 pub mod script;
 pub mod stack;
+pub mod symbols;
 pub mod vdso;

@@ -23,14 +23,19 @@ mod translation;
 mod vector;
 
 use crate::ir::{Block, Inst, Op, Region, Ty, Value, Var};
-use crate::rv64::{AsmError, Assembler, Feature, HostIsa, Imm12, Label, Xreg};
+use crate::rv64::{AsmError, Assembler, Feature, HostIsa, Imm12, Label, Ordering, Xreg};
 use crate::x86::{Gpr, GuestAddr};
 use analysis::Analysis;
 use regs::{Form, Loc, Val};
 
 pub use vector::FpMode;
 
-pub use translation::{Link, Place, Point, Recipe, Step, Translation, What, record_at, width};
+pub use translation::{
+    Counter, Link, Place, Point, Recipe, Step, Translation, What, record_at, width,
+};
+
+/// Bytes of what `Lowerer::count_execution` emits.
+const COUNTING: usize = 16;
 
 /// Why a region could not be lowered. Smaller regions can: a single guest instruction always fits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -59,6 +64,8 @@ pub(crate) struct Lowerer<'a> {
     detours: Vec<call::Detour>,
     links: Vec<(Label, GuestAddr)>,
     literals: Vec<(Label, Vec<u64>)>,
+    /// With counters: where each block's code begins and the label of its cell's address.
+    counters: Option<Vec<(usize, Label)>>,
     points: Vec<Point>,
     /// Offset of the word to patch, by exit.
     link_words: Vec<usize>,
@@ -89,6 +96,20 @@ pub(crate) struct Lowerer<'a> {
 /// # Errors
 /// If it needs more room than there is: try a smaller one.
 pub fn lower(region: &Region, isa: HostIsa, mode: FpMode) -> Result<Translation, LowerError> {
+    lower_with(region, isa, mode, false)
+}
+
+/// As `lower`; with `counting`, every block begins by counting its executions; where is
+/// filled in later (`Translation::counters`).
+///
+/// # Errors
+/// As `lower`.
+pub fn lower_with(
+    region: &Region,
+    isa: HostIsa,
+    mode: FpMode,
+    counting: bool,
+) -> Result<Translation, LowerError> {
     let first = &region.blocks[0];
     let mut l = Lowerer {
         region,
@@ -99,6 +120,7 @@ pub fn lower(region: &Region, isa: HostIsa, mode: FpMode) -> Result<Translation,
         detours: Vec::new(),
         links: Vec::new(),
         literals: Vec::new(),
+        counters: counting.then(Vec::new),
         points: Vec::new(),
         link_words: Vec::new(),
         too_complex: false,
@@ -149,6 +171,7 @@ impl<'a> Lowerer<'a> {
         self.flag_code = None;
         self.records.clear();
         self.simd.forget_vtype();
+        self.count_execution();
         for (i, inst) in block.insts.iter().enumerate() {
             let at = u32::try_from(i).expect("blocks are bounded");
             self.begin(at);
@@ -244,7 +267,22 @@ impl<'a> Lowerer<'a> {
         l
     }
 
+    /// Counts this execution of the block, if asked to.
+    fn count_execution(&mut self) {
+        if self.counters.is_none() {
+            return;
+        }
+        let cell = self.asm.label();
+        self.asm.ld_from(abi::SCRATCH, cell);
+        self.asm.addi(abi::SCRATCH2, Xreg::ZERO, Imm12::of(1));
+        self.asm
+            .amoadd_d(Xreg::ZERO, abi::SCRATCH2, abi::SCRATCH, Ordering::Relaxed);
+        let at = self.asm.offset();
+        self.counters.get_or_insert_default().push((at, cell));
+    }
+
     fn finish(mut self, entries: Vec<(u64, usize)>) -> Result<Translation, LowerError> {
+        let hot = self.asm.offset();
         self.slow_code();
         self.detour_code();
         let places = self.cold_code();
@@ -259,6 +297,13 @@ impl<'a> Lowerer<'a> {
                 }
             }
         }
+        let counters = self.counters.take().unwrap_or_default();
+        let first_address = self.asm.offset();
+        for (_, label) in &counters {
+            self.asm.bind(*label);
+            self.asm.word(0);
+            self.asm.word(0);
+        }
         if self.too_complex {
             return Err(LowerError::TooComplex);
         }
@@ -268,6 +313,15 @@ impl<'a> Lowerer<'a> {
             p.offset = offset(p.offset as usize);
         }
         self.points.sort_by_key(|p| p.offset);
+        // The counting itself lies before each block's start and is not counted.
+        let ends = counters.iter().skip(1).map(|(at, _)| at - COUNTING);
+        let counters = (counters.iter().zip(ends.chain([hot])).enumerate())
+            .map(|(n, ((start, _), end))| Counter {
+                start: offset(*start),
+                end: offset(end),
+                address: offset(first_address + 8 * n),
+            })
+            .collect();
         let exits = places
             .iter()
             .zip(&self.link_words)
@@ -283,6 +337,7 @@ impl<'a> Lowerer<'a> {
             code: done.bytes(),
             entries: entries.into_iter().map(|(a, at)| (a, offset(at))).collect(),
             exits,
+            counters,
             points: self.points,
             source: self.region.source.iter().map(|(a, n)| (a.0, *n)).collect(),
             guest_insns: self.region.guest_insns,

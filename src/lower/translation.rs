@@ -20,6 +20,8 @@ pub struct Translation {
     pub entries: Vec<(u64, u32)>,
     /// Exits to guest code elsewhere.
     pub exits: Vec<Link>,
+    /// Counters of the blocks, in order; empty unless asked for.
+    pub counters: Vec<Counter>,
     /// Places where code is left or can fault.
     pub points: Vec<Point>,
     /// The guest bytes it was made from: start and length.
@@ -41,6 +43,17 @@ pub struct Link {
     pub veneer: u32,
     /// The guest address it goes to.
     pub target: u64,
+}
+
+/// How often a block was executed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Counter {
+    /// Offset of the block's code, without the counting.
+    pub start: u32,
+    /// Offset of its end.
+    pub end: u32,
+    /// Offset of the eight bytes that must hold the address of the 64-bit count before the code runs.
+    pub address: u32,
 }
 
 /// A place in the code where the guest's state can be asked for.

@@ -4,7 +4,8 @@ use super::cast::{int, reg, size};
 use super::{Errno, raw};
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 fn ptr<T: ?Sized>(p: *const T) -> u64 {
     p.cast::<u8>().expose_provenance() as u64
@@ -341,8 +342,27 @@ pub fn execve(path: &CStr, argv: &[CString], envp: &[CString]) -> Errno {
     }
 }
 
+/// What is to be done when the process ends.
+static AT_END: OnceLock<Box<dyn Fn() + Send + Sync>> = OnceLock::new();
+static ENDING: AtomicBool = AtomicBool::new(false);
+
+/// Has `f` called when the process ends by `exit_group` or by the guest's signal; only the first is kept.
+pub fn at_end(f: Box<dyn Fn() + Send + Sync>) {
+    let _ = AT_END.set(f);
+}
+
+/// Does what is to be done when the process ends, once.
+pub fn end() {
+    if let Some(f) = AT_END.get()
+        && !ENDING.swap(true, Ordering::Relaxed)
+    {
+        f();
+    }
+}
+
 /// Ends the process (exit_group(2)).
 pub fn exit_group(status: i32) -> ! {
+    end();
     // SAFETY: _exit has no preconditions.
     unsafe { libc::_exit(status) }
 }

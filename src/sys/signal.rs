@@ -186,7 +186,7 @@ extern "C" fn on_signal(sig: i32, info: *mut libc::siginfo_t, context: *mut c_vo
     // SAFETY: the kernel's siginfo.
     if bit(sig) & SYNC != 0 && unsafe { (*info).si_code } > 0 {
         // The host CPU raised it in felix's own code: felix's bug, and its end.
-        die_by(sig);
+        die_now(sig);
     }
     // SAFETY: this is the handler, with its own arguments.
     unsafe { record(sig, info, context) }
@@ -228,6 +228,29 @@ unsafe extern "C" {
 /// Sets the host's disposition of a signal, by the raw call, because the C library keeps 32 and 33 for itself
 /// and the guest's C library wants them.
 pub fn set_action(sig: i32, action: HostAction) -> Result<(), Errno> {
+    match action {
+        HostAction::Default if ENDINGS.load(Ordering::Relaxed) & bit(sig) != 0 => {
+            set_host_action(sig, HostAction::Catch(0))
+        }
+        _ => set_host_action(sig, action),
+    }
+}
+
+/// Signals that by default would end felix unasked and are caught instead: the guest dies by them, with
+/// what `host::at_end` wants done.
+static ENDINGS: AtomicU64 = AtomicU64::new(0);
+
+/// From now on felix notices when SIGHUP, SIGINT or SIGTERM ends the guest.
+pub fn catch_endings() {
+    for sig in [libc::SIGHUP, libc::SIGINT, libc::SIGTERM] {
+        ENDINGS.fetch_or(bit(sig), Ordering::Relaxed);
+        if !is_ignored(sig) {
+            let _ = set_action(sig, HostAction::Default);
+        }
+    }
+}
+
+fn set_host_action(sig: i32, action: HostAction) -> Result<(), Errno> {
     let (handler, flags) = match action {
         HostAction::Default => (libc::SIG_DFL, 0),
         HostAction::Ignore => (libc::SIG_IGN, 0),
@@ -318,7 +341,12 @@ pub fn blocked<R>(f: impl FnOnce() -> R) -> R {
 
 /// Ends the process by this signal, so that its parent sees the right wait status.
 pub fn die_by(sig: i32) -> ! {
-    let _ = set_action(sig, HostAction::Default);
+    super::host::end();
+    die_now(sig)
+}
+
+fn die_now(sig: i32) -> ! {
+    let _ = set_host_action(sig, HostAction::Default);
     let tid = raw::syscall(libc::SYS_gettid, [0; 6]).unwrap_or(0);
     let pid = u64::from(std::process::id());
     let _ = raw::syscall(libc::SYS_tgkill, [pid, tid, super::cast::reg(sig), 0, 0, 0]);

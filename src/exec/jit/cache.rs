@@ -68,6 +68,12 @@ impl Cache {
         self.next
     }
 
+    /// The offset of a region's first byte.
+    #[must_use]
+    pub fn start(&self, id: RegionId) -> usize {
+        self.regions[id].start
+    }
+
     /// The offset of the code for `guest` in this mode.
     #[must_use]
     pub fn entry(&self, guest: u64, mode: FpMode) -> Option<usize> {

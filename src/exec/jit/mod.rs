@@ -12,11 +12,13 @@ mod cache;
 mod cold;
 mod host;
 mod lookup;
+mod observe;
+mod profile;
 mod runtime;
 
 use super::{CodeMemory, Engine, Exit};
 use crate::interp::{Outcome, Program};
-use crate::ir::BlockId;
+use crate::ir::{BlockId, Region};
 use crate::lift::region::Lifter;
 use crate::lift::{self, Limits};
 use crate::lower::{self, FpMode, LowerError, Translation, What, abi};
@@ -35,6 +37,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 pub use host::probe;
+pub use observe::{Observer, Wishes};
 
 /// Address space reserved for code; only what is written costs memory.
 const CODE_BYTES: usize = 256 << 20;
@@ -60,6 +63,7 @@ struct Shared {
     /// The pages withdrawn last, by the generation that began with it. Changes under the cache's lock,
     /// as the generation does.
     withdrawn: Mutex<VecDeque<(u64, u64, u64)>>,
+    observer: Option<Arc<Observer>>,
 }
 
 /// How many withdrawals are remembered. A thread that missed more forgets all its cold code.
@@ -102,6 +106,18 @@ impl JitEngine {
     /// # Errors
     /// If this is no RISC-V host, or it gives no memory to execute.
     pub fn new(memory: Arc<dyn CodeMemory>, isa: HostIsa) -> io::Result<JitEngine> {
+        JitEngine::observed(memory, isa, None)
+    }
+
+    /// As `new`, with somebody who watches what is translated.
+    ///
+    /// # Errors
+    /// As `new`.
+    pub fn observed(
+        memory: Arc<dyn CodeMemory>,
+        isa: HostIsa,
+        observer: Option<Arc<Observer>>,
+    ) -> io::Result<JitEngine> {
         let routines = sys::jit::routines()
             .ok_or_else(|| io::Error::other("translated code runs on RISC-V hosts only"))?;
         let code = Executable::new(CODE_BYTES)?;
@@ -116,6 +132,7 @@ impl JitEngine {
             stats: Mutex::default(),
             generation: AtomicU64::new(0),
             withdrawn: Mutex::default(),
+            observer,
         })))
     }
 
@@ -172,17 +189,20 @@ impl JitEngine {
         mode: FpMode,
         at: GuestAddr,
     ) -> Result<Option<Translation>, Fault> {
-        JitEngine::translate_known(memory, isa, mode, at, &|_| true)
+        let made = JitEngine::translate_known(memory, isa, mode, at, &|_| true, false)?;
+        Ok(made.map(|(_, t)| t))
     }
 
-    /// The same, but branches are followed to what is `known` only.
+    /// The same, with the region; branches are followed to what is `known` only, and with `counting`
+    /// code counts its executions.
     fn translate_known(
         memory: &dyn CodeMemory,
         isa: HostIsa,
         mode: FpMode,
         at: GuestAddr,
         known: &dyn Fn(GuestAddr) -> bool,
-    ) -> Result<Option<Translation>, Fault> {
+        counting: bool,
+    ) -> Result<Option<(Region, Translation)>, Fault> {
         let full = Limits::default();
         let smaller = [full.insns, 16, 1].map(|insns| Limits {
             insns,
@@ -192,8 +212,8 @@ impl JitEngine {
         for limits in smaller {
             let mut region = Lifter::default().translate(memory, at, limits, known)?;
             opt::optimize(&mut region);
-            match lower::lower(&region, isa, mode) {
-                Ok(t) => return Ok(Some(t)),
+            match lower::lower_with(&region, isa, mode, counting) {
+                Ok(t) => return Ok(Some((region, t))),
                 Err(LowerError::TooComplex | LowerError::Asm(_)) => {}
             }
         }
@@ -274,11 +294,15 @@ impl JitEngine {
         let memory = &*self.shared.memory;
         // The lock is not held: two threads may translate the same code, and the second is dropped.
         let known = |at| self.cold.knows(at);
-        let (t, mut cache) = loop {
+        let observer = self.shared.observer.as_ref();
+        let counting = observer.is_some_and(|o| o.counting());
+        let (region, mut t, mut cache) = loop {
             let generation = self.shared.generation.load(Ordering::Acquire);
             let isa = self.shared.isa;
-            let t = JitEngine::translate_known(memory, isa, mode, GuestAddr(guest), &known)?;
-            let Some(t) = t else {
+            let guest_at = GuestAddr(guest);
+            let made =
+                JitEngine::translate_known(memory, isa, mode, guest_at, &known, counting)?;
+            let Some((region, t)) = made else {
                 return Ok(Next::Evaluate);
             };
             let mut cache = self.shared.cache();
@@ -294,12 +318,16 @@ impl JitEngine {
             }
             // What was read while it was not watched, or withdrawn since, may have changed.
             if !new && !self.shared.withdrawn_since(generation, &t) {
-                break (t, cache);
+                break (region, t, cache);
             }
         };
         let (insns, words) = (u64::from(t.guest_insns), t.words() as u64);
-        if cache.install(&self.shared.code, t).is_none() {
+        let kept = observer.map(|o| (o, o.prepare(region, &mut t)));
+        let Some(id) = cache.install(&self.shared.code, t) else {
             return Ok(Next::Evaluate);
+        };
+        if let Some((observer, seen)) = kept {
+            observer.installed(seen, self.shared.code.base() + cache.start(id));
         }
         let mut stats = self
             .shared
@@ -575,9 +603,16 @@ impl Engine for JitEngine {
                 Err(TryLockError::WouldBlock)
             );
         if blocked
-            && let Ok(fresh) = JitEngine::new(Arc::clone(&self.shared.memory), self.shared.isa)
+            && let Ok(fresh) = JitEngine::observed(
+                Arc::clone(&self.shared.memory),
+                self.shared.isa,
+                self.shared.observer.clone(),
+            )
         {
             *self = fresh;
+        }
+        if let Some(o) = &self.shared.observer {
+            o.after_fork();
         }
     }
 
