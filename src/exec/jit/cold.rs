@@ -21,6 +21,11 @@ use crate::x86::{CpuState, Fault, GuestAddr};
 
 /// How often a unit runs before it is translated.
 const HOT: u32 = 32;
+/// As how often it counts that translated code led to a unit: it is likely to do so again, and each time
+/// costs more than the unit.
+pub const FROM_CODE: u32 = 8;
+/// How often a REP instruction goes round before it is translated.
+const ROUNDS: u32 = 16;
 /// How often it must have run to be translated together with what leads to it.
 const WARM: u32 = 8;
 /// Steps and IR instructions kept; beyond that all are lifted again when they run again.
@@ -97,14 +102,14 @@ fn number(n: usize) -> u32 {
 }
 
 impl Cold {
-    /// What is known of the code at `addr`; counts that it is about to run.
+    /// What is known of the code at `addr`; counts that it is about to run, as `weight` times.
     #[inline]
-    pub fn heat(&mut self, addr: u64) -> Heat {
+    pub fn heat(&mut self, addr: u64, weight: u32) -> Heat {
         let Some(id) = self.index.get(GuestAddr(addr)) else {
             return Heat::Unknown;
         };
         let unit = &mut self.units[id as usize];
-        unit.count = unit.count.saturating_add(1);
+        unit.count = unit.count.saturating_add(weight);
         if unit.count > HOT {
             Heat::Hot
         } else if unit.first == GONE {
@@ -225,11 +230,22 @@ impl Cold {
                     next = at.wrapping_add((*len).into());
                     let pool = &self.pool[*pool as usize..];
                     let mut block = BlockId(0);
+                    let mut rounds = 0;
                     let outcome = loop {
                         let b = &self.blocks[*first as usize + block.index()];
                         let insts = &self.insts[b.first as usize..b.end as usize];
                         match direct::block(cpu, insts, &b.term, pool, &mut self.slots) {
-                            Flow::Block(to) => block = to,
+                            Flow::Block(to) => {
+                                // Between its blocks the registers are as after whole rounds, so the
+                                // instruction can begin again elsewhere.
+                                rounds += u32::from(to <= block);
+                                if rounds > ROUNDS {
+                                    self.make_hot(at);
+                                    cpu.rip = at;
+                                    return Outcome::Continue;
+                                }
+                                block = to;
+                            }
                             Flow::Out(outcome) => break outcome,
                         }
                     };
@@ -242,6 +258,22 @@ impl Cold {
         }
         cpu.rip = at;
         Outcome::Continue
+    }
+
+    /// The code at `addr` is to be translated the next time it runs.
+    fn make_hot(&mut self, addr: u64) {
+        if let Some(id) = self.index.get(GuestAddr(addr)) {
+            self.units[id as usize].count = HOT;
+            return;
+        }
+        self.index.insert(GuestAddr(addr), number(self.units.len()));
+        self.units.push(Unit {
+            addr,
+            len: 1,
+            count: HOT,
+            first: GONE,
+            end: 0,
+        });
     }
 
     /// Forgets what was made from the pages `first..=last`.

@@ -238,9 +238,10 @@ impl JitEngine {
     }
 
     /// What to do at `guest`.
-    fn seek(&mut self, guest: u64, mode: FpMode) -> Result<Next, Fault> {
+    fn seek(&mut self, guest: u64, mode: FpMode, from_code: bool) -> Result<Next, Fault> {
         self.catch_up();
-        match self.cold.heat(guest) {
+        let weight = if from_code { cold::FROM_CODE } else { 1 };
+        match self.cold.heat(guest, weight) {
             Heat::Cold(unit) => return Ok(Next::Cold(unit)),
             Heat::Hot => {}
             Heat::Unknown => {
@@ -293,7 +294,9 @@ impl JitEngine {
         let begun = Instant::now();
         let memory = &*self.shared.memory;
         // The lock is not held: two threads may translate the same code, and the second is dropped.
-        let known = |at| self.cold.knows(at);
+        // What has code already is linked to, not translated again.
+        let known =
+            |at: GuestAddr| self.cold.knows(at) && self.shared.cache().entry(at.0, mode).is_none();
         let observer = self.shared.observer.as_ref();
         let counting = observer.is_some_and(|o| o.counting());
         let (region, mut t, mut cache) = loop {
@@ -527,6 +530,7 @@ impl Engine for JitEngine {
         self.prepare(cpu);
         // How the code just left is to be told where it led to.
         let mut from = None;
+        let mut from_code = false;
         let mut mode = FpMode::of(cpu.mxcsr);
         loop {
             // Evaluating may have changed it; translated code is left then.
@@ -539,7 +543,7 @@ impl Engine for JitEngine {
             let next = match known {
                 #[allow(clippy::cast_possible_truncation)] // Hosts have 64 bits.
                 Some(host) => Ok(Next::Code(host as usize - self.shared.code.base())),
-                None => self.seek(cpu.rip, mode),
+                None => self.seek(cpu.rip, mode, from_code),
             };
             let outcome = match next {
                 Ok(Next::Code(at)) => {
@@ -555,6 +559,7 @@ impl Engine for JitEngine {
                             }
                         }
                     }
+                    from_code = true;
                     match self.enter(cpu, at) {
                         Left::Stopped(outcome) => outcome,
                         Left::Link { region, exit } => {
@@ -574,6 +579,7 @@ impl Engine for JitEngine {
                 Err(fault) => Outcome::Fault(fault),
             };
             from = None;
+            from_code = false;
             let outcome = match outcome {
                 Outcome::Fault(fault) if self.wrote_code(fault) => self.evaluate(cpu, ONE),
                 other => other,
