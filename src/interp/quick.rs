@@ -3,7 +3,7 @@
 //! Invariant: an instruction that faults has changed nothing.
 
 use super::{Outcome, access_fault, load, store};
-use crate::lift::quick::{Address, Alu, FS_BASE, Kind, NO_REG, Quick};
+use crate::lift::quick::{Address, Alu, FS_BASE, GS_BASE, Kind, NO_REG, Quick};
 use crate::x86::{Cond, CpuState, Fault, FlagOp, FlagRecord, Gpr, GuestAddr, MemFault, Width};
 
 /// Executes `q`, whose last byte is just before `next`. On `Ok(None)` control goes on there; RIP is set
@@ -18,31 +18,31 @@ pub fn step(cpu: &mut CpuState, q: &Quick, next: u64) -> Result<Option<Outcome>,
         Kind::MovReg { d, s } => put(cpu, d, w, reg(cpu, s)),
         Kind::MovImm { d, imm } => put(cpu, d, w, imm),
         Kind::Load { d, m } => {
-            let v = read(cpu, w, m)?;
+            let v = read(cpu, w, m, next)?;
             put(cpu, d, w, v);
         }
         Kind::LoadZero { d, m } => {
-            let v = read(cpu, w, m)?;
+            let v = read(cpu, w, m, next)?;
             cpu.gpr[d.index()] = v;
         }
         Kind::LoadSign { d, m, to } => {
-            let v = w.sext(read(cpu, w, m)?).cast_unsigned();
+            let v = w.sext(read(cpu, w, m, next)?).cast_unsigned();
             put(cpu, d, to, v);
         }
-        Kind::Store { s, m } => write(cpu, w, m, reg(cpu, s))?,
-        Kind::StoreImm { imm, m } => write(cpu, w, m, i64::from(imm).cast_unsigned())?,
+        Kind::Store { s, m } => write(cpu, w, m, next, reg(cpu, s))?,
+        Kind::StoreImm { imm, m } => write(cpu, w, m, next, i64::from(imm).cast_unsigned())?,
         Kind::Zero { d, s } => cpu.gpr[d.index()] = w.zext(reg(cpu, s)),
         Kind::Sign { d, s, to } => put(cpu, d, to, w.sext(reg(cpu, s)).cast_unsigned()),
-        Kind::Lea { d, m } => put(cpu, d, w, address(cpu, m)),
+        Kind::Lea { d, m } => put(cpu, d, w, address(cpu, m, next)),
         Kind::AluReg { op, d, s } => alu(cpu, op, w, d, reg(cpu, s)),
         Kind::AluImm { op, d, imm } => alu(cpu, op, w, d, imm.cast_unsigned()),
         Kind::AluLoad { op, d, m } => {
-            let b = read(cpu, w, m)?;
+            let b = read(cpu, w, m, next)?;
             alu(cpu, op, w, d, b);
         }
-        Kind::AluStore { op, s, m } => alu_store(cpu, op, w, m, reg(cpu, s))?,
+        Kind::AluStore { op, s, m } => alu_store(cpu, op, w, m, next, reg(cpu, s))?,
         Kind::AluStoreImm { op, imm, m } => {
-            alu_store(cpu, op, w, m, i64::from(imm).cast_unsigned())?;
+            alu_store(cpu, op, w, m, next, i64::from(imm).cast_unsigned())?;
         }
         Kind::Inc { d, down } => {
             let a = reg(cpu, d);
@@ -77,7 +77,7 @@ pub fn step(cpu: &mut CpuState, q: &Quick, next: u64) -> Result<Option<Outcome>,
             put(cpu, d, w, reg(cpu, from));
         }
         Kind::CmovLoad { d, m, c } => {
-            let v = read(cpu, w, m)?;
+            let v = read(cpu, w, m, next)?;
             let v = if cpu.flag_record().holds(c) {
                 v
             } else {
@@ -110,7 +110,7 @@ pub fn step(cpu: &mut CpuState, q: &Quick, next: u64) -> Result<Option<Outcome>,
             return go(cpu, to);
         }
         Kind::JmpLoad { m } => {
-            let to = canonical(read(cpu, Width::W64, m)?)?;
+            let to = canonical(read(cpu, Width::W64, m, next)?)?;
             return go(cpu, to);
         }
         Kind::CallReg { s } => {
@@ -119,7 +119,7 @@ pub fn step(cpu: &mut CpuState, q: &Quick, next: u64) -> Result<Option<Outcome>,
             return go(cpu, to);
         }
         Kind::CallLoad { m } => {
-            let to = canonical(read(cpu, Width::W64, m)?)?;
+            let to = canonical(read(cpu, Width::W64, m, next)?)?;
             push(cpu, next)?;
             return go(cpu, to);
         }
@@ -149,20 +149,20 @@ fn put(cpu: &mut CpuState, g: Gpr, w: Width, v: u64) {
 }
 
 #[inline]
-fn address(cpu: &CpuState, m: Address) -> u64 {
-    let mut a = m.disp.cast_unsigned();
+fn address(cpu: &CpuState, m: Address, next: u64) -> u64 {
+    let mut a = i64::from(m.disp).cast_unsigned();
     if m.base < NO_REG {
         a = a.wrapping_add(cpu.gpr[usize::from(m.base)]);
     } else if m.base > NO_REG {
-        let segment = if m.base == FS_BASE {
-            cpu.fs_base
-        } else {
-            cpu.gs_base
+        let base = match m.base {
+            FS_BASE => cpu.fs_base,
+            GS_BASE => cpu.gs_base,
+            _ => next,
         };
-        a = a.wrapping_add(segment);
+        a = a.wrapping_add(base);
     }
     if m.index < NO_REG {
-        a = a.wrapping_add(cpu.gpr[usize::from(m.index)] << m.scale);
+        a = a.wrapping_add(cpu.gpr[usize::from(m.index)] << (m.scale & 3));
     }
     a
 }
@@ -173,13 +173,13 @@ const fn aux(stack: bool) -> u16 {
 }
 
 #[inline]
-fn read(cpu: &CpuState, w: Width, m: Address) -> Result<u64, Fault> {
-    load(w, GuestAddr(address(cpu, m))).map_err(|f| access_fault(f, aux(m.stack)))
+fn read(cpu: &CpuState, w: Width, m: Address, next: u64) -> Result<u64, Fault> {
+    load(w, GuestAddr(address(cpu, m, next))).map_err(|f| access_fault(f, aux(m.stack)))
 }
 
 #[inline]
-fn write(cpu: &CpuState, w: Width, m: Address, v: u64) -> Result<(), Fault> {
-    store(w, GuestAddr(address(cpu, m)), v).map_err(|f| access_fault(f, aux(m.stack)))
+fn write(cpu: &CpuState, w: Width, m: Address, next: u64, v: u64) -> Result<(), Fault> {
+    store(w, GuestAddr(address(cpu, m, next)), v).map_err(|f| access_fault(f, aux(m.stack)))
 }
 
 fn push(cpu: &mut CpuState, v: u64) -> Result<(), Fault> {
@@ -234,8 +234,15 @@ fn alu(cpu: &mut CpuState, op: Alu, w: Width, d: Gpr, b: u64) {
     }
 }
 
-fn alu_store(cpu: &mut CpuState, op: Alu, w: Width, m: Address, b: u64) -> Result<(), Fault> {
-    let at = GuestAddr(address(cpu, m));
+fn alu_store(
+    cpu: &mut CpuState,
+    op: Alu,
+    w: Width,
+    m: Address,
+    next: u64,
+    b: u64,
+) -> Result<(), Fault> {
+    let at = GuestAddr(address(cpu, m, next));
     let failed = |f| access_fault(f, aux(m.stack));
     let stores = !matches!(op, Alu::Cmp | Alu::Test);
     let a = load(w, at).map_err(|f| failed(MemFault { write: stores, ..f }))?;

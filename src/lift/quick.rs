@@ -26,7 +26,8 @@ pub enum Alu {
 /// Where a memory operand is: base + index * scale + displacement.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Address {
-    /// The base register's number; 16 for none, 17 for FS, 18 for GS (then there is no other).
+    /// The base register's number; 16 for none, 17 for FS, 18 for GS (then there is no other), 19 for
+    /// RIP, which is the address of the next instruction.
     pub base: u8,
     /// The index register's number; 16 for none.
     pub index: u8,
@@ -34,8 +35,8 @@ pub struct Address {
     pub scale: u8,
     /// Whether it goes through SS.
     pub stack: bool,
-    /// The displacement; with RIP-relative addresses all of it.
-    pub disp: i64,
+    /// The displacement.
+    pub disp: i32,
 }
 
 /// `Address::base` and `index` for none.
@@ -44,6 +45,11 @@ pub const NO_REG: u8 = 16;
 pub const FS_BASE: u8 = 17;
 /// `Address::base` for GS.
 pub const GS_BASE: u8 = 18;
+/// `Address::base` for RIP.
+pub const RIP_BASE: u8 = 19;
+
+/// Copied often: two words and what fits into a third.
+const _: () = assert!(size_of::<Quick>() <= 24);
 
 /// What a `Quick` does. `w` is the operation's width; registers narrower than 32 bits keep their other
 /// bits, 32-bit ones are zero-extended.
@@ -162,7 +168,7 @@ pub fn quick(insn: &Instruction) -> Option<Quick> {
                 w = wd;
                 let m = address(insn)?;
                 // The segment does not count.
-                if m.base > NO_REG {
+                if m.base == FS_BASE || m.base == GS_BASE {
                     return None;
                 }
                 Kind::Lea { d, m }
@@ -383,22 +389,23 @@ fn address(insn: &Instruction) -> Option<Address> {
             _ => None,
         },
     };
+    let mut disp = insn.memory_displacement64();
+    if base == Register::RIP {
+        // iced gives the sum.
+        disp = disp.wrapping_sub(insn.next_ip());
+    }
     let mut m = Address {
         base: if base == Register::RIP {
-            NO_REG
+            RIP_BASE
         } else {
             reg(base)?
         },
         index: reg(index)?,
         scale: u8::try_from(insn.memory_index_scale().trailing_zeros()).ok()?,
         stack: false,
-        disp: insn.memory_displacement64().cast_signed(),
+        disp: i32::try_from(disp.cast_signed()).ok()?,
     };
-    if m.base == NO_REG
-        && m.index == NO_REG
-        && base != Register::RIP
-        && insn.memory_displ_size() == 4
-    {
+    if m.base == NO_REG && m.index == NO_REG && insn.memory_displ_size() == 4 {
         // An absolute address with a 32-bit address size.
         return None;
     }

@@ -327,24 +327,30 @@ impl Lifter {
                 if n == WINDOW && decoder.position() + MAX_INSN > n {
                     break;
                 }
-                let mut insn = decoder.decode();
+                // In place: copying one costs as much as decoding it.
+                let i = self.insns.len();
+                self.insns.push(Instruction::default());
+                decoder.decode_out(&mut self.insns[i]);
                 if decoder.last_error() != DecoderError::None {
                     // Once more, to be told why.
                     match decode(fetch, addr) {
-                        Ok(again) => insn = again,
-                        Err(Fault::Page(fault)) => return Err(Fault::Page(fault)),
+                        Ok(again) => self.insns[i] = again,
+                        Err(Fault::Page(fault)) => {
+                            self.insns.pop();
+                            return Err(Fault::Page(fault));
+                        }
                         Err(fault) => {
-                            insn.set_ip(addr.0);
+                            self.insns[i].set_ip(addr.0);
                             let gp = fault == Fault::GeneralProtection;
                             let m = if gp { mark::TOO_LONG } else { mark::UNDEFINED };
-                            self.found(insn, m, limits.follow);
+                            self.found(addr, m, limits.follow);
                             return Ok(());
                         }
                     }
                 }
-                self.found(insn, 0, limits.follow);
-                let next = GuestAddr(insn.next_ip());
-                if !self.goes_on(&insn, entry, limits, known) {
+                self.found(addr, 0, limits.follow);
+                let next = GuestAddr(self.insns[i].next_ip());
+                if !self.goes_on(i, entry, limits, known) {
                     return Ok(());
                 }
                 let moved = decoder.ip() != next.0;
@@ -357,23 +363,25 @@ impl Lifter {
         }
     }
 
-    fn found(&mut self, insn: Instruction, m: u8, index: bool) {
+    /// Takes note of the last instruction.
+    fn found(&mut self, addr: GuestAddr, m: u8, index: bool) {
         if index {
-            let i = u32::try_from(self.insns.len()).expect("regions are bounded");
-            self.index.insert(GuestAddr(insn.ip()), i);
+            let i = u32::try_from(self.marks.len()).expect("regions are bounded");
+            self.index.insert(addr, i);
         }
-        self.insns.push(insn);
         self.marks.push(m);
     }
 
-    /// True if control may go on behind `insn` in the same run. Takes note of where else it may go.
+    /// True if control may go on behind instruction `i` in the same run. Takes note of where else it may
+    /// go.
     fn goes_on(
         &mut self,
-        insn: &Instruction,
+        i: usize,
         entry: GuestAddr,
         limits: Limits,
         known: &dyn Fn(GuestAddr) -> bool,
     ) -> bool {
+        let insn = &self.insns[i];
         let next = GuestAddr(insn.next_ip());
         let flow = insn.flow_control();
         if flow == FlowControl::Next {

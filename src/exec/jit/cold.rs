@@ -75,6 +75,9 @@ enum Step {
     },
 }
 
+/// Steps are copied into place by words.
+const _: () = assert!(size_of::<Step>() <= 32);
+
 #[derive(Debug)]
 struct Block {
     first: u32,

@@ -303,8 +303,7 @@ impl JitEngine {
             let generation = self.shared.generation.load(Ordering::Acquire);
             let isa = self.shared.isa;
             let guest_at = GuestAddr(guest);
-            let made =
-                JitEngine::translate_known(memory, isa, mode, guest_at, &known, counting)?;
+            let made = JitEngine::translate_known(memory, isa, mode, guest_at, &known, counting)?;
             let Some((region, t)) = made else {
                 return Ok(Next::Evaluate);
             };
