@@ -1,15 +1,20 @@
-//! What instructions become, as text: for every row of the instruction table one typical instruction,
-//! its optimised IR, and the RV64 code for a plain and a rich host, with the number of words. One
-//! snapshot a family, and the totals, so that every change in code quality shows in a diff.
+//! What code becomes, as text, with the number of words on each host, so that every change in code quality
+//! shows in a diff:
+//! - for every row of the instruction table one typical instruction, its optimised IR and its RV64 code;
+//!   one snapshot a family, and `totals`;
+//! - for the hottest code of real programs (`corpus/hot`, cut from `felix run --profile`) its blocks;
+//!   one snapshot a program, and `hot`: host instructions for each guest instruction executed.
 //!
 //! After a wanted change: `INSTA_UPDATE=always cargo test --test snapshots`, and read the diff.
 
+use felix::ir::{Block, Inst, Op};
 use felix::lift::{Family, Fetch, Limits, ROWS, Row, supported, translate};
 use felix::lower::FpMode;
 use felix::rv64::HostIsa;
 use felix::x86::{GuestAddr, MemFault, MemFaultKind};
 use iced_x86::{
-    Code, Encoder, Formatter, Instruction, IntelFormatter, OpCodeOperandKind as K, OpKind, Register,
+    Code, Decoder, Encoder, Formatter, Instruction, IntelFormatter, OpCodeOperandKind as K, OpKind,
+    Register,
 };
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -18,8 +23,18 @@ use std::fmt::Write;
 const AT: u64 = 0x40_1000;
 /// Where a branch goes.
 const TARGET: u64 = AT + 0x40;
-/// The hosts.
-const HOSTS: [&str; 2] = ["gc", "gc,zba,zbb,zbs,v128"];
+/// The hosts: what each is called, and what it has.
+const HOSTS: [(&str, &str); 5] = [
+    ("gc", "gc"),
+    ("zb", "gc,zba,zbb,zbs,zbc"),
+    ("zicond", "gc,zba,zbb,zbs,zbc,zicond"),
+    ("v128", "gc,zba,zbb,zbs,zbc,zicond,v128"),
+    ("v256", "gc,zba,zbb,zbs,zbc,zicond,v256"),
+];
+
+fn isa(host: &str) -> HostIsa {
+    host.parse().expect("a host")
+}
 
 /// The instruction, and HLT (which is a fault) behind it: all registers and flags are live at its end.
 struct Memory(Vec<u8>);
@@ -193,23 +208,29 @@ fn section(row: &Row) -> (String, [usize; HOSTS.len()]) {
     };
     let mut region = translate(&Memory(bytes), GuestAddr(AT), limits).expect("it can be fetched");
     felix::opt::optimize(&mut region);
-    let mut out = format!("== {text}    {hex}\n{region}\n");
-    let mut listings = Vec::new();
-    for (host, n) in HOSTS.iter().zip(&mut words) {
-        let isa: HostIsa = host.parse().expect("a host");
-        let t =
-            felix::lower::lower(&region, isa, FpMode::Usual).expect("one instruction always fits");
+    let mut listings: Vec<(Vec<&str>, String)> = Vec::new();
+    for ((name, host), n) in HOSTS.iter().zip(&mut words) {
+        let t = felix::lower::lower(&region, isa(host), FpMode::Usual)
+            .expect("one instruction always fits");
         *n = t.words();
-        listings.push(shorten(&felix::rv64::listing(&t.code)));
-    }
-    if listings[0] == listings[1] {
-        let _ = writeln!(out, "-- any host: {} words\n{}", words[0], listings[0]);
-    } else {
-        for ((host, n), l) in HOSTS.iter().zip(words).zip(listings) {
-            let _ = writeln!(out, "-- {host}: {n} words\n{l}");
+        let listing = shorten(&felix::rv64::listing(&t.code));
+        match listings.iter_mut().find(|(_, l)| *l == listing) {
+            Some((names, _)) => names.push(name),
+            None => listings.push((vec![name], listing)),
         }
     }
+    let mut out = format!("== {text}    {hex}\n{}\n{region}\n", columns(words));
+    for (names, listing) in listings {
+        let _ = writeln!(out, "-- {}\n{listing}", names.join(", "));
+    }
     (out, words)
+}
+
+/// Figures with the hosts' names.
+fn columns(values: [usize; HOSTS.len()]) -> String {
+    let named = HOSTS.iter().zip(values);
+    let all: Vec<String> = named.map(|((name, _), n)| format!("{name} {n}")).collect();
+    all.join("  ")
 }
 
 /// All families: name, text, and how many rows and words.
@@ -240,20 +261,220 @@ fn instructions() {
     settings.bind(|| {
         let families = families();
         let mut totals = format!("{:10} {:>5}", "family", "rows");
-        for h in HOSTS {
-            let _ = write!(totals, " {h:>20}");
+        for (name, _) in HOSTS {
+            let _ = write!(totals, " {name:>7}");
         }
         totals.push('\n');
-        for (name, (_, rows, words)) in &families {
+        let mut all = (0, [0; HOSTS.len()]);
+        let mut line = |name: &str, rows: usize, words: &[usize]| {
             let _ = write!(totals, "{name:10} {rows:>5}");
             for w in words {
-                let _ = write!(totals, " {w:>20}");
+                let _ = write!(totals, " {w:>7}");
             }
             totals.push('\n');
+        };
+        for (name, (_, rows, words)) in &families {
+            line(name, *rows, words);
+            all.0 += rows;
+            for (sum, w) in all.1.iter_mut().zip(words) {
+                *sum += w;
+            }
         }
+        line("all", all.0, &all.1);
         insta::assert_snapshot!("totals", totals);
         for (name, (text, ..)) in families {
             insta::assert_snapshot!(name, text);
         }
+    });
+}
+
+/// A region of `corpus/hot`.
+#[derive(serde::Deserialize)]
+struct Hot {
+    name: String,
+    entry: String,
+    /// The bytes it was translated from: address, hexadecimal.
+    source: Vec<(String, String)>,
+    /// How often the instructions from this address on were executed, up to the next.
+    counts: Vec<(String, u64)>,
+}
+
+/// A file of `corpus/hot`.
+#[derive(serde::Deserialize)]
+struct HotFile {
+    how: String,
+    packages: Vec<String>,
+    regions: Vec<Hot>,
+}
+
+fn address(text: &str) -> u64 {
+    u64::from_str_radix(text.trim_start_matches("0x"), 16).expect("an address")
+}
+
+fn bytes(hex: &str) -> Vec<u8> {
+    let pairs = hex.as_bytes().chunks(2);
+    let byte = |p: &[u8]| u8::from_str_radix(std::str::from_utf8(p).expect("ASCII"), 16);
+    pairs.map(|p| byte(p).expect("hexadecimal")).collect()
+}
+
+/// A region's bytes, and nothing else.
+struct Source(Vec<(u64, Vec<u8>)>);
+
+impl Source {
+    fn at(&self, addr: u64) -> &[u8] {
+        let rest = |(start, bytes): &(u64, Vec<u8>)| {
+            let from = usize::try_from(addr.checked_sub(*start)?).ok()?;
+            (from < bytes.len()).then_some(from)
+        };
+        let found = self.0.iter().find_map(|s| Some((s, rest(s)?)));
+        found.map_or(&[], |((_, bytes), from)| &bytes[from..])
+    }
+}
+
+impl Fetch for Source {
+    fn fetch(&self, addr: GuestAddr, buf: &mut [u8]) -> Result<usize, MemFault> {
+        let rest = self.at(addr.0);
+        let n = rest.len().min(buf.len());
+        buf[..n].copy_from_slice(&rest[..n]);
+        if n > 0 {
+            return Ok(n);
+        }
+        Err(MemFault {
+            addr,
+            write: false,
+            fetch: true,
+            kind: MemFaultKind::NotMapped,
+        })
+    }
+}
+
+/// The guest instructions of a block.
+fn insns(block: &Block) -> impl Iterator<Item = &Inst> {
+    block.insts.iter().filter(|i| i.op == Op::Insn)
+}
+
+/// A block's guest instructions, one a line.
+fn guest_listing(source: &Source, block: &Block) -> String {
+    let mut out = String::new();
+    for i in insns(block) {
+        let insn = Decoder::with_ip(64, source.at(i.imm), i.imm, 0).decode();
+        let mut text = String::new();
+        IntelFormatter::new().format(&insn, &mut text);
+        let _ = writeln!(out, "    {:x}  {text}", i.imm);
+    }
+    out
+}
+
+/// What a region costs on each host: words, and host instructions executed by the recorded counts.
+#[derive(Default)]
+struct Cost {
+    guest: u64,
+    words: [usize; HOSTS.len()],
+    executed: [u64; HOSTS.len()],
+}
+
+/// A block is shown from this share of its region's guest instructions on, in percent.
+const SHOWN: u64 = 4;
+
+fn hot_region(hot: &Hot) -> (String, Cost) {
+    let source = hot.source.iter().map(|(a, b)| (address(a), bytes(b)));
+    let source = Source(source.collect());
+    let counts: BTreeMap<u64, u64> = hot.counts.iter().map(|(a, n)| (address(a), *n)).collect();
+    let entry = GuestAddr(address(&hot.entry));
+    let mut region = translate(&source, entry, Limits::default()).expect("its bytes are there");
+    felix::opt::optimize(&mut region);
+    let times = |b: &Block| counts.range(..=b.addr.0).next_back().map_or(0, |(_, n)| *n);
+    let guest = |b: &Block| insns(b).count() as u64 * times(b);
+    let mut cost = Cost {
+        guest: region.blocks.iter().map(guest).sum(),
+        ..Cost::default()
+    };
+    // By block, on each host: words and code.
+    let mut blocks = vec![<[(usize, String); HOSTS.len()]>::default(); region.blocks.len()];
+    for (n, (_, host)) in HOSTS.iter().enumerate() {
+        let lower = |counting| {
+            felix::lower::lower_with(&region, isa(host), FpMode::Usual, counting)
+                .unwrap_or_else(|e| panic!("{}: {e}", hot.name))
+        };
+        cost.words[n] = lower(false).words();
+        // Where code counts, it says where blocks are; the counting itself is in none of them.
+        let t = lower(true);
+        for ((block, counter), of) in region.blocks.iter().zip(&t.counters).zip(&mut blocks) {
+            let code = &t.code[counter.start as usize..counter.end as usize];
+            of[n] = (code.len() / 4, felix::rv64::listing(code));
+            cost.executed[n] += (code.len() / 4) as u64 * times(block);
+        }
+    }
+    let mut out = format!("== {}\nwords: {}\n\n", hot.name, columns(cost.words));
+    for (block, of) in region.blocks.iter().zip(&blocks) {
+        if guest(block) == 0 || guest(block) * 100 < cost.guest * SHOWN {
+            continue;
+        }
+        let words = columns(std::array::from_fn(|i| of[i].0));
+        let _ = writeln!(out, "-- {} x {}: {words}", block.addr, times(block));
+        let _ = write!(out, "{}  gc\n{}", guest_listing(&source, block), of[0].1);
+        let _ = writeln!(out, "  v256\n{}", of[HOSTS.len() - 1].1);
+    }
+    (out, cost)
+}
+
+/// The files of `corpus/hot` with their names.
+fn hot_files() -> Vec<(String, HotFile)> {
+    let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/hot");
+    let entries = std::fs::read_dir(dir).expect("corpus/hot");
+    let mut paths: Vec<_> = entries.map(|e| e.expect("corpus/hot").path()).collect();
+    paths.sort();
+    let read = |path: std::path::PathBuf| {
+        let name = path.file_stem().expect("a name").to_string_lossy();
+        let text = std::fs::read_to_string(&path).expect("it can be read");
+        let file = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{name}: {e}"));
+        (name.into_owned(), file)
+    };
+    paths.into_iter().map(read).collect()
+}
+
+#[test]
+fn hot_code() {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| {
+        let mut summary = format!("{:52}", "host instructions for a guest instruction");
+        for (name, _) in HOSTS {
+            let _ = write!(summary, " {name:>7}");
+        }
+        summary.push('\n');
+        let mut logs = [0.0; HOSTS.len()];
+        let mut words = [0; HOSTS.len()];
+        let mut n = 0;
+        for (name, file) in hot_files() {
+            let mut text = format!("{}\n{}\n\n", file.how, file.packages.join(", "));
+            for region in &file.regions {
+                let (t, cost) = hot_region(region);
+                text.push_str(&t);
+                let _ = write!(summary, "{:52.52}", format!("{name}: {}", region.name));
+                for (i, e) in cost.executed.iter().enumerate() {
+                    #[allow(clippy::cast_precision_loss)] // A ratio.
+                    let each = *e as f64 / cost.guest.max(1) as f64;
+                    let _ = write!(summary, " {each:7.2}");
+                    logs[i] += each.ln();
+                    words[i] += cost.words[i];
+                }
+                summary.push('\n');
+                n += 1;
+            }
+            insta::assert_snapshot!(format!("hot-{name}"), text);
+        }
+        // Each region counts as much as any other.
+        let _ = write!(summary, "{:52}", format!("geometric mean of {n}"));
+        for l in logs {
+            let _ = write!(summary, " {:7.3}", (l / f64::from(n)).exp());
+        }
+        let _ = write!(summary, "\n{:52}", "words of all");
+        for w in words {
+            let _ = write!(summary, " {w:7}");
+        }
+        summary.push('\n');
+        insta::assert_snapshot!("hot", summary);
     });
 }

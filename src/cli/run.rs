@@ -46,7 +46,7 @@ pub(super) struct RunArgs {
     /// Print every system call.
     #[arg(long)]
     strace: bool,
-    /// Write a profile of translated code to FILE and FILE.folded at the end; needs the jit engine.
+    /// Write a profile of translated code to FILE, FILE.folded and FILE.json at the end.
     #[arg(long, value_name = "FILE")]
     profile: Option<PathBuf>,
     /// Write /tmp/perf-PID.map, by which Linux perf names translated code.
@@ -98,9 +98,9 @@ fn engine(args: &RunArgs) -> Result<Box<dyn Engine + Send>, Error> {
     } else {
         EngineKind::Interp
     });
-    let observing = args.profile.is_some() || args.perf_map;
+    let files = args.profile.is_some() || args.perf_map;
     if wanted == EngineKind::Interp {
-        if observing {
+        if files {
             return Err(Error::Usage(
                 "--profile and --perf-map are about translated code: they need --engine jit".into(),
             ));
@@ -108,7 +108,7 @@ fn engine(args: &RunArgs) -> Result<Box<dyn Engine + Send>, Error> {
         return Ok(Box::new(InterpEngine::new(Arc::new(GuestMemory))));
     }
     let isa = host_isa(args.host_isa.as_deref())?;
-    let observer = if observing {
+    let observer = if files || args.stats {
         Some(observer(args)?)
     } else {
         None

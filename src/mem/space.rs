@@ -652,6 +652,13 @@ impl AddressSpace {
         }
     }
 
+    /// What is mapped, in order.
+    #[must_use]
+    pub fn ranges(&self) -> Vec<Range<u64>> {
+        let inner = self.lock();
+        inner.regions.iter().map(|(s, r)| *s..r.end).collect()
+    }
+
     /// The text of /proc/PID/maps (proc(5)).
     #[must_use]
     pub fn maps(&self) -> Vec<u8> {

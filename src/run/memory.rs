@@ -1,8 +1,9 @@
-//! The guest's address space as engines see it.
+//! The guest's address space as engines see it, and what felix itself takes beside it.
 
 use crate::exec::{CodeMemory, fetch_readable};
 use crate::lift::region::Fetch;
-use crate::mem::space;
+use crate::mem::space::{self, space};
+use crate::sys::host;
 use crate::x86::{GuestAddr, MemFault, MemFaultKind};
 
 /// The process's address space: rights are the guest's, which the host's page tables do not know (its mappings are never
@@ -38,4 +39,30 @@ impl CodeMemory for GuestMemory {
     fn unwatch(&self, addr: GuestAddr) -> bool {
         space().unwatch(addr.0)
     }
+}
+
+/// Bytes of memory that felix itself occupies: the resident pages of all that the host has mapped in this
+/// process (its code, heap, stacks and translations), less the guest's mappings. Where a kernel or
+/// emulator does not say which pages are resident, `None`.
+#[must_use]
+pub fn own_bytes() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/self/maps").ok()?;
+    let guest = space().ranges();
+    let mut pages = 0;
+    for line in text.lines() {
+        let (start, end) = line.split_once(' ')?.0.split_once('-')?;
+        let mut at = u64::from_str_radix(start, 16).ok()?;
+        let end = u64::from_str_radix(end, 16).ok()?;
+        // What lies in the upper half is the kernel's.
+        while at < end && at < space::LIMIT {
+            let next = guest.iter().find(|g| g.end > at);
+            let until = next.map_or(end, |g| g.start.clamp(at, end));
+            pages += host::resident_pages(at, until)?;
+            at = match next {
+                Some(g) if g.start < end => g.end,
+                _ => end,
+            };
+        }
+    }
+    Some(pages * space::PAGE)
 }

@@ -177,9 +177,11 @@ impl Runner {
     fn exit_process(&self, status: i32) -> End {
         if self.process.options.stats {
             let stats = self.engine.stats();
-            if !stats.is_empty() {
-                host::write_stderr(format!("{}\n", stats.trim_end()).as_bytes());
-            }
+            let memory = match memory::own_bytes() {
+                Some(n) => format!("memory: {} KiB of felix itself\n", n / 1024),
+                None => String::new(),
+            };
+            host::write_stderr(format!("{}\n{memory}", stats.trim_end()).as_bytes());
         }
         End::Process(status)
     }

@@ -11,7 +11,7 @@ fn ptr<T: ?Sized>(p: *const T) -> u64 {
     p.cast::<u8>().expose_provenance() as u64
 }
 
-fn owned(fd: u64) -> OwnedFd {
+pub(super) fn owned(fd: u64) -> OwnedFd {
     // SAFETY: called right after a successful call that returned a new descriptor, owned by nobody else.
     unsafe { OwnedFd::from_raw_fd(int(fd)) }
 }
@@ -217,6 +217,27 @@ pub(crate) fn mem_protect(addr: u64, len: u64, prot: i32) -> Result<(), Errno> {
 /// mremap(2) of a range the caller owns.
 pub(crate) fn mem_remap(addr: u64, old: u64, new: u64, flags: i32, to: u64) -> Result<u64, Errno> {
     raw::syscall(libc::SYS_mremap, [addr, old, new, reg(flags), to, 0])
+}
+
+/// How many of the pages of [start, end) are in memory (mincore(2)); parts that are not mapped count as
+/// not. `None` if the host does not say.
+#[must_use]
+pub fn resident_pages(start: u64, end: u64) -> Option<u64> {
+    let mut resident = 0;
+    let mut state = [0u8; 4096];
+    let mut at = start;
+    while at < end {
+        let len = (end - at).min(state.len() as u64 * page_size());
+        let pages = size(len.div_ceil(page_size()));
+        let to = state.as_mut_ptr().expose_provenance() as u64;
+        match raw::syscall(libc::SYS_mincore, [at, len, to, 0, 0, 0]) {
+            Ok(_) => resident += state[..pages].iter().filter(|s| **s & 1 != 0).count() as u64,
+            Err(Errno::ENOMEM) => {}
+            Err(_) => return None,
+        }
+        at += len;
+    }
+    Some(resident)
 }
 
 /// The host's page size.

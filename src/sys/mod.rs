@@ -14,6 +14,7 @@ pub mod guest;
 
 pub mod host;
 pub mod jit;
+pub mod meter;
 pub mod probe;
 pub mod raw;
 pub mod signal;

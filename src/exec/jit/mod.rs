@@ -298,6 +298,7 @@ impl JitEngine {
         let known =
             |at: GuestAddr| self.cold.knows(at) && self.shared.cache().entry(at.0, mode).is_none();
         let observer = self.shared.observer.as_ref();
+        let meter = observer.and_then(|o| o.begin());
         let counting = observer.is_some_and(|o| o.counting());
         let (region, mut t, mut cache) = loop {
             let generation = self.shared.generation.load(Ordering::Acquire);
@@ -324,7 +325,7 @@ impl JitEngine {
             }
         };
         let (insns, words) = (u64::from(t.guest_insns), t.words() as u64);
-        let kept = observer.map(|o| (o, o.prepare(region, &mut t)));
+        let kept = observer.and_then(|o| Some((o, o.prepare(region, &mut t)?)));
         let Some(id) = cache.install(&self.shared.code, t) else {
             return Ok(Next::Evaluate);
         };
@@ -340,6 +341,9 @@ impl JitEngine {
         stats.guest_insns += insns;
         stats.host_insns += words;
         stats.time += begun.elapsed();
+        if let Some(o) = observer {
+            o.ended(meter);
+        }
         Ok(cache.entry(guest, mode).map_or(Next::Evaluate, Next::Code))
     }
 
@@ -638,9 +642,13 @@ impl Engine for JitEngine {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let bytes = self.shared.cache().used();
+        let cost = match self.shared.observer.as_ref().and_then(|o| o.cost()) {
+            Some(n) => format!(", {} host instructions each", n / guest_insns.max(1)),
+            None => String::new(),
+        };
         format!(
             "jit ({}): {regions} regions, {guest_insns} guest instructions translated to {host_insns} \
-             words ({bytes} bytes) in {:.1} ms, {evaluated} instructions evaluated",
+             words ({bytes} bytes) in {:.1} ms{cost}, {evaluated} instructions evaluated",
             self.shared.isa,
             time.as_secs_f64() * 1e3,
         )

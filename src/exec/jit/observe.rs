@@ -1,4 +1,4 @@
-//! Watching translated code for the user: `--profile` and `--perf-map`.
+//! Watching translated code for the user: `--profile`, `--perf-map`, and what translating costs, for `--stats`.
 //!
 //! The engine hands over every translation it installs; an observer gives it a name and remembers what
 //! a report needs, so that a report does not depend on what is mapped or cached at the end. Counting
@@ -11,6 +11,7 @@ use super::profile;
 use crate::ir::Region;
 use crate::loader::symbols::Symbols;
 use crate::lower::{FpMode, Translation};
+use crate::sys::meter::{self, Meter};
 use crate::sys::{guest, host};
 use crate::x86::GuestAddr;
 use std::collections::HashMap;
@@ -101,6 +102,9 @@ pub struct Observer {
     wishes: Wishes,
     /// The process it observes.
     process: AtomicI32,
+    meter: Meter,
+    /// Instructions of translations.
+    cost: AtomicU64,
     inner: Mutex<Inner>,
 }
 
@@ -124,6 +128,8 @@ impl Observer {
         }
         let observer = Observer {
             process: AtomicI32::new(pid),
+            meter: Meter::new(),
+            cost: AtomicU64::new(0),
             inner: Mutex::default(),
             wishes,
         };
@@ -143,6 +149,27 @@ impl Observer {
         (self.inner.lock()).unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
+    /// A translation begins; the result is for `ended`.
+    pub(super) fn begin(&self) -> Option<u64> {
+        meter::mark(true);
+        self.meter.read()
+    }
+
+    /// A translation ended.
+    pub(super) fn ended(&self, begun: Option<u64>) {
+        if let (Some(begun), Some(now)) = (begun, self.meter.read()) {
+            self.cost.fetch_add(now - begun, Ordering::Relaxed);
+        }
+        meter::mark(false);
+    }
+
+    /// The host's instructions that translations took, if the host counts them; other threads' in the
+    /// meantime included.
+    pub(super) fn cost(&self) -> Option<u64> {
+        self.meter.read()?;
+        Some(self.cost.load(Ordering::Relaxed))
+    }
+
     /// True if code has to count.
     pub(super) fn counting(&self) -> bool {
         self.wishes.profile.is_some()
@@ -158,8 +185,11 @@ impl Observer {
         Some(name.into())
     }
 
-    /// Makes a translation ready to be observed.
-    pub(super) fn prepare(&self, region: Region, t: &mut Translation) -> Seen {
+    /// Makes a translation ready to be observed, if its code is of interest.
+    pub(super) fn prepare(&self, region: Region, t: &mut Translation) -> Option<Seen> {
+        if !self.counting() && !self.wishes.perf_map {
+            return None;
+        }
         let cells: Box<[AtomicU64]> = t.counters.iter().map(|_| AtomicU64::new(0)).collect();
         for (counter, cell) in t.counters.iter().zip(&cells) {
             let at = counter.address as usize;
@@ -174,13 +204,13 @@ impl Observer {
                 (start.0, bytes)
             })
             .collect();
-        Seen {
+        Some(Seen {
             name,
             region,
             source,
             translation: t.clone(),
             cells,
-        }
+        })
     }
 
     /// Takes note of a translation whose code lies at host address `at`.
@@ -232,11 +262,19 @@ impl Observer {
             return;
         };
         let report = profile::report(&self.wishes.program, &inner.seen);
-        let mut folded = file.clone().into_os_string();
-        folded.push(".folded");
-        let folded = PathBuf::from(folded);
-        for (path, text) in [(&file, report.text), (&folded, report.folded)] {
-            if let Err(e) = std::fs::write(path, text) {
+        let with = |ending: &str| {
+            let mut name = file.clone().into_os_string();
+            name.push(ending);
+            PathBuf::from(name)
+        };
+        let files = [
+            ("", report.text),
+            (".folded", report.folded),
+            (".json", report.json),
+        ];
+        for (ending, text) in files {
+            let path = with(ending);
+            if let Err(e) = std::fs::write(&path, text) {
                 tracing::error!("--profile {}: {e}", path.display());
             }
         }

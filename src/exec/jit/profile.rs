@@ -23,6 +23,8 @@ pub(super) struct Report {
     pub text: String,
     /// One line a function: frames and host instructions, as flame graph tools read it.
     pub folded: String,
+    /// The hottest regions with their guest bytes and counts, as JSON: what `corpus/hot` is cut from.
+    pub json: String,
 }
 
 /// A block that was executed.
@@ -151,7 +153,44 @@ pub(super) fn report(program: &str, seen: &[Seen]) -> Report {
             .or_default() += cost;
     }
     let folded = frames.iter().map(|(f, n)| format!("{f} {n}\n")).collect();
-    Report { text: out, folded }
+    let hottest: Vec<String> = regions
+        .iter()
+        .take(TOP)
+        .map(|(_, s, hot)| json(s, hot))
+        .collect();
+    Report {
+        text: out,
+        folded,
+        json: format!("[\n{}\n]\n", hottest.join(",\n")),
+    }
+}
+
+/// A region as JSON. Addresses are the module's own, so that they are the same in every run.
+fn json(s: &Seen, hot: &[Hot<'_>]) -> String {
+    let shift = s.name.address.wrapping_sub(s.region.entry().0);
+    let own = |at: u64| at.wrapping_add(shift);
+    let name: String = (s.name.module.chars().filter(|c| !c.is_control()))
+        .map(|c| if matches!(c, '"' | '\\') { '_' } else { c })
+        .collect();
+    let source = s.source.iter().map(|(start, bytes)| {
+        let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
+        format!("[{}, \"{hex}\"]", own(*start))
+    });
+    let mut counts: Vec<(u64, u64)> = Vec::new();
+    for h in hot {
+        let insns = h.block.insts.iter().filter(|i| i.op == Op::Insn);
+        counts.extend(insns.map(|i| (own(i.imm), h.count)));
+    }
+    counts.sort_unstable();
+    counts.dedup_by_key(|c| c.0);
+    let counts = counts.iter().map(|(at, n)| format!("[{at}, {n}]"));
+    format!(
+        "{{\"module\": \"{name}\", \"function\": \"{}\", \"entry\": {}, \"source\": [{}], \"counts\": [{}]}}",
+        s.name.function.as_ref().map_or("", |f| &f.0),
+        s.name.address,
+        source.collect::<Vec<_>>().join(", "),
+        counts.collect::<Vec<_>>().join(", "),
+    )
 }
 
 fn line(h: &Hot<'_>, total: u64) -> String {
