@@ -323,6 +323,8 @@ ops! {
     VInsert "vinsert" "VI:V" Pure;
     /// The low w bits in lane 0, zeros elsewhere.
     VFromI "vfromi" "I:V" Pure;
+    /// The low w bits in all lanes.
+    VSplat "vsplat" "I:V" Pure;
     /// a + b by lanes.
     VFAdd "vfadd" "VV:V" Fp;
     /// a - b by lanes.

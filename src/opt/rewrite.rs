@@ -186,7 +186,7 @@ impl Rewriter {
             inst.args[1] = self.low_bits(inst.args[1], inst.w);
         }
         if !eval::is_int(inst.op) {
-            return self.push(inst);
+            return super::vector::simplified(self, &inst).unwrap_or_else(|| self.push(inst));
         }
         let [a, b, c, _] = inst.args;
         let (ka, kb, kc) = (self.constant(a), self.constant(b), self.constant(c));

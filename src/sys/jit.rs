@@ -212,7 +212,7 @@ mod asm {
         "\\op a6, {gpr}+80(s0)",
         "\\op a7, {gpr}+88(s0)",
         ".endm",
-        // Moves v16..v31 to or from the register file; clobbers t0, t1 and vtype.
+        // Moves v16..v31 to or from the register file, and makes v15 zero; clobbers t0, t1 and vtype.
         ".macro felix_xmm op",
         "ld t0, {xmm_resident}(s0)",
         "beqz t0, 7f",
@@ -222,6 +222,7 @@ mod asm {
         "\\op v\\n, (t0)",
         "addi t0, t0, 32",
         ".endr",
+        "vmv.v.i v15, 0",
         "7:",
         ".endm",
         ".macro felix_saved op",

@@ -12,6 +12,8 @@ impl Lowerer<'_> {
     pub(super) fn scalar(&mut self, v: Value, inst: &Inst) -> bool {
         let single = inst.w == Width::W32;
         match inst.op {
+            Op::FFrom if self.simd.is_float(inst.args[0]) => self.share_float(v, inst),
+            Op::FBits if self.simd.is_float(v) => self.share_float(v, inst),
             Op::FFrom => {
                 let x = self.low(inst.args[0], inst.w);
                 let d = self.fdef(v);
@@ -85,6 +87,12 @@ impl Lowerer<'_> {
             _ => return false,
         }
         true
+    }
+
+    /// `v` is the argument's bits, in the same F register.
+    fn share_float(&mut self, v: Value, inst: &Inst) {
+        let f = self.f(inst.args[0]);
+        self.place(v, Loc::F(f), Form::Exact);
     }
 
     /// d = a op b
@@ -263,7 +271,7 @@ impl Lowerer<'_> {
     /// d = lane `n` of the vector at `off`.
     pub(super) fn f_lane(&mut self, n: u8, w: Width, off: u16, lane: u16) -> Freg {
         let bytes = if w == Width::W32 { 4 } else { 8 };
-        self.fload(ft(n), w, off + bytes * lane);
+        self.fload_at(ft(n), w, off + bytes * lane);
         ft(n)
     }
 }
