@@ -406,7 +406,7 @@ numbered! {
 }
 
 numbered! {
-    /// The predicates of CMPPS (SDM vol. 2, CMPPD, table 3-1), in encoding order.
+    /// The predicates of CMPPS (SDM vol. 2, CMPPD, table 3-1), in encoding order, and then two more.
     FpPredicate {
         /// a == b, quiet
         Eq "eq",
@@ -424,6 +424,10 @@ numbered! {
         Nle "nle",
         /// ordered, quiet
         Ord "ord",
+        /// a < b, quiet
+        LtQuiet "lt.quiet",
+        /// a <= b, quiet
+        LeQuiet "le.quiet",
     }
 }
 

@@ -54,7 +54,7 @@ fn inverted(r: &Rewriter, v: Value) -> Option<Value> {
     }
     let boolean = matches!(
         r.def(d.args[0]).op,
-        Op::Eq | Op::Ne | Op::LtU | Op::LeU | Op::LtS | Op::LeS | Op::CondOf
+        Op::Eq | Op::Ne | Op::LtU | Op::LeU | Op::LtS | Op::LeS | Op::CondOf | Op::FCmp
     );
     boolean.then_some(d.args[0])
 }

@@ -94,7 +94,7 @@ impl Lowerer<'_> {
     }
 
     fn vf_compare(&mut self, v: Value, inst: &Inst) {
-        use FpPredicate::{Eq, Le, Lt, Neq, Nle, Nlt, Ord, Unord};
+        use FpPredicate::{Eq, Le, LeQuiet, Lt, LtQuiet, Neq, Nle, Nlt, Ord, Unord};
         let Some(p) = FpPredicate::from_aux(inst.aux) else {
             return;
         };
@@ -109,11 +109,17 @@ impl Lowerer<'_> {
             Eq | Neq => self.asm.vmfeq_vv(m, a, b, all),
             Lt | Nlt => self.asm.vmflt_vv(m, a, b, all),
             Le | Nle => self.asm.vmfle_vv(m, a, b, all),
-            Ord | Unord => {
+            Ord | Unord | LtQuiet | LeQuiet => {
                 self.asm.vmfeq_vv(m, a, a, all);
                 self.asm.vmfeq_vv(t, b, b, all);
                 self.asm.vmand_mm(m, m, t);
             }
+        }
+        // RISC-V's comparisons signal: they are for ordered lanes.
+        match p {
+            LtQuiet => self.asm.vmflt_vv(m, a, b, Vm::Masked),
+            LeQuiet => self.asm.vmfle_vv(m, a, b, Vm::Masked),
+            _ => {}
         }
         if matches!(p, Neq | Nlt | Nle | Unord) {
             // Ones, and zeros where the mask is set.

@@ -282,7 +282,7 @@ impl Lowerer<'_> {
     }
 
     /// Whether the guest's registers may be looked at here.
-    fn shows(&self, inst: &Inst) -> bool {
+    pub(super) fn shows(&self, inst: &Inst) -> bool {
         match inst.op.effect() {
             Effect::Fp => self.simd.mode == super::FpMode::Exact,
             _ => !inst.lazy && inst.op.observes(),

@@ -469,7 +469,7 @@ impl Lowerer<'_> {
     }
 
     fn w_compare(&mut self, v: Value, inst: &Inst) {
-        use FpPredicate::{Eq, Le, Lt, Neq, Nle, Nlt, Ord, Unord};
+        use FpPredicate::{Eq, Le, LeQuiet, Lt, LtQuiet, Neq, Nle, Nlt, Ord, Unord};
         let Some(p) = FpPredicate::from_aux(inst.aux) else {
             return;
         };
@@ -483,11 +483,22 @@ impl Lowerer<'_> {
                 Eq | Neq => self.f_equal(inst.w, A, x, y),
                 Lt | Nlt => self.f_less(inst.w, A, x, y),
                 Le | Nle => self.f_less_equal(inst.w, A, x, y),
-                Ord | Unord => {
+                Ord | Unord | LtQuiet | LeQuiet => {
                     self.f_equal(inst.w, A, x, x);
                     self.f_equal(inst.w, B, y, y);
                     self.asm.and(A, A, B);
                 }
+            }
+            if matches!(p, LtQuiet | LeQuiet) {
+                // RISC-V's comparisons signal: they are for ordered lanes.
+                let unordered = self.asm.label();
+                self.asm.beq_to(A, Xreg::ZERO, unordered);
+                if p == LtQuiet {
+                    self.f_less(inst.w, A, x, y);
+                } else {
+                    self.f_less_equal(inst.w, A, x, y);
+                }
+                self.asm.bind(unordered);
             }
             // 1 becomes all ones; inverted: 0 does.
             if matches!(p, Neq | Nlt | Nle | Unord) {
