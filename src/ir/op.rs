@@ -323,6 +323,8 @@ ops! {
     VInsert "vinsert" "VI:V" Pure;
     /// The low w bits in lane 0, zeros elsewhere.
     VFromI "vfromi" "I:V" Pure;
+    /// The low w bits in all lanes.
+    VSplat "vsplat" "I:V" Pure;
     /// a + b by lanes.
     VFAdd "vfadd" "VV:V" Fp;
     /// a - b by lanes.
@@ -404,7 +406,7 @@ numbered! {
 }
 
 numbered! {
-    /// The predicates of CMPPS (SDM vol. 2, CMPPD, table 3-1), in encoding order.
+    /// The predicates of CMPPS (SDM vol. 2, CMPPD, table 3-1), in encoding order, and then two more.
     FpPredicate {
         /// a == b, quiet
         Eq "eq",
@@ -422,6 +424,10 @@ numbered! {
         Nle "nle",
         /// ordered, quiet
         Ord "ord",
+        /// a < b, quiet
+        LtQuiet "lt.quiet",
+        /// a <= b, quiet
+        LeQuiet "le.quiet",
     }
 }
 

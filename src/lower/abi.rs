@@ -7,7 +7,7 @@
 //!   register may hold the sign extension of a 32-bit value instead of its zero extension; at block
 //!   boundaries and links none does, and points list those that do.
 //! - XMM0..15 live in `v16`..`v31` where the host has V (the low 128 bits; the rest is anything), else
-//!   in the register file. `v0`..`v15` are the lowering's.
+//!   in the register file. `v0`..`v14` are the lowering's; the low 128 bits of `v15` are zero.
 //! - The flag record lives in the register file.
 //! - `TEMPS` hold values of the current block. `ra` and `t6` are scratch inside one lowering, and
 //!   carry the place and a status where code is left. `f0`..`f31` are the lowering's.
@@ -67,6 +67,9 @@ pub const fn gpr(r: Gpr) -> Xreg {
 pub const fn xmm(n: u8) -> Vreg {
     Vreg::new(16 + n)
 }
+
+/// Zero in its low 128 bits, where XMM registers are resident.
+pub const VZERO: Vreg = Vreg::new(15);
 
 /// True if the XMM registers live in vector registers on such a host.
 #[must_use]

@@ -163,7 +163,10 @@ fn keep(block: &Block, a: &mut Analysis, v: Value, point: u32) {
 /// True if a recipe evaluates the instruction instead of reading its value.
 #[must_use]
 pub fn in_recipe(inst: &Inst) -> bool {
-    inst.op == Op::Const || is_flag_bundle(inst.op) || inst.lazy && inst.op != Op::Get
+    inst.op == Op::Const
+        || inst.op == Op::FComi
+        || is_flag_bundle(inst.op)
+        || inst.lazy && inst.op != Op::Get
 }
 
 /// The values the recipe for bundle `v` reads, perhaps repeated.

@@ -139,7 +139,7 @@ impl Lowerer<'_> {
         self.asm.addi(abi::SCRATCH, Xreg::ZERO, fixed(function));
         self.asm.ld(abi::SCRATCH2, fixed(thunk), abi::STATE);
         self.asm.jalr(abi::SCRATCH2, Imm12::ZERO, abi::SCRATCH2);
-        self.simd.forget_vtype();
+        self.simd.forget();
     }
 
     /// Leaves if the call reported a fault.

@@ -190,7 +190,8 @@ impl Lowerer<'_> {
                 let word = (usize::from(off) - offset::SCRATCH) / 8;
                 Place::Slot(u16::try_from(word).unwrap_or(0), bits)
             }
-            (Loc::None | Loc::F(_) | Loc::V(_), c) => {
+            (Loc::F(f), _) => Place::freg(f),
+            (Loc::None | Loc::V(_), c) => {
                 debug_assert!(
                     c.is_some(),
                     "v{} is nowhere at a point at {} of\n{}",

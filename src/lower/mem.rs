@@ -63,6 +63,12 @@ impl Lowerer<'_> {
 
     pub(super) fn load(&mut self, v: Value, inst: &Inst) {
         let (base, disp) = self.address(inst.args[0], inst.imm, 1);
+        if self.simd.is_float(v) {
+            let d = self.fdef(v);
+            self.access(inst, base, disp, 0);
+            self.fload(d, inst.w, base, disp);
+            return;
+        }
         let d = self.def(v, Form::Exact);
         self.access(inst, base, disp, 0);
         match inst.w {
@@ -74,6 +80,13 @@ impl Lowerer<'_> {
     }
 
     pub(super) fn store(&mut self, inst: &Inst) {
+        if self.simd.is_float(inst.args[1]) {
+            let data = self.f(inst.args[1]);
+            let (base, disp) = self.address(inst.args[0], inst.imm, 1);
+            self.access(inst, base, disp, 0);
+            self.fstore(data, inst.w, base, disp);
+            return;
+        }
         let data = self.low(inst.args[1], inst.w);
         let (base, disp) = self.address(inst.args[0], inst.imm, 1);
         self.access(inst, base, disp, 0);

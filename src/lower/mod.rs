@@ -170,8 +170,8 @@ impl<'a> Lowerer<'a> {
         self.rip = block.addr;
         self.flag_code = None;
         self.records.clear();
-        self.simd.forget_vtype();
         self.count_execution();
+        self.simd.begin(block);
         for (i, inst) in block.insts.iter().enumerate() {
             let at = u32::try_from(i).expect("blocks are bounded");
             self.begin(at);

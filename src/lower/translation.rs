@@ -4,9 +4,10 @@
 //! one machine, stored, and run in another. Invariant: `points` and `exits` are sorted by offset.
 
 use super::{FpMode, abi};
+use crate::helper::float;
 use crate::ir::Op;
 use crate::ir::eval;
-use crate::rv64::Xreg;
+use crate::rv64::{Freg, Xreg};
 use crate::x86::state::{CpuState, offset};
 use crate::x86::{FlagRecord, Gpr, GuestAddr, Width};
 use serde::{Deserialize, Serialize};
@@ -108,7 +109,7 @@ pub enum What {
 /// Where a value is at a point.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Place {
-    /// A host register, of which the low bits count.
+    /// A host register (F registers from 32 on), of which the low bits count.
     Reg(u8, Bits),
     /// Word n of the scratch area, of which the low bits count.
     Slot(u16, Bits),
@@ -198,9 +199,9 @@ impl Translation {
 }
 
 impl Point {
-    /// Puts the guest's registers into `cpu`, given the host's at this point. XMM registers, spill
+    /// Puts the guest's registers into `cpu`, given the host's at this point (F registers from 32 on). XMM registers, spill
     /// slots and memory are in `cpu` already.
-    pub fn recover(&self, x: &[u64; 32], cpu: &mut CpuState) {
+    pub fn recover(&self, x: &[u64; 64], cpu: &mut CpuState) {
         let flags = self.flags.as_ref().map(|r| r.evaluate(x, cpu));
         for r in Gpr::all() {
             let v = x[abi::gpr(r).index()];
@@ -217,7 +218,7 @@ impl Point {
 
     /// The guest address of an access, given the host's registers.
     #[must_use]
-    pub fn address(&self, x: &[u64; 32]) -> Option<GuestAddr> {
+    pub fn address(&self, x: &[u64; 64]) -> Option<GuestAddr> {
         match self.what {
             What::Access { base, disp, .. } => Some(GuestAddr(x[usize::from(base)]).offset(disp)),
             _ => None,
@@ -226,7 +227,7 @@ impl Point {
 }
 
 impl Recipe {
-    fn evaluate(&self, x: &[u64; 32], cpu: &CpuState) -> FlagRecord {
+    fn evaluate(&self, x: &[u64; 64], cpu: &CpuState) -> FlagRecord {
         let mut values: Vec<u64> = Vec::with_capacity(self.steps.len());
         for step in &self.steps {
             let v = match *step {
@@ -234,7 +235,11 @@ impl Recipe {
                 Step::Eval { op, w, imm, args } => {
                     let [a, b, c] = args.map(|n| values.get(usize::from(n)).copied().unwrap_or(0));
                     let op = Op::ALL.get(usize::from(op)).copied().unwrap_or(Op::Const);
-                    eval::int(op, width(w), imm, a, b, c).unwrap_or(0)
+                    if op == Op::FComi {
+                        comi(width(w), a, b, cpu.mxcsr)
+                    } else {
+                        eval::int(op, width(w), imm, a, b, c).unwrap_or(0)
+                    }
                 }
                 Step::Cond { cond, at } => {
                     let f = record_at(cpu, at).status();
@@ -256,19 +261,34 @@ impl Recipe {
 }
 
 impl Place {
-    fn read(self, x: &[u64; 32], cpu: &CpuState) -> u64 {
+    fn read(self, x: &[u64; 64], cpu: &CpuState) -> u64 {
         let (v, bits) = match self {
-            Place::Reg(r, bits) => (x[usize::from(r & 31)], bits),
+            Place::Reg(r, bits) => (x[usize::from(r & 63)], bits),
             Place::Slot(n, bits) => (cpu.scratch.get(usize::from(n)).copied().unwrap_or(0), bits),
             Place::Const(c) => return c,
         };
         v & u64::MAX >> (64 - u32::from(bits.clamp(1, 64)))
     }
 
+    /// A value in an F register.
+    #[must_use]
+    pub fn freg(r: Freg) -> Place {
+        Place::Reg(32 + r.num(), 64)
+    }
+
     /// A value in a register.
     #[must_use]
     pub fn reg(r: Xreg, bits: Bits) -> Place {
         Place::Reg(r.num(), bits)
+    }
+}
+
+/// A comparison's flags, which raises nothing any more.
+fn comi(w: Width, a: u64, b: u64, mxcsr: u32) -> u64 {
+    let mut masked = mxcsr | 0x1f80;
+    match float::scalar(Op::FComi, w, 0, a, b, &mut masked) {
+        Some(Ok(flags)) => flags,
+        _ => 0,
     }
 }
 

@@ -2,7 +2,7 @@
 //! appendix B).
 
 use super::rewrite::Rewriter;
-use crate::ir::{Op, Value};
+use crate::ir::{FpPredicate, Inst, Op, Value};
 use crate::x86::{Cond, Rflags, Width};
 
 const W64: Width = Width::W64;
@@ -11,6 +11,9 @@ const W64: Width = Width::W64;
 pub fn cond(r: &mut Rewriter, f: Value, c: Cond) -> Value {
     let d = *r.def(f);
     let (a, b, w) = (d.args[0], d.args[1], d.w);
+    if d.op == Op::FlRaw && r.def(a).op == Op::FComi && r.near(a) {
+        return float_cond(r, a, c);
+    }
     // Conditions with a comparison of their own; each with its inverse.
     let direct = match (d.op, c) {
         (Op::FlSub, Cond::E) => Some((Op::Eq, a, b)),
@@ -71,6 +74,44 @@ pub fn cond(r: &mut Rewriter, f: Value, c: Cond) -> Value {
         base
     } else {
         r.op_imm(Op::Xor, W64, base, 1)
+    }
+}
+
+/// Condition `c` of COMISS's flags `comi`: ZF is unordered or equal, CF is unordered or less, PF is
+/// unordered. Raises what the instruction raised.
+fn float_cond(r: &mut Rewriter, comi: Value, c: Cond) -> Value {
+    use FpPredicate::{Eq, Le, LeQuiet, Lt, LtQuiet, Ord};
+    let d = *r.def(comi);
+    let (a, b) = (d.args[0], d.args[1]);
+    let compare = |r: &mut Rewriter, p: FpPredicate, x: Value, y: Value| {
+        let mut inst = Inst::new(Op::FCmp, d.w);
+        inst.args[..2].copy_from_slice(&[x, y]);
+        inst.aux = p as u16;
+        r.again(comi, inst)
+    };
+    let (less, less_equal) = if d.aux == 1 {
+        (Lt, Le)
+    } else {
+        (LtQuiet, LeQuiet)
+    };
+    // The condition that is false for unordered operands, or its inverse.
+    let (v, inverse) = match Cond::ALL[c as usize & !1] {
+        Cond::O | Cond::S | Cond::L => (r.konst(0), false),
+        Cond::B => (compare(r, less_equal, b, a), true),
+        Cond::Be => (compare(r, less, b, a), true),
+        Cond::P => (compare(r, Ord, a, b), true),
+        // ZF; LE with SF and OF clear.
+        _ => {
+            let equal = compare(r, Eq, a, b);
+            let ordered = compare(r, Ord, a, b);
+            let unordered = r.op_imm(Op::Xor, W64, ordered, 1);
+            (r.op(Op::Or, W64, &[equal, unordered]), false)
+        }
+    };
+    if inverse == (c as u8 & 1 == 0) {
+        r.op_imm(Op::Xor, W64, v, 1)
+    } else {
+        v
     }
 }
 

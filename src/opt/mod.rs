@@ -9,6 +9,7 @@ mod flags;
 mod legal;
 mod rewrite;
 mod simplify;
+mod vector;
 
 use crate::ir::{Region, verify};
 

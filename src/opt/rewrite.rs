@@ -14,6 +14,8 @@ pub struct Rewriter {
 }
 
 const SEEN: usize = 128;
+/// How far back `near` looks.
+const NEAR: usize = 64;
 
 /// Where an instruction goes in the table. Only speed depends on how well it spreads.
 fn seen_slot(i: &Inst) -> usize {
@@ -78,6 +80,21 @@ impl Rewriter {
         }
         self.out.push(inst);
         next
+    }
+
+    /// True if `v` was made recently, and no helper, which could have changed MXCSR, was called since.
+    pub fn near(&self, v: Value) -> bool {
+        let since = &self.out[v.index()..];
+        since.len() <= NEAR && since.iter().all(|i| i.op != Op::Call)
+    }
+
+    /// Emits a comparison of floats, or finds an equal one since `from`: it raises nothing new.
+    pub fn again(&mut self, from: Value, inst: Inst) -> Value {
+        let equal = self.out[from.index()..].iter().position(|i| *i == inst);
+        match equal {
+            Some(n) => Value(from.0 + u32::try_from(n).expect("blocks are bounded")),
+            None => self.push(inst),
+        }
     }
 
     /// A constant.
@@ -186,7 +203,7 @@ impl Rewriter {
             inst.args[1] = self.low_bits(inst.args[1], inst.w);
         }
         if !eval::is_int(inst.op) {
-            return self.push(inst);
+            return super::vector::simplified(self, &inst).unwrap_or_else(|| self.push(inst));
         }
         let [a, b, c, _] = inst.args;
         let (ka, kb, kc) = (self.constant(a), self.constant(b), self.constant(c));

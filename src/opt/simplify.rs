@@ -1,14 +1,14 @@
 //! Forwards guest state inside each block, folds, and expands conditions.
 
-use super::flags;
 use super::rewrite::Rewriter;
+use super::{flags, vector};
 use crate::ir::{Block, Helper, Inst, Op, Region, Term, Value, Var};
 use crate::x86::{Cond, Width};
 
 /// Runs the pass.
 pub fn run(region: &mut Region) {
     for block in &mut region.blocks {
-        simplify(block);
+        simplify(block, &mut region.pool);
     }
 }
 
@@ -19,12 +19,12 @@ fn slot(var: Var) -> usize {
     usize::try_from(var.encode()).expect("small")
 }
 
-fn simplify(block: &mut Block) {
+fn simplify(block: &mut Block, pool: &mut Vec<[u8; 16]>) {
     let mut r = Rewriter::new(block.insts.len());
     let mut known = Known([Value::NONE; Var::COUNT], None);
     for inst in &block.insts {
         let inst = r.with_mapped_args(*inst);
-        let v = step(&mut r, &mut known, inst);
+        let v = step(&mut r, pool, &mut known, inst);
         r.define(v);
     }
     if let Some(v) = block.term.value_mut() {
@@ -54,12 +54,12 @@ fn inverted(r: &Rewriter, v: Value) -> Option<Value> {
     }
     let boolean = matches!(
         r.def(d.args[0]).op,
-        Op::Eq | Op::Ne | Op::LtU | Op::LeU | Op::LtS | Op::LeS | Op::CondOf
+        Op::Eq | Op::Ne | Op::LtU | Op::LeU | Op::LtS | Op::LeS | Op::CondOf | Op::FCmp
     );
     boolean.then_some(d.args[0])
 }
 
-fn step(r: &mut Rewriter, known: &mut Known, inst: Inst) -> Value {
+fn step(r: &mut Rewriter, pool: &mut Vec<[u8; 16]>, known: &mut Known, inst: Inst) -> Value {
     match inst.op {
         Op::Get => {
             let Some(var) = inst.var() else {
@@ -119,6 +119,8 @@ fn step(r: &mut Rewriter, known: &mut Known, inst: Inst) -> Value {
             }
             Value::NONE
         }
+        Op::VConst => vector::constant(r, pool, inst),
+        Op::VShuf => vector::shuffle(r, pool, inst),
         _ => r.emit(inst),
     }
 }

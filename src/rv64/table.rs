@@ -728,6 +728,7 @@ instructions! {
     vwredsumu_vs "vwredsumu.vs" Vvv 0xc0000057;
     vslide1up_vx "vslide1up.vx" Vvx 0x38006057;
     vslide1down_vx "vslide1down.vx" Vvx 0x3c006057;
+    vfslide1up_vf "vfslide1up.vf" Vvf 0x38005057;
     vmv_x_s "vmv.x.s" Vxs 0x42002057;
     vmv_s_x "vmv.s.x" Vmvx 0x42006057;
     vcpop_m "vcpop.m" Vxm 0x40082057;

@@ -27,12 +27,18 @@ pub mod slot {
     pub const FFLAGS: usize = 20;
 }
 
-/// The host's integer registers when code was left.
-#[derive(Clone, Debug, Default)]
+/// The host's registers when code was left.
+#[derive(Clone, Debug)]
 #[repr(C)]
 pub struct Capture {
-    /// x0 to x31; x1 is the place.
-    pub x: [u64; 32],
+    /// x0 to x31, then f0 to f31; x1 is the place. Of the F registers only those that calls keep.
+    pub x: [u64; 64],
+}
+
+impl Default for Capture {
+    fn default() -> Capture {
+        Capture { x: [0; 64] }
+    }
 }
 
 /// Executable memory at a place the host chose, away from the low 4 GiB, where guests want to be.
@@ -212,7 +218,7 @@ mod asm {
         "\\op a6, {gpr}+80(s0)",
         "\\op a7, {gpr}+88(s0)",
         ".endm",
-        // Moves v16..v31 to or from the register file; clobbers t0, t1 and vtype.
+        // Moves v16..v31 to or from the register file, and makes v15 zero; clobbers t0, t1 and vtype.
         ".macro felix_xmm op",
         "ld t0, {xmm_resident}(s0)",
         "beqz t0, 7f",
@@ -222,6 +228,7 @@ mod asm {
         "\\op v\\n, (t0)",
         "addi t0, t0, 32",
         ".endr",
+        "vmv.v.i v15, 0",
         "7:",
         ".endm",
         ".macro felix_saved op",
@@ -268,13 +275,16 @@ mod asm {
         "felix_gprs_callee ld",
         "felix_gprs_caller ld",
         "jr t6",
-        // From code: ra is the place. All x registers go to the capture.
+        // From code: ra is the place. Registers go to the capture.
         ".globl felix_jit_leave",
         "felix_jit_leave:",
         "sd ra, {desc}(s0)",
         "ld ra, {capture}(s0)",
         ".irp r, 2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31",
         "sd x\\r, 8*\\r(ra)",
+        ".endr",
+        ".irp r, 8,9,18,19,20,21,22,23,24,25,26,27",
+        "fsd f\\r, 256+8*\\r(ra)",
         ".endr",
         "ld t0, {desc}(s0)",
         "sd t0, 8(ra)",

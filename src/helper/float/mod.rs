@@ -198,12 +198,12 @@ impl Env {
 
     /// CMPSS's predicate on one lane.
     pub(crate) fn predicate(&mut self, w: Width, p: FpPredicate, a: u64, b: u64) -> bool {
-        use FpPredicate::{Eq, Le, Lt, Neq, Nle, Nlt, Ord, Unord};
+        use FpPredicate::{Eq, Le, LeQuiet, Lt, LtQuiet, Neq, Nle, Nlt, Ord, Unord};
         let order = self.compare(w, matches!(p, Lt | Le | Nlt | Nle), a, b);
         match p {
             Eq => order.is_some_and(std::cmp::Ordering::is_eq),
-            Lt => order.is_some_and(std::cmp::Ordering::is_lt),
-            Le => order.is_some_and(std::cmp::Ordering::is_le),
+            Lt | LtQuiet => order.is_some_and(std::cmp::Ordering::is_lt),
+            Le | LeQuiet => order.is_some_and(std::cmp::Ordering::is_le),
             Unord => order.is_none(),
             Neq => !order.is_some_and(std::cmp::Ordering::is_eq),
             Nlt => !order.is_some_and(std::cmp::Ordering::is_lt),

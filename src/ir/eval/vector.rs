@@ -75,6 +75,7 @@ pub fn vector(
         Op::VExtract => lane(w, a, imm).into(),
         Op::VInsert => with_lane(w, a, imm, i),
         Op::VFromI => w.zext(i).into(),
+        Op::VSplat => u128::MAX / u128::from(w.mask()) * u128::from(w.zext(i)),
         Op::VFRcp => map(Width::W32, a, 0, |x, _| approx::rcp(low32(x)).into()),
         Op::VFRsqrt => map(Width::W32, a, 0, |x, _| approx::rsqrt(low32(x)).into()),
         _ => return None,

@@ -3,7 +3,7 @@
 //! `lower_vector` gets every instruction that has a V128 or F argument or result, and `get`/`set` of
 //! XMM registers. Where values are (`place`):
 //! - F values in `fs0`..`fs11`, which calls keep (`ft`/`fa` registers are scratch inside one lowering);
-//! - V128 values on hosts with V in `v1`..`v15` or in the XMM register's own `v16`..`v31`; `v0` is for
+//! - V128 values on hosts with V in `v1`..`v14` or in the XMM register's own `v16`..`v31`; `v0` is for
 //!   masks; on hosts without V in memory, an XMM register's home or a spill slot (`Loc::Mem`).
 //!
 //! What is not worth inline code goes out of line (`Lowerer::evaluate`), and so does all floating
@@ -23,6 +23,7 @@ mod control;
 mod memory;
 mod packed;
 mod place;
+mod plan;
 mod scalar;
 mod shuffle;
 mod slow;
@@ -30,7 +31,7 @@ mod vint;
 mod words;
 
 use super::{Lowerer, abi};
-use crate::ir::{Effect, Inst, Op, Value, Var};
+use crate::ir::{Block, Effect, Inst, Op, Value, Var};
 use crate::rv64::{Freg, Sew, Vreg};
 use crate::x86::Width;
 use serde::{Deserialize, Serialize};
@@ -74,6 +75,10 @@ pub(super) struct State {
     pinned_f: u32,
     /// Element width, LMUL (log2) and vl in force.
     vtype: Option<(Sew, i8, u8)>,
+    /// The comparison whose result `v0` holds as a mask.
+    mask: Option<Value>,
+    /// How the block's values are made.
+    plan: Vec<plan::Kind>,
     slow: Vec<slow::Slow>,
 }
 
@@ -86,9 +91,21 @@ impl State {
         }
     }
 
+    /// At the beginning of a block.
+    pub fn begin(&mut self, block: &Block) {
+        self.plan = plan::plan(block);
+        self.forget();
+    }
+
     /// At the beginning of a block and after a call: nothing is known.
-    pub fn forget_vtype(&mut self) {
+    pub fn forget(&mut self) {
         self.vtype = None;
+        self.mask = None;
+    }
+
+    /// Whether integer `v` is made in an F register.
+    pub fn is_float(&self, v: Value) -> bool {
+        self.plan[v.index()] == plan::Kind::Float
     }
 }
 
@@ -133,6 +150,9 @@ const fn lanes(w: Width) -> u64 {
 
 /// The mask register.
 const V0: Vreg = Vreg::new(0);
+
+/// Its low 128 bits are zero.
+const ZERO: Vreg = abi::VZERO;
 
 /// A scratch F register: free inside one lowering, not kept by calls.
 const fn ft(n: u8) -> Freg {

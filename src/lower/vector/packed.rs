@@ -4,7 +4,7 @@
 //! arguments.
 
 use super::slow::Result;
-use super::{Lowerer, V0, abi};
+use super::{Lowerer, V0, ZERO, abi};
 use crate::ir::{CvtKind, FpPredicate, Inst, Op, Value};
 use crate::lower::regs::{Form, Loc};
 use crate::rv64::{Simm5, Vm, Vreg, Xreg};
@@ -60,7 +60,8 @@ impl Lowerer<'_> {
                 let d = self.vdef(v);
                 self.full(inst.w);
                 let (x, y) = if inst.op == Op::VFMin { (a, b) } else { (b, a) };
-                self.asm.vmflt_vv(V0, x, y, all);
+                let m = self.mask();
+                self.asm.vmflt_vv(m, x, y, all);
                 self.asm.vmerge_vvm(d, b, a);
             }
             Op::VFCmp => self.vf_compare(v, inst),
@@ -85,14 +86,15 @@ impl Lowerer<'_> {
     /// Takes the slow way of `inst` if a lane of its result `d` is a NaN.
     fn unless_any_nan(&mut self, inst: &Inst, d: Vreg) {
         let slow = self.slow(inst, Result::V(d));
-        self.asm.vmfne_vv(V0, d, d, Vm::All);
+        let m = self.mask();
+        self.asm.vmfne_vv(m, d, d, Vm::All);
         self.asm.vcpop_m(abi::SCRATCH, V0, Vm::All);
         self.asm.bne_to(abi::SCRATCH, Xreg::ZERO, slow);
         self.join();
     }
 
     fn vf_compare(&mut self, v: Value, inst: &Inst) {
-        use FpPredicate::{Eq, Le, Lt, Neq, Nle, Nlt, Ord, Unord};
+        use FpPredicate::{Eq, Le, LeQuiet, Lt, LtQuiet, Neq, Nle, Nlt, Ord, Unord};
         let Some(p) = FpPredicate::from_aux(inst.aux) else {
             return;
         };
@@ -102,21 +104,30 @@ impl Lowerer<'_> {
         let d = self.vdef(v);
         self.full(inst.w);
         let all = Vm::All;
+        let m = self.mask();
         match p {
-            Eq | Neq => self.asm.vmfeq_vv(V0, a, b, all),
-            Lt | Nlt => self.asm.vmflt_vv(V0, a, b, all),
-            Le | Nle => self.asm.vmfle_vv(V0, a, b, all),
-            Ord | Unord => {
-                self.asm.vmfeq_vv(V0, a, a, all);
+            Eq | Neq => self.asm.vmfeq_vv(m, a, b, all),
+            Lt | Nlt => self.asm.vmflt_vv(m, a, b, all),
+            Le | Nle => self.asm.vmfle_vv(m, a, b, all),
+            Ord | Unord | LtQuiet | LeQuiet => {
+                self.asm.vmfeq_vv(m, a, a, all);
                 self.asm.vmfeq_vv(t, b, b, all);
-                self.asm.vmand_mm(V0, V0, t);
+                self.asm.vmand_mm(m, m, t);
             }
         }
-        // Zeros or ones, and the other where the mask is set.
-        let inverted = matches!(p, Neq | Nlt | Nle | Unord);
-        let (clear, set) = if inverted { (-1, 0) } else { (0, -1) };
-        self.asm.vmv_v_i(d, simm(clear));
-        self.asm.vmerge_vim(d, d, simm(set));
+        // RISC-V's comparisons signal: they are for ordered lanes.
+        match p {
+            LtQuiet => self.asm.vmflt_vv(m, a, b, Vm::Masked),
+            LeQuiet => self.asm.vmfle_vv(m, a, b, Vm::Masked),
+            _ => {}
+        }
+        if matches!(p, Neq | Nlt | Nle | Unord) {
+            // Ones, and zeros where the mask is set.
+            self.asm.vmv_v_i(d, simm(-1));
+            self.asm.vmerge_vim(d, d, simm(0));
+        } else {
+            self.asm.vmerge_vim(d, ZERO, simm(-1));
+        }
     }
 
     fn vf_convert(&mut self, v: Value, inst: &Inst) -> bool {
@@ -141,7 +152,8 @@ impl Lowerer<'_> {
                 }
                 // What saturated at the largest integer, which no float is, becomes the smallest.
                 self.asm.li(abi::SCRATCH, 0x7fff_ffff);
-                self.asm.vmseq_vx(V0, d, abi::SCRATCH, all);
+                let m = self.mask();
+                self.asm.vmseq_vx(m, d, abi::SCRATCH, all);
                 self.asm.vadd_vi(d, d, simm(1), Vm::Masked);
             }
             CvtKind::I32F64 => {
@@ -171,7 +183,8 @@ impl Lowerer<'_> {
                 // 2^31 - 1 can be right.
                 let slow = self.slow(inst, Result::V(d));
                 self.asm.li(abi::SCRATCH, 0x7fff_ffff);
-                self.asm.vmseq_vx(V0, d, abi::SCRATCH, all);
+                let m = self.mask();
+                self.asm.vmseq_vx(m, d, abi::SCRATCH, all);
                 self.asm.vcpop_m(abi::SCRATCH, V0, all);
                 self.asm.bne_to(abi::SCRATCH, Xreg::ZERO, slow);
                 self.join();
@@ -182,7 +195,7 @@ impl Lowerer<'_> {
 
     /// d = 0
     pub(super) fn zeroed(&mut self, d: Vreg) {
-        self.full(Width::W64);
-        self.asm.vmv_v_i(d, simm(0));
+        self.any_vtype();
+        self.asm.vmv1r_v(d, ZERO);
     }
 }

@@ -7,11 +7,14 @@ use super::{Lowerer, abi};
 use crate::ir::{Effect, Inst, Op, Value, Var};
 use crate::lower::regs::{Form, Loc};
 use crate::lower::variable;
-use crate::rv64::{Freg, Sew, Uimm5, Vm, Vreg, Vtype, Xreg};
+use crate::rv64::{Freg, Imm12, Sew, Uimm5, Vm, Vreg, Vtype, Xreg};
 use crate::x86::Width;
 
 /// fs0, fs1, fs2 .. fs11.
 const F_TEMPS: [u8; 12] = [8, 9, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27];
+
+/// The vector registers for values: all below XMM0 but the mask and zero.
+const TEMPS: std::ops::Range<u8> = 1..15;
 
 /// How far ahead `direct_xmm` looks: bounds the work for a block.
 const REACH: usize = 12;
@@ -89,7 +92,7 @@ impl Lowerer<'_> {
     }
 
     /// F value `v` in a register; pinned.
-    pub(super) fn f(&mut self, v: Value) -> Freg {
+    pub(in crate::lower) fn f(&mut self, v: Value) -> Freg {
         match self.vals[v.index()].loc {
             Loc::F(r) => {
                 self.simd.pinned_f |= 1 << r.num();
@@ -97,7 +100,7 @@ impl Lowerer<'_> {
             }
             Loc::Mem(off) => {
                 let r = self.ftemp();
-                self.fload(r, self.inst(v).w, off);
+                self.fload_at(r, self.inst(v).w, off);
                 self.free_slot(v);
                 self.place(v, Loc::F(r), Form::Exact);
                 r
@@ -107,26 +110,36 @@ impl Lowerer<'_> {
         }
     }
 
-    /// Loads a float from the register file.
-    pub(super) fn fload(&mut self, r: Freg, w: Width, off: u16) {
+    /// Loads a float.
+    pub(in crate::lower) fn fload(&mut self, r: Freg, w: Width, base: Xreg, disp: Imm12) {
         if w == Width::W32 {
-            self.asm.flw(r, self.off(off), abi::STATE);
+            self.asm.flw(r, disp, base);
         } else {
-            self.asm.fld(r, self.off(off), abi::STATE);
+            self.asm.fld(r, disp, base);
         }
+    }
+
+    /// Stores a float.
+    pub(in crate::lower) fn fstore(&mut self, r: Freg, w: Width, base: Xreg, disp: Imm12) {
+        if w == Width::W32 {
+            self.asm.fsw(r, disp, base);
+        } else {
+            self.asm.fsd(r, disp, base);
+        }
+    }
+
+    /// Loads a float from the register file.
+    pub(super) fn fload_at(&mut self, r: Freg, w: Width, off: u16) {
+        self.fload(r, w, abi::STATE, self.off(off));
     }
 
     /// Stores a float to the register file.
-    pub(super) fn fstore(&mut self, r: Freg, w: Width, off: u16) {
-        if w == Width::W32 {
-            self.asm.fsw(r, self.off(off), abi::STATE);
-        } else {
-            self.asm.fsd(r, self.off(off), abi::STATE);
-        }
+    pub(super) fn fstore_at(&mut self, r: Freg, w: Width, off: u16) {
+        self.fstore(r, w, abi::STATE, self.off(off));
     }
 
     /// A register for F result `v`, different from those of the arguments.
-    pub(super) fn fdef(&mut self, v: Value) -> Freg {
+    pub(in crate::lower) fn fdef(&mut self, v: Value) -> Freg {
         let r = self.ftemp();
         self.place(v, Loc::F(r), Form::Exact);
         r
@@ -134,9 +147,9 @@ impl Lowerer<'_> {
 
     // --- V128 in vector registers ---
 
-    /// A free register of v1..v15; pinned.
+    /// A free register of v1..v14; pinned.
     pub(super) fn vtemp(&mut self) -> Vreg {
-        let all = (1..16).map(Vreg::new);
+        let all = TEMPS.map(Vreg::new);
         let unpinned = |l: &Self, r: Vreg| l.simd.pinned_v >> r.num() & 1 == 0;
         let held = |l: &Self, r: Vreg| -> Vec<Value> {
             l.live
@@ -269,7 +282,7 @@ impl Lowerer<'_> {
     }
 
     /// Whether the guest's registers may be looked at here.
-    fn shows(&self, inst: &Inst) -> bool {
+    pub(super) fn shows(&self, inst: &Inst) -> bool {
         match inst.op.effect() {
             Effect::Fp => self.simd.mode == super::FpMode::Exact,
             _ => !inst.lazy && inst.op.observes(),
@@ -393,9 +406,9 @@ impl Lowerer<'_> {
             self.leave_xmm(n);
             self.simd.pinned_v = 0;
         }
-        for r in (1..16).map(Vreg::new) {
+        for r in TEMPS.map(Vreg::new) {
             self.vspill(r);
         }
-        self.simd.vtype = None;
+        self.simd.forget();
     }
 }

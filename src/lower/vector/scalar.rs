@@ -12,6 +12,8 @@ impl Lowerer<'_> {
     pub(super) fn scalar(&mut self, v: Value, inst: &Inst) -> bool {
         let single = inst.w == Width::W32;
         match inst.op {
+            Op::FFrom if self.simd.is_float(inst.args[0]) => self.share_float(v, inst),
+            Op::FBits if self.simd.is_float(v) => self.share_float(v, inst),
             Op::FFrom => {
                 let x = self.low(inst.args[0], inst.w);
                 let d = self.fdef(v);
@@ -81,10 +83,17 @@ impl Lowerer<'_> {
             }
             Op::FCvtToI => self.f_to_int(v, inst),
             Op::FCmp => self.f_compare(v, inst),
+            Op::FComi if self.facts.uses[v.index()] == 0 => self.f_raise(v, inst),
             Op::FComi => self.f_comi(v, inst),
             _ => return false,
         }
         true
+    }
+
+    /// `v` is the argument's bits, in the same F register.
+    fn share_float(&mut self, v: Value, inst: &Inst) {
+        let f = self.f(inst.args[0]);
+        self.place(v, Loc::F(f), Form::Exact);
     }
 
     /// d = a op b
@@ -213,7 +222,7 @@ impl Lowerer<'_> {
     }
 
     fn f_compare(&mut self, v: Value, inst: &Inst) {
-        use FpPredicate::{Eq, Le, Lt, Neq, Nle, Nlt, Ord, Unord};
+        use FpPredicate::{Eq, Le, LeQuiet, Lt, LtQuiet, Neq, Nle, Nlt, Ord, Unord};
         let Some(p) = FpPredicate::from_aux(inst.aux) else {
             return;
         };
@@ -224,6 +233,18 @@ impl Lowerer<'_> {
             Lt | Nlt => self.f_less(w, d, a, b),
             Le | Nle => self.f_less_equal(w, d, a, b),
             Ord | Unord => self.f_ordered(w, d, a, b),
+            LtQuiet | LeQuiet => {
+                // RISC-V's comparisons signal: they are for ordered operands.
+                let done = self.asm.label();
+                self.f_ordered(w, d, a, b);
+                self.asm.beq_to(d, Xreg::ZERO, done);
+                if p == LtQuiet {
+                    self.f_less(w, d, a, b);
+                } else {
+                    self.f_less_equal(w, d, a, b);
+                }
+                self.asm.bind(done);
+            }
         }
         if matches!(p, Neq | Nlt | Nle | Unord) {
             self.asm.xori(d, d, Imm12::of(1));
@@ -235,6 +256,33 @@ impl Lowerer<'_> {
         self.f_equal(w, abi::SCRATCH, a, a);
         self.f_equal(w, d, b, b);
         self.asm.and(d, d, abi::SCRATCH);
+    }
+
+    /// A comparison of which only the exceptions are wanted, unless one that follows raises them.
+    fn f_raise(&mut self, v: Value, inst: &Inst) {
+        let same = |i: &Inst| {
+            i.args[0] == inst.args[0] && i.args[1] == inst.args[1]
+                || i.args[0] == inst.args[1] && i.args[1] == inst.args[0]
+        };
+        let raises = |i: &Inst| {
+            let signaling = matches!(
+                FpPredicate::from_aux(i.aux),
+                Some(FpPredicate::Lt | FpPredicate::Le)
+            );
+            i.op == Op::FCmp && i.w == inst.w && same(i) && (signaling || inst.aux == 0)
+        };
+        let next = self.block.insts[v.index() + 1..]
+            .iter()
+            .find(|i| raises(i) || self.shows(i));
+        if next.is_some_and(raises) {
+            return;
+        }
+        let (a, b) = (self.f(inst.args[0]), self.f(inst.args[1]));
+        if inst.aux == 1 {
+            self.f_less(inst.w, Xreg::ZERO, a, b);
+        } else {
+            self.f_equal(inst.w, Xreg::ZERO, a, b);
+        }
     }
 
     /// ZF, PF and CF of a comparison.
@@ -263,7 +311,7 @@ impl Lowerer<'_> {
     /// d = lane `n` of the vector at `off`.
     pub(super) fn f_lane(&mut self, n: u8, w: Width, off: u16, lane: u16) -> Freg {
         let bytes = if w == Width::W32 { 4 } else { 8 };
-        self.fload(ft(n), w, off + bytes * lane);
+        self.fload_at(ft(n), w, off + bytes * lane);
         ft(n)
     }
 }

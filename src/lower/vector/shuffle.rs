@@ -60,18 +60,13 @@ impl Lowerer<'_> {
             self.shift_bytes(v, a, n, up);
             return true;
         }
-        let index = self.vtemp();
-        // Lanes of 32 bits, one of them everywhere.
-        let first = u64::from(p[0]);
-        if first < 16
-            && first.is_multiple_of(4)
-            && (0..16).all(|i| u64::from(p[i]) == first + i as u64 % 4)
-        {
+        if let Some((w, lane)) = repeated(p) {
             let d = self.vdef_unless(v, &[a]);
-            self.full(Width::W32);
-            self.asm.vrgather_vi(d, a, Uimm5::new(first / 4), ALL);
+            self.full(w);
+            self.asm.vrgather_vi(d, a, Uimm5::new(lane), ALL);
             return true;
         }
+        let index = self.vtemp();
         self.load_bytes(index, p.map(|s| if s == ZERO { 0xff } else { s }));
         let d = self.vdef_unless(v, &[a]);
         self.asm.vrgather_vv(d, a, index, ALL);
@@ -172,6 +167,19 @@ fn shift(p: [u8; 16]) -> Option<(u64, bool)> {
             None
         }
     })
+}
+
+/// If the pattern is one lane everywhere: its width and number.
+fn repeated(p: [u8; 16]) -> Option<(Width, u64)> {
+    let first = u64::from(p[0]);
+    let whole = |w: &Width| {
+        let n = w.bytes();
+        first < 16
+            && first.is_multiple_of(n)
+            && (0..16).all(|i| u64::from(p[i]) == first + i as u64 % n)
+    };
+    let w = Width::ALL.into_iter().find(whole)?;
+    Some((w, first / w.bytes()))
 }
 
 /// If the pattern interleaves lanes of the operands: their width, and whether the high halves.

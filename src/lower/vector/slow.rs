@@ -75,7 +75,7 @@ impl Lowerer<'_> {
             }
             self.call_evaluator(&s.inst);
             match s.result {
-                Result::F(r, w) => self.fload(r, w, result),
+                Result::F(r, w) => self.fload_at(r, w, result),
                 Result::V(r) => self.vload_at(r, result),
                 Result::Int32(r) => self.asm.lw(r, self.off(result), abi::STATE),
                 Result::Mem(off) => self.copy(abi::STATE, result, off, 2),

@@ -1,10 +1,10 @@
 //! Packed integers on hosts with V.
 
 use super::packed::simm;
-use super::{Lowerer, V0, abi, sew};
+use super::{Lowerer, V0, ZERO, abi, plan, sew};
 use crate::ir::{Inst, Op, Value};
-use crate::lower::regs::Form;
-use crate::rv64::{Csr, Imm12, Shamt, Uimm5, Vm, Vreg, Xreg};
+use crate::lower::regs::{Form, Loc};
+use crate::rv64::{Csr, Imm12, Uimm5, Vm, Vreg, Xreg};
 use crate::x86::Width;
 
 const ALL: Vm = Vm::All;
@@ -57,13 +57,30 @@ impl Lowerer<'_> {
                     self.asm.vslideup_vi(d, t, Uimm5::new(inst.imm), ALL);
                 }
             }
+            Op::VFromI if self.vals[inst.args[0].index()].konst == Some(0) => {
+                let d = self.vdef(v);
+                self.any_vtype();
+                self.asm.vmv1r_v(d, ZERO);
+            }
+            Op::VFromI if self.simd.is_float(inst.args[0]) => {
+                let f = self.f(inst.args[0]);
+                let d = self.vdef(v);
+                self.full(inst.w);
+                self.asm.vfslide1up_vf(d, ZERO, f, ALL);
+            }
             Op::VFromI => {
                 let x = self.low(inst.args[0], inst.w);
                 self.args_done();
                 let d = self.vdef(v);
                 self.full(inst.w);
-                self.asm.vmv_v_i(d, simm(0));
-                self.asm.vmv_s_x(d, x);
+                self.asm.vslide1up_vx(d, ZERO, x, ALL);
+            }
+            Op::VSplat => {
+                let x = self.low(inst.args[0], inst.w);
+                self.args_done();
+                let d = self.vdef(v);
+                self.full(inst.w);
+                self.asm.vmv_v_x(d, x);
             }
             Op::VPackS | Op::VPackU => self.v_pack(v, inst),
             Op::VMadd | Op::VSad | Op::VMulEvenU => self.v_sums(v, inst),
@@ -102,6 +119,13 @@ impl Lowerer<'_> {
         }
         let (a, b) = (self.v(inst.args[0]), self.v(inst.args[1]));
         self.args_done();
+        if self.simd.plan[v.index()] == plan::Kind::Mask {
+            let d = self.vtemp();
+            self.place(v, Loc::V(d), Form::Exact);
+            self.full(inst.w);
+            self.int_compare(inst.op, d, a, b);
+            return true;
+        }
         let d = self.vdef(v);
         let bitwise = matches!(inst.op, Op::VAnd | Op::VAndN | Op::VOr | Op::VXor);
         match self.simd.vtype {
@@ -137,16 +161,28 @@ impl Lowerer<'_> {
                 self.asm.vaaddu_vv(d, a, b, ALL);
             }
             _ => {
-                if inst.op == Op::VCmpEq {
-                    self.asm.vmseq_vv(V0, a, b, ALL);
-                } else {
-                    self.asm.vmslt_vv(V0, b, a, ALL);
-                }
-                self.asm.vmv_v_i(d, simm(0));
-                self.asm.vmerge_vim(d, d, simm(-1));
+                let m = self.mask();
+                self.int_compare(inst.op, m, a, b);
+                self.asm.vmerge_vim(d, ZERO, simm(-1));
+                self.simd.mask = Some(v);
             }
         }
         true
+    }
+
+    /// Mask d = a == b or a > b.
+    fn int_compare(&mut self, op: Op, d: Vreg, a: Vreg, b: Vreg) {
+        if op == Op::VCmpEq {
+            self.asm.vmseq_vv(d, a, b, ALL);
+        } else {
+            self.asm.vmslt_vv(d, b, a, ALL);
+        }
+    }
+
+    /// `v0`, to be written: it is no comparison's mask any more.
+    pub(super) fn mask(&mut self) -> Vreg {
+        self.simd.mask = None;
+        V0
     }
 
     fn v_const(&mut self, v: Value, inst: &Inst) {
@@ -238,19 +274,28 @@ impl Lowerer<'_> {
     }
 
     fn v_mov_mask(&mut self, v: Value, inst: &Inst) {
-        let a = self.v(inst.args[0]);
-        let d = self.def(v, Form::Exact);
-        self.full(inst.w);
-        self.asm.vmslt_vx(V0, a, Xreg::ZERO, ALL);
+        let of = inst.args[0];
+        let a = self.v(of);
+        let m = if self.simd.plan[of.index()] == plan::Kind::Mask {
+            a
+        } else if self.simd.mask == Some(of) && self.inst(of).w == inst.w {
+            V0
+        } else {
+            self.full(inst.w);
+            let m = self.mask();
+            self.asm.vmslt_vx(m, a, Xreg::ZERO, ALL);
+            m
+        };
         let lanes = super::lanes(inst.w);
         if lanes == 16 {
-            self.full(Width::W16);
-            self.asm.vmv_x_s(d, V0);
-            self.asm.slli(d, d, Shamt::new(48));
-            self.asm.srli(d, d, Shamt::new(48));
+            let d = self.def(v, Form::Sext(Width::W16));
+            self.element(Width::W16);
+            self.asm.vmv_x_s(d, m);
         } else {
             // Mask bits beyond vl are anything.
-            self.asm.vmv_x_s(d, V0);
+            let d = self.def(v, Form::Exact);
+            self.any_vtype();
+            self.asm.vmv_x_s(d, m);
             self.asm.andi(d, d, Imm12::of((1 << lanes) - 1));
         }
     }

@@ -70,6 +70,15 @@ impl Lowerer<'_> {
                 self.w_load(d, inst.w, from);
             }
             Op::VInsert | Op::FPut => self.w_insert(v, inst),
+            Op::VFromI if self.simd.is_float(inst.args[0]) => {
+                let f = self.f(inst.args[0]);
+                let to = self.mdef(v);
+                if inst.w != Width::W64 {
+                    self.asm.sd(Xreg::ZERO, self.off(to), abi::STATE);
+                }
+                self.fstore_at(f, inst.w, to);
+                self.asm.sd(Xreg::ZERO, self.off(to + 8), abi::STATE);
+            }
             Op::VFromI => {
                 let x = self.low(inst.args[0], inst.w);
                 self.args_done();
@@ -80,10 +89,25 @@ impl Lowerer<'_> {
                 self.w_store(x, inst.w, to);
                 self.asm.sd(Xreg::ZERO, self.off(to + 8), abi::STATE);
             }
+            Op::VSplat => {
+                let x = self.zext(inst.args[0], inst.w);
+                self.args_done();
+                let to = self.mdef(v);
+                let x = if inst.w == Width::W64 {
+                    x
+                } else {
+                    self.constant(A, u64::MAX / inst.w.mask());
+                    self.asm.mul(A, A, x);
+                    A
+                };
+                for i in [0, 8] {
+                    self.asm.sd(x, self.off(to + i), abi::STATE);
+                }
+            }
             Op::FGet => {
                 let from = self.at(inst.args[0]);
                 let d = self.fdef(v);
-                self.fload(d, inst.w, from);
+                self.fload_at(d, inst.w, from);
             }
             Op::VFAdd | Op::VFSub | Op::VFMul | Op::VFDiv | Op::VFSqrt => self.w_float(v, inst),
             Op::VFMin | Op::VFMax => self.w_min_max(v, inst),
@@ -361,7 +385,7 @@ impl Lowerer<'_> {
             if to != a {
                 self.copy(abi::STATE, a, to, 2);
             }
-            self.fstore(f, inst.w, to);
+            self.fstore_at(f, inst.w, to);
             return;
         }
         let x = self.low(inst.args[1], inst.w);
@@ -427,7 +451,7 @@ impl Lowerer<'_> {
         }
         self.asm.beq_to(A, Xreg::ZERO, slow);
         for i in 0..n {
-            self.fstore(ft(i), w, to + bytes * u16::from(i));
+            self.fstore_at(ft(i), w, to + bytes * u16::from(i));
         }
         self.join();
     }
@@ -440,12 +464,12 @@ impl Lowerer<'_> {
             let x = self.f_lane(4, inst.w, a, i.into());
             let y = self.f_lane(5, inst.w, b, i.into());
             self.f_min_max(inst.op == Op::VFMin, inst.w, ft(0), x, y);
-            self.fstore(ft(0), inst.w, to + bytes * u16::from(i));
+            self.fstore_at(ft(0), inst.w, to + bytes * u16::from(i));
         }
     }
 
     fn w_compare(&mut self, v: Value, inst: &Inst) {
-        use FpPredicate::{Eq, Le, Lt, Neq, Nle, Nlt, Ord, Unord};
+        use FpPredicate::{Eq, Le, LeQuiet, Lt, LtQuiet, Neq, Nle, Nlt, Ord, Unord};
         let Some(p) = FpPredicate::from_aux(inst.aux) else {
             return;
         };
@@ -459,11 +483,22 @@ impl Lowerer<'_> {
                 Eq | Neq => self.f_equal(inst.w, A, x, y),
                 Lt | Nlt => self.f_less(inst.w, A, x, y),
                 Le | Nle => self.f_less_equal(inst.w, A, x, y),
-                Ord | Unord => {
+                Ord | Unord | LtQuiet | LeQuiet => {
                     self.f_equal(inst.w, A, x, x);
                     self.f_equal(inst.w, B, y, y);
                     self.asm.and(A, A, B);
                 }
+            }
+            if matches!(p, LtQuiet | LeQuiet) {
+                // RISC-V's comparisons signal: they are for ordered lanes.
+                let unordered = self.asm.label();
+                self.asm.beq_to(A, Xreg::ZERO, unordered);
+                if p == LtQuiet {
+                    self.f_less(inst.w, A, x, y);
+                } else {
+                    self.f_less_equal(inst.w, A, x, y);
+                }
+                self.asm.bind(unordered);
             }
             // 1 becomes all ones; inverted: 0 does.
             if matches!(p, Neq | Nlt | Nle | Unord) {
@@ -483,7 +518,7 @@ impl Lowerer<'_> {
                 for i in [0, 4, 8, 12] {
                     self.asm.lw(A, self.off(a + i), abi::STATE);
                     self.asm.fcvt_s_w(ft(0), A, Rm::Dyn);
-                    self.fstore(ft(0), Width::W32, to + i);
+                    self.fstore_at(ft(0), Width::W32, to + i);
                 }
             }
             Some(CvtKind::I32F64) => {
@@ -492,7 +527,7 @@ impl Lowerer<'_> {
                 self.asm.lw(B, self.off(a + 4), abi::STATE);
                 for (r, at) in [(A, 0), (B, 8)] {
                     self.asm.fcvt_d_w(ft(0), r);
-                    self.fstore(ft(0), Width::W64, to + at);
+                    self.fstore_at(ft(0), Width::W64, to + at);
                 }
             }
             Some(CvtKind::F32F64) => {

@@ -1,0 +1,59 @@
+//! What is decided about a block before it is lowered: in which kind of register a value is best made.
+
+use crate::ir::{Block, Op};
+use crate::x86::Width;
+
+/// Where a value is made, if not in the register its type says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) enum Kind {
+    /// As its type says.
+    #[default]
+    Usual,
+    /// An integer in an F register: it comes from or goes to memory and floats only.
+    Float,
+    /// A comparison's result as a mask: only its mask is taken.
+    Mask,
+}
+
+/// How the values of `block` are best made, by position. Linear.
+pub(super) fn plan(block: &Block) -> Vec<Kind> {
+    /// The uses of a value, as far as they matter here.
+    #[derive(Clone, Copy, Default)]
+    struct Uses {
+        /// As a float.
+        float: u32,
+        /// What an F register can do as well.
+        either: u32,
+        /// As a mask.
+        mask: u32,
+        other: u32,
+    }
+    let mut uses = vec![Uses::default(); block.insts.len()];
+    for inst in &block.insts {
+        for (n, a) in inst.args().enumerate() {
+            let of = &block.insts[a.index()];
+            let u = &mut uses[a.index()];
+            let same = of.w == inst.w && !inst.lazy && !of.lazy;
+            match (inst.op, n) {
+                (Op::FFrom, _) if same => u.float += 1,
+                (Op::VFromI, _) | (Op::Store, 1) if same => u.either += 1,
+                (Op::VMovMask, _) if same => u.mask += 1,
+                _ => u.other += 1,
+            }
+        }
+    }
+    if let Some(v) = block.term.value() {
+        uses[v.index()].other += 1;
+    }
+    let kind = |(i, u): (usize, &Uses)| {
+        let inst = &block.insts[i];
+        let float = matches!(inst.w, Width::W32 | Width::W64) && u.other == 0 && u.mask == 0;
+        match inst.op {
+            Op::Load if float && u.float > 0 => Kind::Float,
+            Op::FBits if float && u.either > 0 => Kind::Float,
+            Op::VCmpEq | Op::VCmpGt if u.mask > 0 && u.other == 0 => Kind::Mask,
+            _ => Kind::Usual,
+        }
+    };
+    uses.iter().enumerate().map(kind).collect()
+}
