@@ -145,9 +145,13 @@ pub fn block(
                 other
             }
         }
-        Term::Indirect { addr, .. } => {
-            cpu.rip = slots.int(addr);
-            return Flow::Out(Outcome::Continue);
+        Term::Indirect { addr, kind } => {
+            let to = GuestAddr(slots.int(addr));
+            return Flow::Out(if kind.go(cpu, to) {
+                Outcome::Continue
+            } else {
+                Outcome::Fault(Fault::GeneralProtection)
+            });
         }
         Term::Syscall { next } => {
             cpu.rip = next.0;

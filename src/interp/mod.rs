@@ -12,10 +12,11 @@ pub mod quick;
 
 use crate::helper::float;
 use crate::ir::{
-    BlockId, FenceKind, Helper, Inst, Op, Region, RmwOp, Target, Term, Ty, Value, Var, eval,
+    BlockId, EXIT_FLAGS, EXIT_UNLESS, FenceKind, Helper, Inst, Op, Region, RmwOp, Target, Term, Ty,
+    Value, Var, eval,
 };
 use crate::sys::guest;
-use crate::x86::{Cond, CpuState, Fault, FlagRecord, Gpr, GuestAddr, MemFault, Trap, Width};
+use crate::x86::{Cond, CpuState, Fault, FlagRecord, GuestAddr, MemFault, Trap, Width};
 use std::sync::atomic::{Ordering, fence};
 
 /// An executable region.
@@ -50,6 +51,7 @@ struct Micro {
     a: u32,
     b: u32,
     c: u32,
+    d: u32,
     imm: u64,
 }
 
@@ -100,6 +102,7 @@ impl Program {
                     a: slot32(inst.args[0]),
                     b: slot32(inst.args[1]),
                     c: slot32(inst.args[2]),
+                    d: slot32(inst.args[3]),
                     imm: inst.imm,
                 };
                 if inst.op == Op::Set && inst.var() == Some(Var::Flags) {
@@ -140,7 +143,8 @@ impl Program {
     #[allow(clippy::too_many_lines)] // One arm an operation.
     pub fn run(&mut self, cpu: &mut CpuState, block: BlockId) -> Outcome {
         let mut block = block.index();
-        loop {
+        let mut params = [0; 3];
+        'blocks: loop {
             let Program {
                 region,
                 code,
@@ -251,6 +255,25 @@ impl Program {
                         }
                         continue;
                     }
+                    Op::ExitIf if (a != 0) == (m.aux & EXIT_UNLESS != 0) => continue,
+                    Op::ExitIf => {
+                        let at = m.at as usize;
+                        let inst = region.blocks[block].insts[at];
+                        params = [m.b, m.c, m.d].map(|n| ints[n as usize]);
+                        if m.aux & EXIT_FLAGS != 0 {
+                            self.catch_up(cpu, block, at);
+                        }
+                        match inst.exit() {
+                            Some(Target::Block(b)) => block = b.index(),
+                            Some(Target::Exit(addr)) => {
+                                cpu.rip = addr.0;
+                                return Outcome::Continue;
+                            }
+                            None => {}
+                        }
+                        continue 'blocks;
+                    }
+                    Op::Param => Ok(params[(m.imm & 3).min(2) as usize]),
                     Op::TrapIf if a == 0 => continue,
                     Op::TrapIf => Err(Stop::trap(m.aux)),
                     Op::Poll => {
@@ -290,15 +313,10 @@ impl Program {
                     }
                 }
                 Term::Indirect { kind, .. } => {
-                    cpu.rip = ints[this.value];
-                    return match kind.origin() {
-                        Some((at, pop)) if !cpu.pc().is_canonical() => {
-                            let rsp = &mut cpu.gpr[Gpr::RSP.index()];
-                            *rsp = rsp.wrapping_sub(pop.into());
-                            cpu.rip = at.0;
-                            Outcome::Fault(Fault::GeneralProtection)
-                        }
-                        _ => Outcome::Continue,
+                    return if kind.go(cpu, GuestAddr(ints[this.value])) {
+                        Outcome::Continue
+                    } else {
+                        Outcome::Fault(Fault::GeneralProtection)
                     };
                 }
                 Term::Syscall { next } => {
@@ -323,17 +341,8 @@ impl Program {
     /// Makes the register file exact for a stop at instruction `at`.
     #[cold]
     fn stopped(&mut self, cpu: &mut CpuState, block: usize, at: usize, stop: Stop) -> Outcome {
+        self.catch_up(cpu, block, at);
         let insts = &self.region.blocks[block].insts;
-        let base = self.base(block);
-        if let Some(set) = insts[..at]
-            .iter()
-            .rev()
-            .find(|i| i.op == Op::Set && i.var() == Some(Var::Flags))
-            && set.lazy
-        {
-            let record = self.delayed_flags(cpu, base, insts, set);
-            cpu.set_flag_record(record);
-        }
         let rip = insts[..at]
             .iter()
             .rev()
@@ -346,6 +355,20 @@ impl Program {
                 cpu.rip = rip;
                 Outcome::Interrupted
             }
+        }
+    }
+
+    /// Does a delayed `set flags` before instruction `at`.
+    fn catch_up(&self, cpu: &mut CpuState, block: usize, at: usize) {
+        let insts = &self.region.blocks[block].insts;
+        if let Some(set) = insts[..at]
+            .iter()
+            .rev()
+            .find(|i| i.op == Op::Set && i.var() == Some(Var::Flags))
+            && set.lazy
+        {
+            let record = self.delayed_flags(cpu, self.base(block), insts, set);
+            cpu.set_flag_record(record);
         }
     }
 

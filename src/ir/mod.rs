@@ -1,9 +1,10 @@
 //! The intermediate representation between x86 and the engines.
 //!
 //! A `Region` is a list of `Block`s; a block is a list of instructions in order and one terminator.
+//! An `exit.if` leaves a block in its middle: blocks are extended, entered at the beginning only.
 //! Values live inside one block: the value of instruction `i` is `Value(i)`. Everything that passes
 //! from block to block goes through the guest's registers (`Var`), which the engines keep in fixed
-//! places, so there are no phis. What the instructions mean is stated in `op`, once; the integer and
+//! places, so there are no phis; only to a block with one predecessor, values can be handed on (`param`). What the instructions mean is stated in `op`, once; the integer and
 //! vector part of it is executable in `eval`.
 //!
 //! Invariants (checked by `verify`): arguments are earlier values of the right type; every guest
@@ -19,9 +20,12 @@ mod parse;
 mod print;
 mod verify;
 
-use crate::x86::{Gpr, GuestAddr, Trap, Width};
+use crate::x86::{CpuState, Gpr, GuestAddr, Trap, Width};
 
-pub use op::{CvtKind, Effect, FenceKind, FpPredicate, Helper, HelperInfo, Op, RmwOp, Ty};
+pub use op::{
+    CvtKind, EXIT_FLAGS, EXIT_OUT, EXIT_UNLESS, Effect, FenceKind, FpPredicate, Helper, HelperInfo,
+    Op, RmwOp, Ty,
+};
 pub use parse::{ParseError, parse_region};
 pub use verify::{VerifyError, verify};
 
@@ -129,8 +133,9 @@ pub struct Inst {
     pub op: Op,
     /// Width of the operation or of its lanes.
     pub w: Width,
-    /// Only a fault can observe this instruction's effect or value: engines need not execute it, if
-    /// they can still evaluate it when a later instruction of the block faults.
+    /// Only a fault or an `exit.if` can observe this instruction's effect or value: engines need not
+    /// execute it, if they can still evaluate it when a later instruction of the block faults or leaves
+    /// to where the flags are wanted.
     pub lazy: bool,
     /// A small operand: predicate, condition, kind.
     pub aux: u16,
@@ -157,6 +162,32 @@ impl Inst {
     /// The arguments that are there.
     pub fn args(&self) -> impl Iterator<Item = Value> + '_ {
         self.args.iter().copied().take_while(|v| v.is_some())
+    }
+
+    /// Where an `exit.if` goes.
+    #[must_use]
+    pub fn exit(&self) -> Option<Target> {
+        if self.op != Op::ExitIf {
+            return None;
+        }
+        if self.aux & EXIT_OUT != 0 {
+            return Some(Target::Exit(GuestAddr(self.imm)));
+        }
+        u32::try_from(self.imm)
+            .ok()
+            .map(|b| Target::Block(BlockId(b)))
+    }
+
+    /// Makes an `exit.if` go to `to`.
+    pub fn set_exit(&mut self, to: Target) {
+        self.aux &= !EXIT_OUT;
+        self.imm = match to {
+            Target::Block(b) => b.0.into(),
+            Target::Exit(addr) => {
+                self.aux |= EXIT_OUT;
+                addr.0
+            }
+        };
     }
 
     /// The variable of a `get` or `set`.
@@ -221,6 +252,22 @@ impl IndirectKind {
             IndirectKind::Ret { at, pop } => Some((at, pop)),
         }
     }
+
+    /// Makes the jump to `to`, or the fault if that is no address: false then.
+    pub fn go(self, cpu: &mut CpuState, to: GuestAddr) -> bool {
+        match self.origin() {
+            Some((at, pop)) if !to.is_canonical() => {
+                let rsp = &mut cpu.gpr[Gpr::RSP.index()];
+                *rsp = rsp.wrapping_sub(pop.into());
+                cpu.rip = at.0;
+                false
+            }
+            _ => {
+                cpu.rip = to.0;
+                true
+            }
+        }
+    }
 }
 
 /// How a block ends.
@@ -235,7 +282,7 @@ pub enum Term {
         /// The return address it pushed.
         ret: GuestAddr,
     },
-    /// Goes to `taken` if `cond` is not 0.
+    /// Goes to `taken` if `cond` is not 0. What lift makes; engines get `exit.if` instead.
     Branch {
         /// An I64 value of this block.
         cond: Value,
@@ -307,6 +354,14 @@ pub struct Block {
     pub insts: Vec<Inst>,
     /// The end.
     pub term: Term,
+}
+
+impl Block {
+    /// The direct successors, in order.
+    pub fn successors(&self) -> impl Iterator<Item = Target> + '_ {
+        let exits = self.insts.iter().filter_map(Inst::exit);
+        exits.chain(self.term.targets())
+    }
 }
 
 /// The unit of translation: a function-like piece of control flow. Block 0 is its entry.

@@ -210,6 +210,12 @@ ops! {
     /// The flags of mask `imm` in their RFLAGS positions.
     FlBits "fl.bits" "L:I" Pure;
 
+    /// Goes to `Inst::exit` if a is not 0 (`aux` & `EXIT_UNLESS`: if it is 0). The other arguments, up to
+    /// three integers, are for the target's `param`s.
+    ExitIf "exit.if" "I???:" Check;
+    /// Argument `imm` + 1 of the `exit.if` that leads here. Its block has no other predecessor, and comes
+    /// after it in the region.
+    Param "param" ":I" Read;
     /// Raises `Trap` number `aux` if a is not 0.
     TrapIf "trap.if" "I:" Check;
     /// Raises #GP unless a is a canonical address.
@@ -348,6 +354,13 @@ ops! {
     /// Conversion of lanes, `CvtKind` number `aux`.
     VCvt "vcvt" "V:V" Fp;
 }
+
+/// `Inst::aux` of `exit.if`: `imm` is an address outside the region, not a block's number.
+pub const EXIT_OUT: u16 = 1;
+/// `Inst::aux` of `exit.if`: leaves if the condition is 0.
+pub const EXIT_UNLESS: u16 = 2;
+/// `Inst::aux` of `exit.if`: the flags are wanted at the target. A delayed `set flags` is done on the way.
+pub const EXIT_FLAGS: u16 = 4;
 
 macro_rules! numbered {
     ($(#[$edoc:meta])* $enum:ident { $($(#[$doc:meta])* $name:ident $text:literal,)* }) => {

@@ -1,6 +1,8 @@
 //! Checks a region's invariants. Run after every pass in debug builds and by `felix dump`.
 
-use super::{CvtKind, FenceKind, FpPredicate, Helper, Inst, Op, Region, RmwOp, Target, Ty, Var};
+use super::{
+    Block, CvtKind, FenceKind, FpPredicate, Helper, Inst, Op, Region, RmwOp, Target, Ty, Var,
+};
 use crate::x86::{Trap, Width};
 
 /// What is wrong, and where.
@@ -33,7 +35,7 @@ pub fn verify(region: &Region) -> Result<(), VerifyError> {
         if let Some(v) = block.term.value() {
             check_arg(&block.insts, end, v, Ty::I64).map_err(|what| fail(end, what))?;
         }
-        for t in block.term.targets() {
+        for t in block.successors() {
             if let Target::Block(t) = t
                 && t.index() >= region.blocks.len()
             {
@@ -41,6 +43,7 @@ pub fn verify(region: &Region) -> Result<(), VerifyError> {
             }
         }
     }
+    check_params(region)?;
     if region.blocks.first().is_some_and(|b| b.entry) {
         Ok(())
     } else {
@@ -50,6 +53,31 @@ pub fn verify(region: &Region) -> Result<(), VerifyError> {
             what: "the first block must be an entry".into(),
         })
     }
+}
+
+/// A block with `param`s has one predecessor, an `exit.if` of an earlier block that gives them.
+fn check_params(region: &Region) -> Result<(), VerifyError> {
+    for (b, block) in region.blocks.iter().enumerate() {
+        let needed = block.insts.iter().filter(|i| i.op == Op::Param);
+        let Some(needed) = needed.map(|i| i.imm + 1).max() else {
+            continue;
+        };
+        let leads = |t: Target| matches!(t, Target::Block(t) if t.index() == b);
+        let preds = region.blocks.iter().flat_map(Block::successors);
+        let given = region.blocks[..b]
+            .iter()
+            .flat_map(|p| &p.insts)
+            .find(|i| i.exit().is_some_and(leads))
+            .map_or(0, |i| i.args().count() - 1);
+        if block.entry || preds.filter(|t| leads(*t)).count() != 1 || (given as u64) < needed {
+            return Err(VerifyError {
+                block: b,
+                inst: 0,
+                what: "param without the one exit that gives it".into(),
+            });
+        }
+    }
+    Ok(())
 }
 
 fn check_arg(insts: &[Inst], before: usize, v: super::Value, ty: Ty) -> Result<(), String> {
@@ -74,6 +102,13 @@ fn check_inst(region: &Region, insts: &[Inst], i: usize, inst: &Inst) -> Result<
         Op::Set => {
             let var = inst.var().ok_or("no such variable")?;
             check_arg(insts, i, inst.args[0], var.ty())?;
+        }
+        Op::ExitIf => {
+            if given == 0 {
+                return Err("no condition".into());
+            }
+            inst.args()
+                .try_for_each(|a| check_arg(insts, i, a, Ty::I64))?;
         }
         Op::Call => {
             Helper::from_aux(inst.aux).ok_or("no such helper")?;

@@ -4,7 +4,7 @@
 //!
 //! Linear in the block's length, but for delayed flags: the expression behind one is walked once.
 
-use crate::ir::{Block, Inst, Op, Term, Value, Var};
+use crate::ir::{Block, EXIT_FLAGS, Inst, Op, Value, Var};
 use crate::rv64::{Feature, HostIsa};
 use crate::x86::Width;
 
@@ -89,15 +89,9 @@ pub fn analyse(block: &Block, isa: HostIsa) -> Analysis {
 
 fn defer(block: &Block, isa: HostIsa, a: &mut Analysis) {
     let single = |a: &Analysis, v: Value| a.uses[v.index()] == 1;
-    if let Term::Branch { cond, .. } = block.term
-        && is_compare(block.insts[cond.index()].op)
-        && single(a, cond)
-    {
-        a.deferred[cond.index()] = true;
-    }
     for inst in block.insts.iter().filter(|i| !i.lazy) {
         match inst.op {
-            Op::Select | Op::TrapIf => {
+            Op::Select | Op::TrapIf | Op::ExitIf => {
                 let c = inst.args[0];
                 if is_compare(block.insts[c.index()].op) && single(a, c) {
                     a.deferred[c.index()] = true;
@@ -138,7 +132,8 @@ fn delayed_flags(block: &Block, a: &mut Analysis) {
         let inst = block.insts.get(i);
         // The end counts as a point: terminators leave code.
         let set = inst.is_none_or(sets_flags);
-        if inst.is_none() || inst.is_some_and(is_point) {
+        let unseen = |i: &Inst| i.op == Op::ExitIf && i.aux & EXIT_FLAGS == 0;
+        if inst.is_none_or(|i| is_point(i) && !unseen(i)) {
             a.pending[i] = pending;
             last_point = Some(i);
         }
@@ -155,8 +150,8 @@ fn delayed_flags(block: &Block, a: &mut Analysis) {
 /// Keeps what the recipe for bundle `v` reads until after `point`, whose own result must not replace it.
 fn keep(block: &Block, a: &mut Analysis, v: Value, point: u32) {
     let point = point + 1;
-    for leaf in leaves(block, &a.deferred, v) {
-        a.last_use[leaf.index()] = a.last_use[leaf.index()].max(point);
+    for v in sources(block, &a.deferred, v) {
+        a.last_use[v.index()] = a.last_use[v.index()].max(point);
     }
 }
 
@@ -169,9 +164,8 @@ pub fn in_recipe(inst: &Inst) -> bool {
         || inst.lazy && inst.op != Op::Get
 }
 
-/// The values the recipe for bundle `v` reads, perhaps repeated.
-fn leaves(block: &Block, deferred: &[bool], v: Value) -> Vec<Value> {
-    let mut found = Vec::new();
+/// The values the recipe for bundle `v` reads, and those it evaluates.
+fn sources(block: &Block, deferred: &[bool], v: Value) -> Vec<Value> {
     let mut seen = Vec::new();
     let mut work = vec![v];
     while let Some(v) = work.pop() {
@@ -182,9 +176,7 @@ fn leaves(block: &Block, deferred: &[bool], v: Value) -> Vec<Value> {
         let inst = &block.insts[v.index()];
         if in_recipe(inst) || deferred[v.index()] {
             work.extend(inst.args());
-        } else {
-            found.push(v);
         }
     }
-    found
+    seen
 }

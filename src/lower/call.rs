@@ -51,7 +51,7 @@ impl Lowerer<'_> {
             let back = d.back;
             self.asm.bind(back);
         }
-        self.simd.forget_vtype();
+        self.simd.forget();
     }
 
     /// Emits what `out_of_line` prepared, behind the hot code.

@@ -22,7 +22,7 @@ pub(super) enum Test {
 }
 
 impl Test {
-    const fn invert(self) -> Test {
+    pub(super) const fn invert(self) -> Test {
         match self {
             Test::Eq => Test::Ne,
             Test::Ne => Test::Eq,
@@ -108,10 +108,17 @@ impl Lowerer<'_> {
     }
 
     pub(super) fn terminator(&mut self, n: usize, term: Term) {
+        if let Term::Branch { cond, taken, .. } = term {
+            let mut exit = Inst::new(Op::ExitIf, Width::W64);
+            exit.args[0] = cond;
+            exit.set_exit(taken);
+            self.exit_if(&exit);
+        }
         self.normalise_all();
         match term {
-            Term::Jump(t) | Term::Call { target: t, .. } => self.go(n, t),
-            Term::Branch { cond, taken, other } => self.two_way(n, cond, taken, other),
+            Term::Jump(t) | Term::Call { target: t, .. } | Term::Branch { other: t, .. } => {
+                self.go(n, t);
+            }
             Term::Indirect { addr, kind } => self.indirect(addr, kind),
             Term::Syscall { next } => self.stop(What::Syscall, next),
             Term::Trap { trap, rip } => self.stop(What::Trap(trap as u8), rip),
@@ -136,36 +143,8 @@ impl Lowerer<'_> {
         }
     }
 
-    fn two_way(&mut self, n: usize, cond: Value, taken: Target, other: Target) {
-        if let Some(c) = self.vals[cond.index()].konst {
-            return self.go(n, if c != 0 { taken } else { other });
-        }
-        let ready = self.condition(cond);
-        let next = |t: Target| matches!(t, Target::Block(b) if b.index() == n + 1);
-        match (taken, other) {
-            // An exit never falls through, so a block behind it must be branched to.
-            (Target::Block(b), _) if !next(taken) || matches!(other, Target::Exit(_)) => {
-                let l = self.labels[b.index()];
-                self.branch(ready, l);
-                self.go(n, other);
-            }
-            (_, Target::Block(b)) => {
-                let l = self.labels[b.index()];
-                self.branch_unless(ready, l);
-                self.go(n, taken);
-            }
-            _ => {
-                let l = self.asm.label();
-                self.branch_unless(ready, l);
-                self.go(n, taken);
-                self.asm.bind(l);
-                self.go(n, other);
-            }
-        }
-    }
-
     /// A direct exit: the word to patch.
-    fn exit(&mut self, to: GuestAddr) {
+    pub(super) fn exit(&mut self, to: GuestAddr) {
         let stub = self.asm.label();
         self.links.push((stub, to));
         self.link_words.push(self.asm.offset());

@@ -13,6 +13,7 @@ pub mod abi;
 mod analysis;
 mod call;
 mod control;
+mod exit;
 mod flags;
 mod int;
 mod mem;
@@ -62,6 +63,9 @@ pub(crate) struct Lowerer<'a> {
     labels: Vec<Label>,
     cold: Vec<Cold>,
     detours: Vec<call::Detour>,
+    /// Which blocks begin with what is known at an exit, and that.
+    heirs: Vec<bool>,
+    wills: Vec<Option<exit::Heir>>,
     links: Vec<(Label, GuestAddr)>,
     literals: Vec<(Label, Vec<u64>)>,
     /// With counters: where each block's code begins and the label of its cell's address.
@@ -118,6 +122,8 @@ pub fn lower_with(
         labels: Vec::new(),
         cold: Vec::new(),
         detours: Vec::new(),
+        heirs: exit::heirs(region),
+        wills: region.blocks.iter().map(|_| None).collect(),
         links: Vec::new(),
         literals: Vec::new(),
         counters: counting.then(Vec::new),
@@ -170,8 +176,9 @@ impl<'a> Lowerer<'a> {
         self.rip = block.addr;
         self.flag_code = None;
         self.records.clear();
-        self.count_execution();
         self.simd.begin(block);
+        self.inherit(n);
+        self.count_execution();
         for (i, inst) in block.insts.iter().enumerate() {
             let at = u32::try_from(i).expect("blocks are bounded");
             self.begin(at);
@@ -182,6 +189,9 @@ impl<'a> Lowerer<'a> {
     }
 
     fn instruction(&mut self, v: Value, inst: &Inst) {
+        if inst.op == Op::Param {
+            return;
+        }
         self.vals[v.index()].bits = match inst.ty() {
             Ty::V128 => 128,
             _ => int::result_bits(inst),
@@ -200,6 +210,7 @@ impl<'a> Lowerer<'a> {
             Op::Store => self.store(inst),
             Op::Fence => self.fence(inst),
             Op::TrapIf => self.trap_if(inst),
+            Op::ExitIf => self.exit_if(inst),
             Op::CheckCanonical => self.check_canonical(inst),
             Op::Poll => self.poll(inst),
             Op::Call => self.call_helper(v, inst),

@@ -1,10 +1,13 @@
 //! Removes what nobody sees, and marks what only a fault could see.
 //!
 //! Liveness of the flags runs over the whole region. A `set flags` that is overwritten on all paths
-//! before anything reads it is removed, or, if something in between can fault, marked lazy. The same is
-//! done inside a block for the other variables (removed only where nothing can fault in between).
+//! before anything reads it is removed, or, if something in between can fault or leaves to where the
+//! flags are wanted, marked lazy. If they are wanted at the block's end, but not by all exits before it,
+//! they are set there. The same is done inside a block for the other variables (removed only where
+//! nothing can fault or leave in between).
 
-use crate::ir::{Block, Effect, Helper, Inst, Op, Region, Target, Term, Value, Var};
+use crate::ir::{Block, EXIT_FLAGS, Effect, Helper, Inst, Op, Region, Target, Term, Value, Var};
+use crate::x86::Width;
 
 /// Who may still look at the flags.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -20,8 +23,14 @@ pub fn run(region: &mut Region) {
     for i in 0..region.blocks.len() {
         let end = at_end(&region.blocks[i].term, &entry);
         let block = &mut region.blocks[i];
-        sweep(block, end);
+        sweep(block, end, &entry);
     }
+}
+
+/// For each block, whether somebody may look at the flags it is entered with.
+pub fn wanted(region: &Region) -> Vec<bool> {
+    let entry = liveness(region);
+    entry.into_iter().map(|s| s != Seen::Nobody).collect()
 }
 
 /// What the flags are at the entry of each block.
@@ -32,7 +41,7 @@ fn liveness(region: &Region) -> Vec<Seen> {
         for (i, block) in region.blocks.iter().enumerate().rev() {
             let mut seen = at_end(&block.term, &entry);
             for inst in block.insts.iter().rev() {
-                seen = before(inst, seen);
+                seen = before(inst, seen, &entry);
             }
             if entry[i] != seen {
                 entry[i] = seen;
@@ -50,17 +59,24 @@ fn at_end(term: &Term, entry: &[Seen]) -> Seen {
         Term::Indirect { .. } | Term::Syscall { .. } | Term::Trap { .. } => Seen::Reader,
         _ => term
             .targets()
-            .map(|t| match t {
-                Target::Block(b) => entry[b.index()],
-                Target::Exit(_) => Seen::Reader,
-            })
+            .map(|t| at_target(t, entry))
             .max()
             .unwrap_or(Seen::Reader),
     }
 }
 
+fn at_target(t: Target, entry: &[Seen]) -> Seen {
+    match t {
+        Target::Block(b) => entry[b.index()],
+        Target::Exit(_) => Seen::Reader,
+    }
+}
+
 /// From the state after an instruction to the state before it.
-fn before(inst: &Inst, after: Seen) -> Seen {
+fn before(inst: &Inst, after: Seen, entry: &[Seen]) -> Seen {
+    if let Some(t) = inst.exit() {
+        return after.max(at_target(t, entry));
+    }
     match (inst.op, inst.var()) {
         (Op::Set, Some(Var::Flags)) => Seen::Nobody,
         (Op::Get, Some(Var::Flags)) => Seen::Reader,
@@ -77,7 +93,7 @@ enum Use {
     Real,
 }
 
-fn sweep(block: &mut Block, end: Seen) {
+fn sweep(block: &mut Block, end: Seen, entry: &[Seen]) {
     let n = block.insts.len();
     let mut uses = vec![Use::None; n];
     let mut keep = vec![false; n];
@@ -91,8 +107,25 @@ fn sweep(block: &mut Block, end: Seen) {
         Seen::Reader
     };
     let mut overwritten = [false; Var::COUNT];
+    // The flags are wanted at the end, but not by all exits: the bundle to set there.
+    let (mut late, mut at_end) = (false, None);
     for i in (0..n).rev() {
         let inst = &mut block.insts[i];
+        if let Some(t) = inst.exit() {
+            let seen = at_target(t, entry);
+            inst.aux &= !EXIT_FLAGS;
+            if seen != Seen::Nobody {
+                inst.aux |= EXIT_FLAGS;
+            }
+            flags = match (flags, seen) {
+                (Seen::Reader, Seen::Nobody) => {
+                    late = true;
+                    Seen::Fault
+                }
+                (Seen::Nobody, Seen::Fault | Seen::Reader) => Seen::Fault,
+                (f, _) => f,
+            };
+        }
         let wanted = match inst.op.effect() {
             Effect::Write => {
                 let Some(var) = inst.var() else { continue };
@@ -105,6 +138,11 @@ fn sweep(block: &mut Block, end: Seen) {
                         Seen::Reader => Use::Real,
                     };
                     flags = Seen::Nobody;
+                    if std::mem::take(&mut late) {
+                        let bundle = inst.args[0];
+                        uses[bundle.index()] = Use::Real;
+                        at_end = Some(bundle);
+                    }
                     wanted
                 } else {
                     let slot = usize::try_from(var.encode()).expect("small");
@@ -135,7 +173,12 @@ fn sweep(block: &mut Block, end: Seen) {
         flags = match (inst.op, inst.var()) {
             (Op::Set, Some(Var::Flags)) => flags,
             (Op::Get, Some(Var::Flags)) if wanted == Use::None => flags,
-            _ => before(inst, flags),
+            (Op::ExitIf, _) => flags,
+            (Op::Get, Some(Var::Flags)) => {
+                late = false;
+                Seen::Reader
+            }
+            _ => before(inst, flags, entry),
         };
         if let Some(h) = (inst.op == Op::Call)
             .then(|| Helper::from_aux(inst.aux))
@@ -154,11 +197,11 @@ fn sweep(block: &mut Block, end: Seen) {
             uses[a.index()] = uses[a.index()].max(wanted);
         }
     }
-    compact(block, &keep);
+    compact(block, &keep, at_end);
 }
 
-/// Renumbers after removal.
-fn compact(block: &mut Block, keep: &[bool]) {
+/// Renumbers after removal, and sets the flags to bundle `at_end`.
+fn compact(block: &mut Block, keep: &[bool], at_end: Option<Value>) {
     let mut map = vec![Value::NONE; keep.len()];
     let mut out = Vec::with_capacity(keep.len());
     for (i, inst) in block.insts.iter().enumerate() {
@@ -176,6 +219,12 @@ fn compact(block: &mut Block, keep: &[bool]) {
     }
     if let Some(v) = block.term.value_mut() {
         *v = map[v.index()];
+    }
+    if let Some(bundle) = at_end {
+        let mut set = Inst::new(Op::Set, Width::W64);
+        set.imm = Var::Flags.encode();
+        set.args[0] = map[bundle.index()];
+        out.push(set);
     }
     block.insts = out;
 }

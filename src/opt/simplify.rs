@@ -1,15 +1,111 @@
-//! Forwards guest state inside each block, folds, and expands conditions.
+//! Forwards guest state inside each block, folds, and expands conditions. A block that one exit leads to
+//! gets the flags it may ask for from there, as the values they are made from.
 
 use super::rewrite::Rewriter;
 use super::{flags, vector};
-use crate::ir::{Block, Helper, Inst, Op, Region, Term, Value, Var};
-use crate::x86::{Cond, Width};
+use crate::ir::{Block, EXIT_UNLESS, Helper, Inst, Op, Region, Target, Term, Value, Var};
+use crate::x86::{Cond, Gpr, Width};
 
-/// Runs the pass.
-pub fn run(region: &mut Region) {
-    for block in &mut region.blocks {
-        simplify(block, &mut region.pool);
+/// Runs the pass. `wanted`, for the first run: the blocks that want the flags they are entered with.
+pub fn run(region: &mut Region, wanted: Option<&[bool]>) {
+    let mut given = vec![None; region.blocks.len()];
+    if let Some(wanted) = wanted {
+        let mut preds = vec![0; region.blocks.len()];
+        for t in region.blocks.iter().flat_map(Block::successors) {
+            if let Target::Block(b) = t {
+                preds[b.index()] += 1;
+            }
+        }
+        for (b, g) in given.iter_mut().enumerate() {
+            if preds[b] == 1 && wanted[b] && !region.blocks[b].entry {
+                *g = Some(Given::None);
+            }
+        }
     }
+    for i in 0..region.blocks.len() {
+        let (before, rest) = given.split_at_mut(i + 1);
+        let Region { blocks, pool, .. } = region;
+        simplify(&mut blocks[i], pool, before[i], rest, i + 1);
+    }
+}
+
+/// The flags a block is entered with.
+#[derive(Clone, Copy)]
+enum Given {
+    /// Not known.
+    None,
+    /// Bundle `op` of width `w` of these.
+    Bundle { op: Op, w: Width, from: [Source; 2] },
+}
+
+/// Where an argument of a bundle comes from.
+#[derive(Clone, Copy)]
+enum Source {
+    Nowhere,
+    Const(u64),
+    Gpr(Gpr),
+    Param(u64),
+}
+
+/// What the flags are known to be at `exit`, whose arguments they become.
+fn give(r: &Rewriter, known: &Known, exit: &mut Inst) -> Given {
+    let flags = known.0[slot(Var::Flags)];
+    if !flags.is_some() {
+        return Given::None;
+    }
+    let d = *r.def(flags);
+    // Those whose arguments are at hand anyway.
+    if !matches!(d.op, Op::FlAdd | Op::FlSub | Op::FlLogic) {
+        return Given::None;
+    }
+    let mut from = [Source::Nowhere; 2];
+    let mut params = 0;
+    for (from, v) in from.iter_mut().zip(d.args()) {
+        let held = Gpr::all().find(|g| known.0[slot(Var::Gpr(*g))] == v);
+        *from = match (r.constant(v), held) {
+            (Some(c), _) => Source::Const(c),
+            (None, Some(g)) => Source::Gpr(g),
+            (None, None) => {
+                params += 1;
+                exit.args[params] = v;
+                Source::Param(params as u64 - 1)
+            }
+        };
+    }
+    Given::Bundle {
+        op: d.op,
+        w: d.w,
+        from,
+    }
+}
+
+/// Begins a block with what it is given.
+fn take(r: &mut Rewriter, pool: &mut Vec<[u8; 16]>, known: &mut Known, given: Given) {
+    let Given::Bundle { op, w, from } = given else {
+        return;
+    };
+    let mut bundle = Inst::new(op, w);
+    for (arg, from) in bundle.args.iter_mut().zip(from) {
+        *arg = match from {
+            Source::Nowhere => break,
+            Source::Const(c) => r.konst(c),
+            Source::Gpr(g) => {
+                let mut get = Inst::new(Op::Get, Width::W64);
+                get.imm = Var::Gpr(g).encode();
+                step(r, pool, known, get)
+            }
+            Source::Param(n) => {
+                let mut param = Inst::new(Op::Param, Width::W64);
+                param.imm = n;
+                r.push(param)
+            }
+        };
+    }
+    let bundle = r.push(bundle);
+    let mut set = Inst::new(Op::Set, Width::W64);
+    set.imm = Var::Flags.encode();
+    set.args[0] = bundle;
+    step(r, pool, known, set);
 }
 
 /// What each variable is known to hold, and the last trap that was not taken.
@@ -19,29 +115,46 @@ fn slot(var: Var) -> usize {
     usize::try_from(var.encode()).expect("small")
 }
 
-fn simplify(block: &mut Block, pool: &mut Vec<[u8; 16]>) {
+/// `later` is about the blocks from number `first` on.
+fn simplify(
+    block: &mut Block,
+    pool: &mut Vec<[u8; 16]>,
+    given: Option<Given>,
+    later: &mut [Option<Given>],
+    first: usize,
+) {
     let mut r = Rewriter::new(block.insts.len());
     let mut known = Known([Value::NONE; Var::COUNT], None);
+    take(&mut r, pool, &mut known, given.unwrap_or(Given::None));
     for inst in &block.insts {
-        let inst = r.with_mapped_args(*inst);
+        let mut inst = r.with_mapped_args(*inst);
+        if let Some(to) = inst.exit() {
+            if let Some(x) = inverted(&r, inst.args[0]) {
+                inst.args[0] = x;
+                inst.aux ^= EXIT_UNLESS;
+            }
+            if let Some(c) = r.constant(inst.args[0])
+                && inst.args().count() == 1
+            {
+                if (c != 0) == (inst.aux & EXIT_UNLESS != 0) {
+                    r.define(Value::NONE);
+                    continue;
+                }
+                block.term = Term::Jump(to);
+                break;
+            }
+            if let Target::Block(b) = to
+                && let Some(n) = b.index().checked_sub(first)
+                && let Some(given) = &mut later[n]
+            {
+                *given = give(&r, &known, &mut inst);
+            }
+        }
         let v = step(&mut r, pool, &mut known, inst);
         r.define(v);
     }
     if let Some(v) = block.term.value_mut() {
         *v = r.mapped(*v);
-    }
-    if let Term::Branch { cond, taken, other } = block.term {
-        if let Some(k) = r.constant(cond) {
-            block.term = Term::Jump(if k != 0 { taken } else { other });
-        } else if taken == other {
-            block.term = Term::Jump(taken);
-        } else if let Some(x) = inverted(&r, cond) {
-            block.term = Term::Branch {
-                cond: x,
-                taken: other,
-                other: taken,
-            };
-        }
     }
     block.insts = r.out;
 }

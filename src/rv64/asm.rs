@@ -1,4 +1,5 @@
-//! An assembler: instructions are appended as words, distances are filled in at the end.
+//! An assembler: instructions are appended as words, distances are filled in at the end. There are two
+//! sections, hot and cold; the cold one ends up behind the hot one.
 //!
 //! Conditional branches reach 4 KiB either way; one that turns out too far becomes the inverted branch
 //! around a `jal`, which moves everything behind it. So whoever remembers offsets translates them
@@ -40,10 +41,16 @@ struct Fixup {
     kind: Kind,
 }
 
+/// A bit of word positions: in the cold section.
+const COLD: usize = 1 << 28;
+
 /// Code under construction.
 #[derive(Default, Debug)]
 pub struct Assembler {
     words: Vec<u32>,
+    /// The words of the section that is not being written.
+    other: Vec<u32>,
+    cold: bool,
     labels: Vec<Option<usize>>,
     fixups: Vec<Fixup>,
 }
@@ -53,14 +60,26 @@ pub struct Assembler {
 pub struct Finished {
     /// The words.
     pub words: Vec<u32>,
+    /// Words in the hot section.
+    hot: usize,
     /// Indices of words that got one more word behind them.
     grown: Vec<usize>,
+}
+
+/// The index in all code of the word at `position`.
+const fn flat(position: usize, hot: usize) -> usize {
+    if position & COLD == 0 {
+        position
+    } else {
+        (position & !COLD) + hot
+    }
 }
 
 impl Finished {
     /// Where a place that was at byte `offset` while assembling is now.
     #[must_use]
     pub fn offset(&self, offset: usize) -> usize {
+        let offset = 4 * flat(offset / 4, self.hot);
         offset + 4 * self.grown.partition_point(|g| *g * 4 < offset)
     }
 
@@ -87,7 +106,19 @@ impl Assembler {
     /// The offset of the next word, in bytes; see `Finished::offset`.
     #[must_use]
     pub fn offset(&self) -> usize {
-        self.words.len() * 4
+        self.position() * 4
+    }
+
+    fn position(&self) -> usize {
+        self.words.len() | if self.cold { COLD } else { 0 }
+    }
+
+    /// Goes on in the cold section, or back in the hot one.
+    pub fn section(&mut self, cold: bool) {
+        if self.cold != cold {
+            self.cold = cold;
+            std::mem::swap(&mut self.words, &mut self.other);
+        }
     }
 
     /// A label not bound yet.
@@ -98,12 +129,12 @@ impl Assembler {
 
     /// Binds `label` to the next word.
     pub fn bind(&mut self, label: Label) {
-        self.labels[label.0 as usize] = Some(self.words.len());
+        self.labels[label.0 as usize] = Some(self.position());
     }
 
     fn fixup(&mut self, label: Label, kind: Kind) {
         self.fixups.push(Fixup {
-            at: self.words.len(),
+            at: self.position(),
             label,
             kind,
         });
@@ -204,14 +235,25 @@ impl Assembler {
     ///
     /// # Errors
     /// If a label is not bound or a jump does not reach.
-    pub fn finish(self) -> Result<Finished, AsmError> {
+    pub fn finish(mut self) -> Result<Finished, AsmError> {
+        self.section(false);
         let Assembler {
-            words,
+            mut words,
+            other,
             labels,
-            fixups,
+            mut fixups,
+            ..
         } = self;
-        let target = |f: &Fixup| labels[f.label.0 as usize].ok_or(AsmError::Unbound);
-        // Fixups are in order of `at`; branches only ever grow, so this ends.
+        let hot = words.len();
+        words.extend(other);
+        let target = |f: &Fixup| {
+            let at = labels[f.label.0 as usize].ok_or(AsmError::Unbound)?;
+            Ok(flat(at, hot))
+        };
+        for f in &mut fixups {
+            f.at = flat(f.at, hot);
+        }
+        // Branches only ever grow, so this ends.
         let mut grown: Vec<usize> = Vec::new();
         let place = |grown: &[usize], i: usize| i + grown.partition_point(|g| *g < i);
         loop {
@@ -268,7 +310,11 @@ impl Assembler {
                 }
             }
         }
-        Ok(Finished { words: out, grown })
+        Ok(Finished {
+            words: out,
+            hot,
+            grown,
+        })
     }
 }
 

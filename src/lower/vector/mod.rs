@@ -66,6 +66,9 @@ impl FpMode {
     }
 }
 
+/// Element width, LMUL (log2) and vl, where they are known.
+pub(super) type Vtype = Option<(Sew, i8, u8)>;
+
 /// What this module remembers.
 #[derive(Default)]
 pub(super) struct State {
@@ -74,7 +77,7 @@ pub(super) struct State {
     pinned_v: u32,
     pinned_f: u32,
     /// Element width, LMUL (log2) and vl in force.
-    vtype: Option<(Sew, i8, u8)>,
+    vtype: Vtype,
     /// The comparison whose result `v0` holds as a mask.
     mask: Option<Value>,
     /// How the block's values are made.
@@ -95,6 +98,16 @@ impl State {
     pub fn begin(&mut self, block: &Block) {
         self.plan = plan::plan(block);
         self.forget();
+    }
+
+    /// The vector type in force, if it is known.
+    pub fn vtype(&self) -> Vtype {
+        self.vtype
+    }
+
+    /// Here `vtype` is in force.
+    pub fn set_vtype(&mut self, vtype: Vtype) {
+        self.vtype = vtype;
     }
 
     /// At the beginning of a block and after a call: nothing is known.
