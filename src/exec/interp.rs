@@ -11,6 +11,7 @@ use crate::lift::{self, Limits};
 use crate::opt;
 use crate::x86::{CpuState, Fault, GuestAddr};
 use std::collections::{HashMap, HashSet};
+use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 
@@ -223,8 +224,8 @@ impl Engine for InterpEngine {
         self.shared.forget(start, len);
     }
 
-    fn for_thread(&self) -> Box<dyn Engine + Send> {
-        Box::new(InterpEngine::with(Arc::clone(&self.shared)))
+    fn for_thread(&self) -> io::Result<Box<dyn Engine + Send>> {
+        Ok(Box::new(InterpEngine::with(Arc::clone(&self.shared))))
     }
 
     fn after_fork(&mut self) {

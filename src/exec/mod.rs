@@ -9,6 +9,7 @@ pub mod jit;
 use crate::lift::Fetch;
 use crate::sys::guest;
 use crate::x86::{CpuState, Fault, GuestAddr, MemFault};
+use std::io;
 
 /// Why an engine stopped. The register file is exact and complete.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,7 +33,10 @@ pub trait Engine {
     fn invalidate(&mut self, start: GuestAddr, len: u64);
 
     /// An engine for a new thread of the same process (it shares translated code where it can).
-    fn for_thread(&self) -> Box<dyn Engine + Send>;
+    ///
+    /// # Errors
+    /// If the host gives no memory for it.
+    fn for_thread(&self) -> io::Result<Box<dyn Engine + Send>>;
 
     /// Called in the child of a host fork, before anything runs there.
     fn after_fork(&mut self) {}

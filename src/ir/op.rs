@@ -71,7 +71,11 @@ macro_rules! ops {
 
             /// What it does besides giving a value.
             #[must_use]
-            pub const fn effect(self) -> Effect { match self { $(Op::$name => Effect::$effect,)* } }
+            #[inline]
+            pub const fn effect(self) -> Effect {
+                const EFFECTS: [Effect; Op::ALL.len()] = [$(Effect::$effect,)*];
+                EFFECTS[self as usize]
+            }
         }
     };
 }
@@ -543,33 +547,65 @@ helpers! {
     X87 "x87" false false false;
 }
 
+/// A signature, read once.
+struct Types {
+    args: [Ty; 4],
+    count: usize,
+    result: Ty,
+}
+
+const fn ty_of(c: u8) -> Ty {
+    match c {
+        b'I' => Ty::I64,
+        b'F' | b'G' => Ty::F,
+        b'V' => Ty::V128,
+        b'L' => Ty::Flags,
+        _ => Ty::None,
+    }
+}
+
+const fn types_of(op: Op) -> Types {
+    let sig = op.signature().as_bytes();
+    let mut types = Types {
+        args: [Ty::None; 4],
+        count: 0,
+        result: ty_of(sig[sig.len() - 1]),
+    };
+    while sig[types.count] != b':' {
+        types.args[types.count] = ty_of(sig[types.count]);
+        types.count += 1;
+    }
+    types
+}
+
+/// By operation number.
+static TYPES: [Types; Op::ALL.len()] = {
+    let mut table = [const { types_of(Op::Insn) }; Op::ALL.len()];
+    let mut i = 0;
+    while i < table.len() {
+        table[i] = types_of(Op::ALL[i]);
+        i += 1;
+    }
+    table
+};
+
 impl Op {
     /// The types of the arguments; `Get`, `Set` and `Call` depend on the instruction, see `verify`.
     pub fn arg_types(self) -> impl Iterator<Item = Ty> {
-        let sig = self.signature();
-        sig[..sig.find(':').unwrap_or(0)].chars().map(|c| match c {
-            'I' => Ty::I64,
-            'F' | 'G' => Ty::F,
-            'V' => Ty::V128,
-            'L' => Ty::Flags,
-            _ => Ty::None,
-        })
+        let types = &TYPES[self as usize];
+        types.args[..types.count].iter().copied()
     }
 
     /// The type of the result; `Get` depends on the variable.
     #[must_use]
+    #[inline]
     pub fn result(self) -> Ty {
-        match self.signature().chars().last() {
-            Some('I') => Ty::I64,
-            Some('F') => Ty::F,
-            Some('V') => Ty::V128,
-            Some('L') => Ty::Flags,
-            _ => Ty::None,
-        }
+        TYPES[self as usize].result
     }
 
     /// True if the guest can fault here, or leave the region: its registers must be exact.
     #[must_use]
+    #[inline]
     pub const fn observes(self) -> bool {
         matches!(
             self.effect(),

@@ -117,7 +117,7 @@ pub const fn scratch(index: usize) -> usize {
 
 /// Entries of the lookup table for indirect jumps, each two words: guest address, host address. The
 /// index is this many low bits of the guest address a as `lookup_hash` mixes it.
-pub const LOOKUP_BITS: u32 = 12;
+pub const LOOKUP_BITS: u32 = 14;
 /// See `lookup_hash`.
 pub const LOOKUP_SHIFT: u32 = 4;
 

@@ -71,7 +71,7 @@ impl Runner {
         let child = Self::child_cpu(cpu, &args);
         let (process, engine, mask) = (
             self.process.clone(),
-            self.engine.for_thread(),
+            self.engine.for_thread().map_err(|_| Errno::EAGAIN)?,
             self.task.mask,
         );
         let (send, receive) = mpsc::sync_channel(1);
@@ -144,14 +144,14 @@ impl Runner {
         cpu: &CpuState,
         args: &CloneArgs,
         told: impl FnOnce(u64) + Send + 'static,
-    ) -> impl FnOnce() + Send + 'static {
+    ) -> Result<impl FnOnce() + Send + 'static> {
         let args = *args;
         let child = Self::child_cpu(cpu, &args);
         let process = self.process.for_child(true);
-        let engine = self.engine.for_thread();
+        let engine = self.engine.for_thread().map_err(|_| Errno::EAGAIN)?;
         let mut task = Task::new(0, self.task.mask);
         task.altstack = self.task.altstack;
-        move || {
+        Ok(move || {
             task.tid = host::gettid();
             Self::introduce(&mut task, &args);
             told(id(task.tid));
@@ -164,12 +164,12 @@ impl Runner {
             match runner.attached() {
                 End::Process(status) | End::Thread(status) => host::exit_group(status),
             }
-        }
+        })
     }
 
     fn vfork(&mut self, cpu: &CpuState, args: &CloneArgs) -> Result<u64> {
         let parent = *args;
-        let body = self.sharing_child(cpu, args, move |tid| Self::parent_settid(&parent, tid));
+        let body = self.sharing_child(cpu, args, move |tid| Self::parent_settid(&parent, tid))?;
         signal::blocked(|| thread::vfork(args.exit_signal, body))
     }
 
@@ -182,7 +182,7 @@ impl Runner {
         let body = self.sharing_child(cpu, args, move |tid| {
             Self::parent_settid(&parent, tid);
             let _ = send.send(tid);
-        });
+        })?;
         thread::spawn(STACK, move || {
             match thread::vfork(exit_signal, body) {
                 // Where qemu-user made a fork of it, the child could tell only its own copy.

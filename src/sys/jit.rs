@@ -12,7 +12,7 @@ use crate::x86::CpuState;
 #[cfg(target_arch = "riscv64")]
 use crate::x86::state::offset;
 use std::io;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 /// The scratch words this module uses.
 #[allow(missing_docs)] // Said in `lower::abi::slot`.
@@ -38,6 +38,54 @@ pub struct Capture {
 impl Default for Capture {
     fn default() -> Capture {
         Capture { x: [0; 64] }
+    }
+}
+
+/// Words that begin as zeros and cost memory once they are written, at an address that stays.
+#[derive(Debug)]
+pub struct Words {
+    base: *mut AtomicU64,
+    len: usize,
+}
+
+// SAFETY: the words are atomics.
+unsafe impl Send for Words {}
+// SAFETY: as above.
+unsafe impl Sync for Words {}
+
+impl Words {
+    /// Reserves `len` words.
+    ///
+    /// # Errors
+    /// If the host gives no memory.
+    pub fn new(len: usize) -> io::Result<Words> {
+        let prot = libc::PROT_READ | libc::PROT_WRITE;
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+        // SAFETY: a new private mapping at an address the kernel chooses touches nothing that exists.
+        let base = unsafe { libc::mmap(std::ptr::null_mut(), len * 8, prot, flags, -1, 0) };
+        if base == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(Words {
+            base: base.cast(),
+            len,
+        })
+    }
+}
+
+impl std::ops::Deref for Words {
+    type Target = [AtomicU64];
+
+    fn deref(&self) -> &[AtomicU64] {
+        // SAFETY: `new` mapped `len` words there, zeros are atomics, and they stay until `drop`.
+        unsafe { std::slice::from_raw_parts(self.base, self.len) }
+    }
+}
+
+impl Drop for Words {
+    fn drop(&mut self) {
+        // SAFETY: the mapping `new` made; no reference outlives `self`.
+        unsafe { libc::munmap(self.base.cast(), self.len * 8) };
     }
 }
 

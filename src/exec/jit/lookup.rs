@@ -7,13 +7,15 @@
 //! being cleared, as if it had run a moment earlier.
 
 use crate::lower::abi;
-use std::sync::atomic::{AtomicU64, Ordering};
+use crate::sys::jit::Words;
+use std::io;
+use std::sync::atomic::Ordering;
 
 const ENTRIES: u64 = 1 << abi::LOOKUP_BITS;
 
 /// See the module's head.
 #[derive(Debug)]
-pub struct Lookup(Vec<AtomicU64>);
+pub struct Lookup(Words);
 
 fn index(guest: u64) -> usize {
     usize::try_from(number(guest)).expect("small") * 2
@@ -26,19 +28,20 @@ fn number(guest: u64) -> u64 {
 
 /// An address that no jump looks up in the entry with this number.
 fn nobody(number: u64) -> u64 {
-    // 0 is looked up in entry 0, 1 in entry 1.
+    // 0 is looked up in entry 0 only, 1 in entry 1.
     u64::from(number == 0)
 }
 
 impl Lookup {
     /// An empty table.
-    #[must_use]
-    pub fn new() -> Lookup {
-        Lookup(
-            (0..ENTRIES)
-                .flat_map(|i| [AtomicU64::new(nobody(i)), AtomicU64::new(0)])
-                .collect(),
-        )
+    ///
+    /// # Errors
+    /// If the host gives no memory.
+    pub fn new() -> io::Result<Lookup> {
+        let words = Words::new(2 * usize::try_from(ENTRIES).expect("small"))?;
+        // All others begin with what nobody looks up in them.
+        words[0].store(nobody(0), Ordering::Relaxed);
+        Ok(Lookup(words))
     }
 
     /// Its address, for the register file.
@@ -74,11 +77,5 @@ impl Lookup {
             let cell = &self.0[usize::try_from(2 * i).expect("small")];
             cell.store(nobody(i), Ordering::Relaxed);
         }
-    }
-}
-
-impl Default for Lookup {
-    fn default() -> Self {
-        Lookup::new()
     }
 }

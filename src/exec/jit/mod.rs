@@ -123,7 +123,7 @@ impl JitEngine {
         let code = Executable::new(CODE_BYTES)?;
         code.announce()?;
         sys::fault::set_hook(sys::jit::fault_hook);
-        Ok(JitEngine::with(Arc::new(Shared {
+        JitEngine::with(Arc::new(Shared {
             memory,
             isa,
             code,
@@ -133,21 +133,21 @@ impl JitEngine {
             generation: AtomicU64::new(0),
             withdrawn: Mutex::default(),
             observer,
-        })))
+        }))
     }
 
-    fn with(shared: Arc<Shared>) -> JitEngine {
-        let lookups = [Arc::new(Lookup::new()), Arc::new(Lookup::new())];
+    fn with(shared: Arc<Shared>) -> io::Result<JitEngine> {
+        let lookups = [Arc::new(Lookup::new()?), Arc::new(Lookup::new()?)];
         for lookup in &lookups {
             shared.cache().add_lookup(lookup);
         }
-        JitEngine {
+        Ok(JitEngine {
             generation: shared.generation.load(Ordering::Acquire),
             shared,
             lookups,
             capture: Box::default(),
             cold: Cold::default(),
-        }
+        })
     }
 
     /// Takes a translation made elsewhere, for `execute`; forgets all others. False if it is too large.
@@ -625,8 +625,8 @@ impl Engine for JitEngine {
         }
     }
 
-    fn for_thread(&self) -> Box<dyn Engine + Send> {
-        Box::new(JitEngine::with(Arc::clone(&self.shared)))
+    fn for_thread(&self) -> io::Result<Box<dyn Engine + Send>> {
+        Ok(Box::new(JitEngine::with(Arc::clone(&self.shared))?))
     }
 
     fn stats(&self) -> String {

@@ -627,7 +627,7 @@ fn threads_share_and_withdraw_translations() {
     let _ = sys::fault::install();
     std::thread::scope(|scope| {
         for n in [10, 20, 30] {
-            let mut engine = engine.for_thread();
+            let mut engine = engine.for_thread().unwrap();
             scope.spawn(move || {
                 let guest = Guest::new(n);
                 for i in 0..300 {
