@@ -32,13 +32,24 @@ pub struct RegionBuilder {
 impl RegionBuilder {
     /// Begins a new region.
     pub fn reset(&mut self, polls: bool) {
-        for block in self.blocks.drain(..) {
-            self.spare.push(block.insts);
-        }
+        let blocks = std::mem::take(&mut self.blocks);
+        self.recycle(blocks);
         self.insts.clear();
         self.pool.clear();
         self.by_addr.clear();
         self.polls = polls;
+    }
+
+    /// Takes the memory of blocks that are needed no longer.
+    pub fn recycle(&mut self, mut blocks: Vec<Block>) {
+        for block in blocks.drain(..) {
+            if block.insts.capacity() > 0 && self.spare.len() < 64 {
+                self.spare.push(block.insts);
+            }
+        }
+        if self.blocks.capacity() < blocks.capacity() {
+            self.blocks = blocks;
+        }
     }
 
     /// Adds an empty block.

@@ -170,6 +170,11 @@ impl Lifter {
         })
     }
 
+    /// Takes the memory of a region that is needed no longer.
+    pub fn recycle(&mut self, region: Region) {
+        self.out.recycle(region.blocks);
+    }
+
     /// Finds the straight run of instructions at `entry`; gives how many there are and the length of all
     /// in bytes. `instruction` and `lift_one` are about them.
     ///

@@ -12,7 +12,7 @@ use crate::x86::Width;
 pub const NEVER: u32 = 0;
 
 /// Facts about a block's values, by position.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Analysis {
     /// The position of the last instruction that needs the value; the block's length for its
     /// terminator; 0 if none does.
@@ -41,18 +41,21 @@ const fn is_compare(op: Op) -> bool {
     matches!(op, Op::Eq | Op::Ne | Op::LtU | Op::LeU | Op::LtS | Op::LeS)
 }
 
-/// Analyses `block`.
-#[must_use]
-pub fn analyse(block: &Block, isa: HostIsa) -> Analysis {
+/// Makes a vector of `n` such values of `v`, in the memory it has.
+pub fn refill<T: Clone>(v: &mut Vec<T>, n: usize, value: T) {
+    v.clear();
+    v.resize(n, value);
+}
+
+/// Analyses `block`; `a` has what was there before.
+pub fn analyse(a: &mut Analysis, block: &Block, isa: HostIsa) {
     let n = block.insts.len();
     let end = u32::try_from(n).expect("blocks are bounded");
-    let mut a = Analysis {
-        last_use: vec![NEVER; n],
-        uses: vec![0; n],
-        deferred: vec![false; n],
-        pending: vec![None; n + 1],
-        set_at: vec![None; n],
-    };
+    refill(&mut a.last_use, n, NEVER);
+    refill(&mut a.uses, n, 0);
+    refill(&mut a.deferred, n, false);
+    refill(&mut a.pending, n + 1, None);
+    refill(&mut a.set_at, n, None);
     for (i, inst) in block
         .insts
         .iter()
@@ -73,7 +76,7 @@ pub fn analyse(block: &Block, isa: HostIsa) -> Analysis {
         a.last_use[v.index()] = end;
         a.uses[v.index()] += 1;
     }
-    defer(block, isa, &mut a);
+    defer(block, isa, a);
     // Backwards, so that a deferred user's need is final before its arguments inherit it.
     for i in (0..n).rev() {
         if a.deferred[i] {
@@ -83,8 +86,7 @@ pub fn analyse(block: &Block, isa: HostIsa) -> Analysis {
             }
         }
     }
-    delayed_flags(block, &mut a);
-    a
+    delayed_flags(block, a);
 }
 
 fn defer(block: &Block, isa: HostIsa, a: &mut Analysis) {

@@ -131,7 +131,7 @@ pub fn lower_with(
         link_words: Vec::new(),
         too_complex: false,
         block: first,
-        facts: analysis::analyse(first, isa),
+        facts: Analysis::default(),
         vals: Vec::new(),
         live: Vec::new(),
         pinned: 0,
@@ -167,12 +167,16 @@ impl<'a> Lowerer<'a> {
     fn block(&mut self, n: usize, block: &'a Block) {
         self.asm.bind(self.labels[n]);
         self.block = block;
-        self.facts = analysis::analyse(block, self.isa);
-        self.vals = vec![Val::NEW; block.insts.len()];
+        analysis::analyse(&mut self.facts, block, self.isa);
+        analysis::refill(&mut self.vals, block.insts.len(), Val::NEW);
         self.live.clear();
         self.forms = [Form::Exact; 16];
         self.early = [None; 16];
-        self.slots = vec![false; crate::x86::state::SCRATCH_WORDS - abi::slot::SPILL];
+        analysis::refill(
+            &mut self.slots,
+            crate::x86::state::SCRATCH_WORDS - abi::slot::SPILL,
+            false,
+        );
         self.rip = block.addr;
         self.flag_code = None;
         self.records.clear();

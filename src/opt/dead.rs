@@ -17,31 +17,84 @@ enum Seen {
     Reader,
 }
 
+/// Working memory, kept from region to region.
+#[derive(Default)]
+pub struct Memory {
+    uses: Vec<Use>,
+    map: Vec<Value>,
+    events: Vec<Event>,
+    ends: Vec<usize>,
+    entry: Vec<Seen>,
+}
+
 /// Runs the pass.
-pub fn run(region: &mut Region) {
-    let entry = liveness(region);
-    for i in 0..region.blocks.len() {
-        let end = at_end(&region.blocks[i].term, &entry);
-        let block = &mut region.blocks[i];
-        sweep(block, end, &entry);
+pub fn run(region: &mut Region, memory: &mut Memory) {
+    liveness(region, memory);
+    let Memory {
+        uses, map, entry, ..
+    } = memory;
+    for block in &mut region.blocks {
+        let end = at_end(&block.term, entry);
+        sweep(block, end, entry, uses, map);
     }
 }
 
 /// For each block, whether somebody may look at the flags it is entered with.
-pub fn wanted(region: &Region) -> Vec<bool> {
-    let entry = liveness(region);
-    entry.into_iter().map(|s| s != Seen::Nobody).collect()
+pub fn wanted(region: &Region, memory: &mut Memory) -> Vec<bool> {
+    liveness(region, memory);
+    memory.entry.iter().map(|s| *s != Seen::Nobody).collect()
+}
+
+/// What happens to the flags in a block.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Event {
+    Set,
+    Get,
+    Fault,
+    Exit(Target),
 }
 
 /// What the flags are at the entry of each block.
-fn liveness(region: &Region) -> Vec<Seen> {
-    let mut entry = vec![Seen::Nobody; region.blocks.len()];
+fn liveness(region: &Region, memory: &mut Memory) {
+    let Memory {
+        events,
+        ends,
+        entry,
+        ..
+    } = memory;
+    // What happens in each block, last to first: the search goes over it more than once.
+    events.clear();
+    ends.clear();
+    for block in &region.blocks {
+        let begin = events.len();
+        for inst in block.insts.iter().rev() {
+            let event = match (inst.exit(), inst.op) {
+                (Some(t), _) => Event::Exit(t),
+                (None, Op::Set) if inst.var() == Some(Var::Flags) => Event::Set,
+                (None, Op::Get) if inst.var() == Some(Var::Flags) => Event::Get,
+                (None, op) if op.observes() => Event::Fault,
+                _ => continue,
+            };
+            if event != Event::Fault || events[begin..].last() != Some(&Event::Fault) {
+                events.push(event);
+            }
+        }
+        ends.push(events.len());
+    }
+    entry.clear();
+    entry.resize(region.blocks.len(), Seen::Nobody);
     loop {
         let mut changed = false;
         for (i, block) in region.blocks.iter().enumerate().rev() {
-            let mut seen = at_end(&block.term, &entry);
-            for inst in block.insts.iter().rev() {
-                seen = before(inst, seen, &entry);
+            let mut seen = at_end(&block.term, entry);
+            let begin = i.checked_sub(1).map_or(0, |i| ends[i]);
+            for event in &events[begin..ends[i]] {
+                seen = match *event {
+                    Event::Set => Seen::Nobody,
+                    Event::Get => Seen::Reader,
+                    Event::Fault => seen.max(Seen::Fault),
+                    Event::Exit(t) => seen.max(at_target(t, entry)),
+                };
             }
             if entry[i] != seen {
                 entry[i] = seen;
@@ -49,7 +102,7 @@ fn liveness(region: &Region) -> Vec<Seen> {
             }
         }
         if !changed {
-            return entry;
+            return;
         }
     }
 }
@@ -72,11 +125,8 @@ fn at_target(t: Target, entry: &[Seen]) -> Seen {
     }
 }
 
-/// From the state after an instruction to the state before it.
-fn before(inst: &Inst, after: Seen, entry: &[Seen]) -> Seen {
-    if let Some(t) = inst.exit() {
-        return after.max(at_target(t, entry));
-    }
+/// From the state after an instruction, which is no exit, to the state before it.
+fn before(inst: &Inst, after: Seen) -> Seen {
     match (inst.op, inst.var()) {
         (Op::Set, Some(Var::Flags)) => Seen::Nobody,
         (Op::Get, Some(Var::Flags)) => Seen::Reader,
@@ -86,17 +136,20 @@ fn before(inst: &Inst, after: Seen, entry: &[Seen]) -> Seen {
 }
 
 /// How an instruction's value is used.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Use {
     None,
     Lazy,
     Real,
 }
 
-fn sweep(block: &mut Block, end: Seen, entry: &[Seen]) {
+fn sweep(block: &mut Block, end: Seen, entry: &[Seen], uses: &mut Vec<Use>, map: &mut Vec<Value>) {
     let n = block.insts.len();
-    let mut uses = vec![Use::None; n];
-    let mut keep = vec![false; n];
+    uses.clear();
+    uses.resize(n, Use::None);
+    // What is kept is marked here first.
+    map.clear();
+    map.resize(n, Value::NONE);
     if let Some(v) = block.term.value() {
         uses[v.index()] = Use::Real;
     }
@@ -106,7 +159,8 @@ fn sweep(block: &mut Block, end: Seen, entry: &[Seen]) {
     } else {
         Seen::Reader
     };
-    let mut overwritten = [false; Var::COUNT];
+    // Variables, by number.
+    let mut overwritten = 0_u128;
     // The flags are wanted at the end, but not by all exits: the bundle to set there.
     let (mut late, mut at_end) = (false, None);
     for i in (0..n).rev() {
@@ -145,8 +199,10 @@ fn sweep(block: &mut Block, end: Seen, entry: &[Seen]) {
                     }
                     wanted
                 } else {
-                    let slot = usize::try_from(var.encode()).expect("small");
-                    if std::mem::replace(&mut overwritten[slot], true) {
+                    let bit = 1 << var.encode();
+                    let before = overwritten;
+                    overwritten |= bit;
+                    if before & bit != 0 {
                         Use::None
                     } else {
                         Use::Real
@@ -165,10 +221,10 @@ fn sweep(block: &mut Block, end: Seen, entry: &[Seen]) {
             && wanted != Use::None
             && let Some(var) = inst.var()
         {
-            overwritten[usize::try_from(var.encode()).expect("small")] = false;
+            overwritten &= !(1 << var.encode());
         }
         if inst.op.observes() {
-            overwritten = [false; Var::COUNT];
+            overwritten = 0;
         }
         flags = match (inst.op, inst.var()) {
             (Op::Set, Some(Var::Flags)) => flags,
@@ -178,45 +234,50 @@ fn sweep(block: &mut Block, end: Seen, entry: &[Seen]) {
                 late = false;
                 Seen::Reader
             }
-            _ => before(inst, flags, entry),
+            _ => before(inst, flags),
         };
         if let Some(h) = (inst.op == Op::Call)
             .then(|| Helper::from_aux(inst.aux))
             .flatten()
             && (h.info().gprs || h.info().vectors)
         {
-            overwritten = [false; Var::COUNT];
+            overwritten = 0;
         }
         if wanted == Use::None {
             continue;
         }
-        keep[i] = true;
+        map[i] = KEPT;
         inst.lazy = wanted == Use::Lazy;
         let inst = *inst;
         for a in inst.args() {
             uses[a.index()] = uses[a.index()].max(wanted);
         }
     }
-    compact(block, &keep, at_end);
+    compact(block, map, at_end);
 }
 
+/// A mark in the map: the instruction stays.
+const KEPT: Value = Value(0);
+
 /// Renumbers after removal, and sets the flags to bundle `at_end`.
-fn compact(block: &mut Block, keep: &[bool], at_end: Option<Value>) {
-    let mut map = vec![Value::NONE; keep.len()];
-    let mut out = Vec::with_capacity(keep.len());
-    for (i, inst) in block.insts.iter().enumerate() {
-        if !keep[i] {
+fn compact(block: &mut Block, map: &mut [Value], at_end: Option<Value>) {
+    let insts = &mut block.insts;
+    let mut n = 0;
+    for i in 0..map.len() {
+        if map[i] != KEPT {
             continue;
         }
-        let mut inst = *inst;
+        let mut inst = insts[i];
         for a in &mut inst.args {
             if a.is_some() {
                 *a = map[a.index()];
             }
         }
-        map[i] = Value(u32::try_from(out.len()).expect("blocks are bounded"));
-        out.push(inst);
+        map[i] = Value(u32::try_from(n).expect("blocks are bounded"));
+        insts[n] = inst;
+        n += 1;
     }
+    insts.truncate(n);
     if let Some(v) = block.term.value_mut() {
         *v = map[v.index()];
     }
@@ -224,7 +285,8 @@ fn compact(block: &mut Block, keep: &[bool], at_end: Option<Value>) {
         let mut set = Inst::new(Op::Set, Width::W64);
         set.imm = Var::Flags.encode();
         set.args[0] = map[bundle.index()];
-        out.push(set);
+        insts.push(set);
     }
-    block.insts = out;
 }
+
+const _: () = assert!(Var::COUNT <= 128);

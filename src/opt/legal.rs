@@ -6,7 +6,7 @@ use crate::ir::{Op, Region, Value, Var, eval};
 use crate::x86::{Rflags, Width};
 
 /// Runs the pass; true if anything changed.
-pub fn run(region: &mut Region) -> bool {
+pub fn run(region: &mut Region, r: &mut Rewriter) -> bool {
     let mut changed = false;
     for block in &mut region.blocks {
         let needs = block.insts.iter().any(|i| {
@@ -18,22 +18,19 @@ pub fn run(region: &mut Region) -> bool {
             continue;
         }
         changed = true;
-        let mut r = Rewriter::new(block.insts.len());
+        r.reset();
         for inst in &block.insts {
             let mut inst = r.with_mapped_args(*inst);
             if inst.op == Op::Set && inst.var() == Some(Var::Flags) {
                 let f = inst.args[0];
                 if !eval::is_record(r.def(f).op) {
-                    inst.args[0] = record(&mut r, f);
+                    inst.args[0] = record(r, f);
                 }
             }
             let v = r.push(inst);
             r.define(v);
         }
-        if let Some(v) = block.term.value_mut() {
-            *v = r.mapped(*v);
-        }
-        block.insts = r.out;
+        r.finish(block);
     }
     changed
 }

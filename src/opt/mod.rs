@@ -13,23 +13,39 @@ mod simplify;
 mod vector;
 
 use crate::ir::{Region, verify};
+use rewrite::Rewriter;
+
+/// Brings regions into the form engines take. One can be used for any number: it keeps its memory.
+#[derive(Default)]
+pub struct Optimizer {
+    rewriter: Rewriter,
+    dead: dead::Memory,
+}
 
 /// Brings a region into the form engines take.
 pub fn optimize(region: &mut Region) {
-    extend::run(region);
-    debug_verify(region, "extend");
-    let wanted = dead::wanted(region);
-    simplify::run(region, Some(&wanted));
-    debug_verify(region, "simplify");
-    dead::run(region);
-    debug_verify(region, "dead");
-    if legal::run(region) {
-        // The expansion of a bundle is worth folding, and leaves its operands dead.
-        simplify::run(region, None);
-        dead::run(region);
+    Optimizer::default().optimize(region);
+}
+
+impl Optimizer {
+    /// Brings a region into the form engines take.
+    pub fn optimize(&mut self, region: &mut Region) {
+        let Optimizer { rewriter, dead } = self;
+        extend::run(region);
+        debug_verify(region, "extend");
+        let wanted = dead::wanted(region, dead);
+        simplify::run(region, rewriter, Some(&wanted));
+        debug_verify(region, "simplify");
+        dead::run(region, dead);
+        debug_verify(region, "dead");
+        if legal::run(region, rewriter) {
+            // The expansion of a bundle is worth folding, and leaves its operands dead.
+            simplify::run(region, rewriter, None);
+            dead::run(region, dead);
+        }
+        debug_verify(region, "legal");
+        extend::arrange(region);
     }
-    debug_verify(region, "legal");
-    extend::arrange(region);
 }
 
 fn debug_verify(region: &Region, pass: &str) {

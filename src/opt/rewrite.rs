@@ -1,7 +1,7 @@
 //! A block being rewritten front to back: old values map to new ones, and what is emitted is folded
 //! as it is emitted.
 
-use crate::ir::{Effect, Inst, Op, Value, eval};
+use crate::ir::{Block, Effect, Inst, Op, Value, eval};
 use crate::x86::{Cond, Rflags, Width};
 
 /// The new block.
@@ -26,14 +26,30 @@ fn seen_slot(i: &Inst) -> usize {
     usize::try_from(h.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 57).expect("seven bits")
 }
 
-impl Rewriter {
-    /// For a block of `n` instructions.
-    pub fn new(n: usize) -> Rewriter {
+impl Default for Rewriter {
+    fn default() -> Self {
         Rewriter {
-            out: Vec::with_capacity(n + n / 2),
-            map: Vec::with_capacity(n),
+            out: Vec::new(),
+            map: Vec::new(),
             seen: [Value::NONE; SEEN],
         }
+    }
+}
+
+impl Rewriter {
+    /// Begins a new block.
+    pub fn reset(&mut self) {
+        self.out.clear();
+        self.map.clear();
+        self.seen = [Value::NONE; SEEN];
+    }
+
+    /// Gives the block what was emitted, and takes its memory.
+    pub fn finish(&mut self, block: &mut Block) {
+        if let Some(v) = block.term.value_mut() {
+            *v = self.mapped(*v);
+        }
+        std::mem::swap(&mut block.insts, &mut self.out);
     }
 
     /// The new value of old value `v`.

@@ -7,7 +7,7 @@ use crate::ir::{Block, EXIT_UNLESS, Helper, Inst, Op, Region, Target, Term, Valu
 use crate::x86::{Cond, Gpr, Width};
 
 /// Runs the pass. `wanted`, for the first run: the blocks that want the flags they are entered with.
-pub fn run(region: &mut Region, wanted: Option<&[bool]>) {
+pub fn run(region: &mut Region, r: &mut Rewriter, wanted: Option<&[bool]>) {
     let mut given = vec![None; region.blocks.len()];
     if let Some(wanted) = wanted {
         let mut preds = vec![0; region.blocks.len()];
@@ -25,7 +25,7 @@ pub fn run(region: &mut Region, wanted: Option<&[bool]>) {
     for i in 0..region.blocks.len() {
         let (before, rest) = given.split_at_mut(i + 1);
         let Region { blocks, pool, .. } = region;
-        simplify(&mut blocks[i], pool, before[i], rest, i + 1);
+        simplify(&mut blocks[i], r, pool, before[i], rest, i + 1);
     }
 }
 
@@ -118,18 +118,19 @@ fn slot(var: Var) -> usize {
 /// `later` is about the blocks from number `first` on.
 fn simplify(
     block: &mut Block,
+    r: &mut Rewriter,
     pool: &mut Vec<[u8; 16]>,
     given: Option<Given>,
     later: &mut [Option<Given>],
     first: usize,
 ) {
-    let mut r = Rewriter::new(block.insts.len());
+    r.reset();
     let mut known = Known([Value::NONE; Var::COUNT], None);
-    take(&mut r, pool, &mut known, given.unwrap_or(Given::None));
+    take(r, pool, &mut known, given.unwrap_or(Given::None));
     for inst in &block.insts {
         let mut inst = r.with_mapped_args(*inst);
         if let Some(to) = inst.exit() {
-            if let Some(x) = inverted(&r, inst.args[0]) {
+            if let Some(x) = inverted(r, inst.args[0]) {
                 inst.args[0] = x;
                 inst.aux ^= EXIT_UNLESS;
             }
@@ -147,16 +148,13 @@ fn simplify(
                 && let Some(n) = b.index().checked_sub(first)
                 && let Some(given) = &mut later[n]
             {
-                *given = give(&r, &known, &mut inst);
+                *given = give(r, &known, &mut inst);
             }
         }
-        let v = step(&mut r, pool, &mut known, inst);
+        let v = step(r, pool, &mut known, inst);
         r.define(v);
     }
-    if let Some(v) = block.term.value_mut() {
-        *v = r.mapped(*v);
-    }
-    block.insts = r.out;
+    r.finish(block);
 }
 
 /// If `v` is `x ^ 1` for an x that is 0 or 1: x.

@@ -22,7 +22,7 @@ use crate::ir::{BlockId, Region};
 use crate::lift::region::Lifter;
 use crate::lift::{self, Limits};
 use crate::lower::{self, FpMode, LowerError, Translation, What, abi};
-use crate::opt;
+use crate::opt::{self, Optimizer};
 use crate::rv64::HostIsa;
 use crate::sys;
 use crate::sys::jit::{Capture, Executable, Routines};
@@ -86,6 +86,7 @@ pub struct JitEngine {
     lookups: [Arc<Lookup>; 2],
     capture: Box<Capture>,
     cold: Cold,
+    translator: Translator,
     /// The generation `cold` is of.
     generation: u64,
 }
@@ -147,6 +148,7 @@ impl JitEngine {
             lookups,
             capture: Box::default(),
             cold: Cold::default(),
+            translator: Translator::default(),
         })
     }
 
@@ -189,35 +191,8 @@ impl JitEngine {
         mode: FpMode,
         at: GuestAddr,
     ) -> Result<Option<Translation>, Fault> {
-        let made = JitEngine::translate_known(memory, isa, mode, at, &|_| true, false)?;
+        let made = Translator::default().translate(memory, isa, mode, at, &|_| true, false)?;
         Ok(made.map(|(_, t)| t))
-    }
-
-    /// The same, with the region; branches are followed to what is `known` only, and with `counting`
-    /// code counts its executions.
-    fn translate_known(
-        memory: &dyn CodeMemory,
-        isa: HostIsa,
-        mode: FpMode,
-        at: GuestAddr,
-        known: &dyn Fn(GuestAddr) -> bool,
-        counting: bool,
-    ) -> Result<Option<(Region, Translation)>, Fault> {
-        let full = Limits::default();
-        let smaller = [full.insns, 16, 1].map(|insns| Limits {
-            insns,
-            follow: insns == full.insns,
-            ..full
-        });
-        for limits in smaller {
-            let mut region = Lifter::default().translate(memory, at, limits, known)?;
-            opt::optimize(&mut region);
-            match lower::lower_with(&region, isa, mode, counting) {
-                Ok(t) => return Ok(Some((region, t))),
-                Err(LowerError::TooComplex | LowerError::Asm(_)) => {}
-            }
-        }
-        Ok(None)
     }
 
     /// The words of the register file that code and thunks look at.
@@ -287,7 +262,7 @@ impl JitEngine {
     }
 
     /// The code for `guest` in this mode, translated if need be.
-    fn find(&self, guest: u64, mode: FpMode) -> Result<Next, Fault> {
+    fn find(&mut self, guest: u64, mode: FpMode) -> Result<Next, Fault> {
         if let Some(at) = self.shared.cache().entry(guest, mode) {
             return Ok(Next::Code(at));
         }
@@ -295,8 +270,9 @@ impl JitEngine {
         let memory = &*self.shared.memory;
         // The lock is not held: two threads may translate the same code, and the second is dropped.
         // What has code already is linked to, not translated again.
+        let cold = &self.cold;
         let known =
-            |at: GuestAddr| self.cold.knows(at) && self.shared.cache().entry(at.0, mode).is_none();
+            |at: GuestAddr| cold.knows(at) && self.shared.cache().entry(at.0, mode).is_none();
         let observer = self.shared.observer.as_ref();
         let meter = observer.and_then(|o| o.begin());
         let counting = observer.is_some_and(|o| o.counting());
@@ -304,7 +280,9 @@ impl JitEngine {
             let generation = self.shared.generation.load(Ordering::Acquire);
             let isa = self.shared.isa;
             let guest_at = GuestAddr(guest);
-            let made = JitEngine::translate_known(memory, isa, mode, guest_at, &known, counting)?;
+            let made = self
+                .translator
+                .translate(memory, isa, mode, guest_at, &known, counting)?;
             let Some((region, t)) = made else {
                 return Ok(Next::Evaluate);
             };
@@ -325,7 +303,13 @@ impl JitEngine {
             }
         };
         let (insns, words) = (u64::from(t.guest_insns), t.words() as u64);
-        let kept = observer.and_then(|o| Some((o, o.prepare(region, &mut t)?)));
+        let kept = match observer {
+            Some(o) => o.prepare(region, &mut t).map(|seen| (o, seen)),
+            None => {
+                self.translator.lifter.recycle(region);
+                None
+            }
+        };
         let Some(id) = cache.install(&self.shared.code, t) else {
             return Ok(Next::Evaluate);
         };
@@ -421,6 +405,43 @@ impl JitEngine {
         }
         self.shared.withdraw(page.addr, 1);
         true
+    }
+}
+
+/// The stages from guest code to host code, with the memory they keep.
+#[derive(Default)]
+struct Translator {
+    lifter: Lifter,
+    optimizer: Optimizer,
+}
+
+impl Translator {
+    /// Translates the region at `at`, and gives the region too. Branches are followed to what is `known`
+    /// only; with `counting`, code counts its executions.
+    fn translate(
+        &mut self,
+        memory: &dyn CodeMemory,
+        isa: HostIsa,
+        mode: FpMode,
+        at: GuestAddr,
+        known: &dyn Fn(GuestAddr) -> bool,
+        counting: bool,
+    ) -> Result<Option<(Region, Translation)>, Fault> {
+        let full = Limits::default();
+        let smaller = [full.insns, 16, 1].map(|insns| Limits {
+            insns,
+            follow: insns == full.insns,
+            ..full
+        });
+        for limits in smaller {
+            let mut region = self.lifter.translate(memory, at, limits, known)?;
+            self.optimizer.optimize(&mut region);
+            match lower::lower_with(&region, isa, mode, counting) {
+                Ok(t) => return Ok(Some((region, t))),
+                Err(LowerError::TooComplex | LowerError::Asm(_)) => {}
+            }
+        }
+        Ok(None)
     }
 }
 
