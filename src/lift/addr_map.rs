@@ -12,15 +12,25 @@ const EMPTY: u32 = u32::MAX;
 pub struct AddrMap {
     places: Vec<(u64, u32)>,
     used: usize,
+    /// The places taken, as long as there are few: so that they can be cleared without looking at all.
+    taken: Vec<u32>,
 }
+
+/// How many places `taken` remembers.
+const FEW: usize = 256;
 
 impl AddrMap {
     /// Forgets all, keeps the memory.
     pub fn clear(&mut self) {
-        if self.used > 0 {
+        if self.used > FEW {
             self.places.fill((0, EMPTY));
-            self.used = 0;
+        } else {
+            for i in &self.taken {
+                self.places[*i as usize] = (0, EMPTY);
+            }
         }
+        self.taken.clear();
+        self.used = 0;
     }
 
     fn place(&self, addr: u64) -> usize {
@@ -49,24 +59,36 @@ impl AddrMap {
         if (self.used + 1) * 2 > self.places.len() {
             let larger = (self.places.len() * 2).max(32);
             let old = std::mem::replace(&mut self.places, vec![(0, EMPTY); larger]);
+            self.taken.clear();
+            self.used = 0;
             for (a, n) in old.into_iter().filter(|p| p.1 != EMPTY) {
-                let i = self.place(a);
-                self.places[i] = (a, n);
+                self.put(a, n);
             }
         }
-        let i = self.place(addr.0);
-        self.used += usize::from(self.places[i].1 == EMPTY);
-        self.places[i] = (addr.0, n);
+        self.put(addr.0, n);
+    }
+
+    fn put(&mut self, addr: u64, n: u32) {
+        let i = self.place(addr);
+        if self.places[i].1 == EMPTY {
+            self.used += 1;
+            if self.used <= FEW {
+                #[allow(clippy::cast_possible_truncation)] // Numbers are below 2^32.
+                self.taken.push(i as u32);
+            }
+        }
+        self.places[i] = (addr, n);
     }
 
     /// Forgets what `keep` says no to.
     pub fn retain(&mut self, keep: impl Fn(u64, u32) -> bool) {
         let size = self.places.len();
         let old = std::mem::replace(&mut self.places, vec![(0, EMPTY); size]);
+        self.taken.clear();
         self.used = 0;
         for (a, n) in old {
             if n != EMPTY && keep(a, n) {
-                self.insert(GuestAddr(a), n);
+                self.put(a, n);
             }
         }
     }

@@ -96,14 +96,15 @@ impl Lowerer<'_> {
     }
 
     /// The guest's state here, as a point whose offset is still to be set.
-    pub(super) fn describe(&self, what: What) -> Point {
+    pub(super) fn describe(&mut self, what: What) -> Point {
         let mut sext = 0;
         for g in Gpr::all() {
             if self.forms[g.index()] != Form::Exact {
                 sext |= 1 << g.num();
             }
         }
-        let flags = self.facts.pending[self.at as usize].map(|v| self.recipe(v));
+        let pending = self.facts.pending[self.at as usize];
+        let flags = pending.map(|v| self.recipe(v));
         Point {
             offset: 0,
             rip: self.rip.0,
@@ -113,36 +114,35 @@ impl Lowerer<'_> {
         }
     }
 
-    fn recipe(&self, bundle: Value) -> Recipe {
+    fn recipe(&mut self, bundle: Value) -> Recipe {
         let inst = self.inst(bundle);
-        let mut steps = Vec::new();
-        let mut done = Vec::new();
+        let first = self.steps.len();
+        let (mut op, mut w) = (op_number(inst.op), inst.w as u8);
         let mut args = [0; 3];
         if inst.op == Op::Get {
             // The flags as they were.
             let at = self.record(bundle);
-            steps.push(Step::FlagBits { mask: u64::MAX, at });
-            return Recipe {
-                steps,
-                op: op_number(Op::FlRaw),
-                w: 3,
-                args,
-            };
+            self.steps.push(Step::FlagBits { mask: u64::MAX, at });
+            (op, w) = (op_number(Op::FlRaw), 3);
+        } else {
+            self.done.clear();
+            for (i, v) in inst.args().enumerate() {
+                args[i] = self.step(v, first);
+            }
         }
-        for (i, v) in inst.args().enumerate() {
-            args[i] = self.step(v, &mut steps, &mut done);
-        }
+        let index = |n: usize| u32::try_from(n).expect("code is bounded");
         Recipe {
-            steps,
-            op: op_number(inst.op),
-            w: inst.w as u8,
+            first: index(first),
+            count: u16::try_from(self.steps.len() - first).expect("recipes are small"),
+            op,
+            w,
             args,
         }
     }
 
-    /// The step that gives `v`.
-    fn step(&self, v: Value, steps: &mut Vec<Step>, done: &mut Vec<(Value, u16)>) -> u16 {
-        if let Some((_, n)) = done.iter().find(|(d, _)| *d == v) {
+    /// The step that gives `v`, counted from `first`.
+    fn step(&mut self, v: Value, first: usize) -> u16 {
+        if let Some((_, n)) = self.done.iter().find(|(d, _)| *d == v) {
             return *n;
         }
         let inst = self.inst(v);
@@ -160,7 +160,7 @@ impl Lowerer<'_> {
         } else if in_recipe(&inst) || self.facts.deferred[v.index()] {
             let mut args = [0; 3];
             for (i, a) in inst.args().take(3).enumerate() {
-                args[i] = self.step(a, steps, done);
+                args[i] = self.step(a, first);
             }
             Step::Eval {
                 op: op_number(inst.op),
@@ -171,9 +171,9 @@ impl Lowerer<'_> {
         } else {
             Step::Read(self.where_is(v))
         };
-        steps.push(step);
-        let n = u16::try_from(steps.len() - 1).expect("recipes are small");
-        done.push((v, n));
+        let n = u16::try_from(self.steps.len() - first).expect("recipes are small");
+        self.steps.push(step);
+        self.done.push((v, n));
         n
     }
 

@@ -55,7 +55,8 @@ impl Lowerer<'_> {
     /// #GP unless the value is a canonical address: bits 63:47 are all equal.
     pub(super) fn check_canonical(&mut self, inst: &Inst) {
         let v = self.exact(inst.args[0]);
-        let l = self.leave(self.describe(What::Trap(Trap::GeneralProtection as u8)));
+        let p = self.describe(What::Trap(Trap::GeneralProtection as u8));
+        let l = self.leave(p);
         self.asm.srai(abi::SCRATCH, v, Shamt::new(47));
         self.asm.srai(abi::SCRATCH2, v, Shamt::new(63));
         self.asm.bne_to(abi::SCRATCH, abi::SCRATCH2, l);

@@ -71,6 +71,10 @@ pub(crate) struct Lowerer<'a> {
     /// With counters: where each block's code begins and the label of its cell's address.
     counters: Option<Vec<(usize, Label)>>,
     points: Vec<Point>,
+    /// The steps of the points' recipes.
+    steps: Vec<Step>,
+    /// Which steps the current recipe has, by what they give.
+    done: Vec<(Value, u16)>,
     /// Offset of the word to patch, by exit.
     link_words: Vec<usize>,
     too_complex: bool,
@@ -128,6 +132,8 @@ pub fn lower_with(
         literals: Vec::new(),
         counters: counting.then(Vec::new),
         points: Vec::new(),
+        steps: Vec::new(),
+        done: Vec::new(),
         link_words: Vec::new(),
         too_complex: false,
         block: first,
@@ -354,6 +360,7 @@ impl<'a> Lowerer<'a> {
             exits,
             counters,
             points: self.points,
+            steps: self.steps,
             source: self.region.source.iter().map(|(a, n)| (a.0, *n)).collect(),
             guest_insns: self.region.guest_insns,
             mode: self.simd.mode,

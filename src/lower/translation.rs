@@ -25,6 +25,8 @@ pub struct Translation {
     pub counters: Vec<Counter>,
     /// Places where code is left or can fault.
     pub points: Vec<Point>,
+    /// The steps of all points' recipes.
+    pub steps: Vec<Step>,
     /// The guest bytes it was made from: start and length.
     pub source: Vec<(u64, u32)>,
     /// Guest instructions translated.
@@ -58,7 +60,7 @@ pub struct Counter {
 }
 
 /// A place in the code where the guest's state can be asked for.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Point {
     /// The faulting instruction, or the call of the leaving routine.
     pub offset: u32,
@@ -153,10 +155,12 @@ pub enum Step {
 }
 
 /// How to compute the flags that no code computed.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Recipe {
-    /// The steps in order.
-    pub steps: Vec<Step>,
+    /// Its steps are `count` from `first` of the translation's.
+    pub first: u32,
+    /// See `first`.
+    pub count: u16,
     /// The bundle's operation, by position in `Op::ALL`.
     pub op: u8,
     /// Its width number.
@@ -191,6 +195,23 @@ impl Translation {
         self.points.get(i)
     }
 
+    /// Puts the guest's registers into `cpu`, given the host's at point `p` (F registers from 32 on).
+    /// XMM registers, spill slots and memory are in `cpu` already.
+    pub fn recover(&self, p: &Point, x: &[u64; 64], cpu: &mut CpuState) {
+        let flags = p.flags.map(|r| r.evaluate(&self.steps, x, cpu));
+        for r in Gpr::all() {
+            let v = x[abi::gpr(r).index()];
+            let short = p.sext >> r.num() & 1 != 0;
+            cpu.gpr[r.index()] = if short { Width::W32.zext(v) } else { v };
+        }
+        if let Some(f) = flags {
+            cpu.set_flag_record(f);
+        }
+        if !matches!(p.what, What::Indirect { .. }) {
+            cpu.rip = p.rip;
+        }
+    }
+
     /// Instructions in the code, data included.
     #[must_use]
     pub fn words(&self) -> usize {
@@ -199,23 +220,6 @@ impl Translation {
 }
 
 impl Point {
-    /// Puts the guest's registers into `cpu`, given the host's at this point (F registers from 32 on). XMM registers, spill
-    /// slots and memory are in `cpu` already.
-    pub fn recover(&self, x: &[u64; 64], cpu: &mut CpuState) {
-        let flags = self.flags.as_ref().map(|r| r.evaluate(x, cpu));
-        for r in Gpr::all() {
-            let v = x[abi::gpr(r).index()];
-            let short = self.sext >> r.num() & 1 != 0;
-            cpu.gpr[r.index()] = if short { Width::W32.zext(v) } else { v };
-        }
-        if let Some(f) = flags {
-            cpu.set_flag_record(f);
-        }
-        if !matches!(self.what, What::Indirect { .. }) {
-            cpu.rip = self.rip;
-        }
-    }
-
     /// The guest address of an access, given the host's registers.
     #[must_use]
     pub fn address(&self, x: &[u64; 64]) -> Option<GuestAddr> {
@@ -227,9 +231,10 @@ impl Point {
 }
 
 impl Recipe {
-    fn evaluate(&self, x: &[u64; 64], cpu: &CpuState) -> FlagRecord {
-        let mut values: Vec<u64> = Vec::with_capacity(self.steps.len());
-        for step in &self.steps {
+    fn evaluate(&self, steps: &[Step], x: &[u64; 64], cpu: &CpuState) -> FlagRecord {
+        let mine = steps.iter().skip(self.first as usize);
+        let mut values: Vec<u64> = Vec::with_capacity(self.count.into());
+        for step in mine.take(self.count.into()) {
             let v = match *step {
                 Step::Read(place) => place.read(x, cpu),
                 Step::Eval { op, w, imm, args } => {

@@ -160,14 +160,15 @@ impl Cache {
 
     /// The point at offset `place` of the memory, with its region.
     #[must_use]
-    pub fn point(&self, place: usize) -> Option<(RegionId, &Point)> {
+    pub fn point(&self, place: usize) -> Option<(RegionId, &Translation, &Point)> {
         let id = self
             .regions
             .partition_point(|r| r.start <= place)
             .checked_sub(1)?;
         let region = &self.regions[id];
         let offset = u32::try_from(place - region.start).ok()?;
-        Some((id, region.translation.point(offset)?))
+        let t = &region.translation;
+        Some((id, t, t.point(offset)?))
     }
 
     /// Withdraws what was made from pages that [start, start + len) touches. True if there may have been

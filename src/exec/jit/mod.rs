@@ -336,11 +336,11 @@ impl JitEngine {
         let frm = rounding(cpu.mxcsr);
         let place = sys::jit::enter(&self.shared.code, at, frm, cpu, &mut self.capture);
         let cache = self.shared.cache();
-        let Some((region, point)) = cache.point(place) else {
+        let Some((region, translation, point)) = cache.point(place) else {
             drop(cache);
             panic!("translated code was left at {place:#x}, which is no point (felix's own error)");
         };
-        point.recover(&self.capture.x, cpu);
+        translation.recover(point, &self.capture.x, cpu);
         match point.what {
             What::Link(exit) => Left::Link {
                 region,
