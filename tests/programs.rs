@@ -1,5 +1,5 @@
 //! Guest programs of an amd64 Debian: each runs natively first (by chroot), then under felix; standard
-//! output and exit status must be equal.
+//! output and exit status must be equal. And the programs of `tests/guest`, C files that are compiled here.
 //!
 //! Which felix: without FELIX_TEST_CPU the one cargo built, with the portable engine; with it, the
 //! cross-built one with the JIT, under qemu-riscv64 with that CPU. The rootfs is ci/setup.sh's. Programs
@@ -8,7 +8,7 @@
 mod support;
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -116,6 +116,34 @@ programs! {
          print(subprocess.run(['/bin/echo', 'child'], capture_output=True).stdout)\n\
          try:\n    1 / 0\nexcept ZeroDivisionError as e:\n    print(e)\n\
          sys.exit(3)"];
+    "stress-signals" Nothing, 0, ["guest/storm"];
+    "stress-threads-and-code" Nothing, 0, ["guest/race"];
+}
+
+/// The static executable made from `tests/guest/NAME.c`, if this is a program of ours.
+fn compiled(row: &Row) -> Result<Option<PathBuf>, String> {
+    let Some(name) = row.argv[0].strip_prefix("guest/") else {
+        return Ok(None);
+    };
+    let source = support::top().join(format!("tests/guest/{name}.c"));
+    let dir = support::target_dir().join("felix-ci/guest");
+    std::fs::create_dir_all(&dir).map_err(|e| format!("{}: {e}", dir.display()))?;
+    // Made anew each time, and moved into place: two test runs may be at it.
+    let (program, fresh) = (
+        dir.join(name),
+        dir.join(format!("{name}.{}", std::process::id())),
+    );
+    let out = Command::new("cc")
+        .args(["-O2", "-Wall", "-Werror", "-static", "-pthread", "-o"])
+        .args([&fresh, &source])
+        .output()
+        .map_err(|e| format!("cc: {e}"))?;
+    if !out.status.success() {
+        let said = String::from_utf8_lossy(&out.stderr);
+        return Err(format!("cc does not compile {}: {said}", source.display()));
+    }
+    std::fs::rename(&fresh, &program).map_err(|e| format!("{}: {e}", program.display()))?;
+    Ok(Some(program))
 }
 
 /// Three megabytes of lines that compress about as text does; inputs are its beginnings.
@@ -153,8 +181,15 @@ fn guest_environment(c: &mut Command) {
 }
 
 fn natively(row: &Row, rootfs: &Path) -> Result<Ended, String> {
-    let mut c = Command::new("chroot");
-    c.arg(rootfs).args(row.argv);
+    let mut c = match compiled(row)? {
+        Some(program) => Command::new(program),
+        None => {
+            let mut c = Command::new("chroot");
+            c.arg(rootfs).arg(row.argv[0]);
+            c
+        }
+    };
+    c.args(&row.argv[1..]);
     guest_environment(&mut c);
     support::run(&mut c, input(row), NATIVE_LIMIT)
 }
@@ -164,9 +199,13 @@ fn under_felix(row: &Row, rootfs: &Path, cpu: Option<&str>) -> Result<Ended, Str
         None => Command::new(env!("CARGO_BIN_EXE_felix")),
         Some(_) => Command::new(support::top().join("riscv-qemu/run.sh")),
     };
-    c.arg("run").arg("--rootfs").arg(rootfs);
+    c.arg("run");
     c.args(["--engine", if cpu.is_some() { "jit" } else { "interp" }]);
-    c.arg("--").args(row.argv);
+    match compiled(row)? {
+        Some(program) => c.arg("--").arg(program),
+        None => c.arg("--rootfs").arg(rootfs).arg("--").arg(row.argv[0]),
+    };
+    c.args(&row.argv[1..]);
     guest_environment(&mut c);
     if let Some(cpu) = cpu {
         c.env("QEMU_CPU", cpu)

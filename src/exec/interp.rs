@@ -4,12 +4,12 @@
 //! translated from, and a generation number that an invalidation raises. An engine that finds the
 //! generation changed drops all its programs before the next region.
 
-use super::{CodeMemory, Engine, Exit};
+use super::{CodeMemory, Engine, Exit, REPEATED};
 use crate::interp::{Outcome, Program};
 use crate::ir::BlockId;
 use crate::lift::{self, Limits};
 use crate::opt;
-use crate::x86::{CpuState, Fault, GuestAddr};
+use crate::x86::{CpuState, Fault, GuestAddr, MemFaultKind};
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -149,10 +149,14 @@ impl InterpEngine {
         let Fault::Page(page) = fault else {
             return false;
         };
-        if !page.write || !self.shared.memory.unwatch(page.addr) {
+        let refused = page.write && page.kind == MemFaultKind::Protection;
+        if !refused || !self.shared.memory.unwatch(page.addr) {
             return false;
         }
         self.shared.forget(page.addr, 1);
+        for alias in self.shared.memory.aliases(page.addr) {
+            self.shared.forget(alias, 1);
+        }
         true
     }
 
@@ -202,10 +206,13 @@ impl Engine for InterpEngine {
                 Ok((program, block)) => self.programs[program as usize].run(cpu, block),
                 Err(fault) => Outcome::Fault(fault),
             };
-            let outcome = match outcome {
-                Outcome::Fault(fault) if self.wrote_code(fault) => self.step(cpu),
-                other => other,
-            };
+            let mut outcome = outcome;
+            for _ in 0..REPEATED {
+                match outcome {
+                    Outcome::Fault(fault) if self.wrote_code(fault) => outcome = self.step(cpu),
+                    _ => break,
+                }
+            }
             match outcome {
                 Outcome::Continue => {}
                 Outcome::Syscall => return Exit::Syscall,

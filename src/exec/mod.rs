@@ -54,9 +54,18 @@ pub trait CodeMemory: Fetch + Send + Sync {
     fn watch(&self, page: GuestAddr);
 
     /// A write to `addr` faulted. If that was only because of `watch`, lets writes to the page through
-    /// again and says true: the translations made from it are stale.
+    /// again and says true: the translations made from it are stale. Another thread may watch it again
+    /// before the write is repeated, so that it faults once more.
     fn unwatch(&self, addr: GuestAddr) -> bool;
+
+    /// Other pages at which the guest sees the bytes of the page of `addr`.
+    fn aliases(&self, _addr: GuestAddr) -> Vec<GuestAddr> {
+        Vec::new()
+    }
 }
+
+/// How often a write to watched code is repeated while other threads keep translating that code.
+const REPEATED: usize = 1000;
 
 /// Memory that nobody watches: what the process can read can be executed. For tests and the harness,
 /// where no code modifies itself.

@@ -225,6 +225,52 @@ impl Inner {
         self.overlapping(r).any(|(_, x)| x.prot & EXEC != 0)
     }
 
+    /// The other regions that show bytes of these, with what of them: shared mappings of the same part of a
+    /// file. Programs that translate code themselves write it by one mapping and run it by another.
+    fn aliases(&self, r: &Range<u64>) -> Vec<(Range<u64>, u32)> {
+        let mut found = Vec::new();
+        for (start, x) in self.overlapping(r) {
+            let Backing::File { dev, ino, .. } = &x.backing else {
+                continue;
+            };
+            if !x.shared {
+                continue;
+            }
+            // The part of the file.
+            let from = x.offset + (r.start.max(*start) - start);
+            let to = x.offset + (r.end.min(x.end) - start);
+            for (at, y) in &self.regions {
+                let same = matches!(&y.backing, Backing::File { dev: d, ino: i, .. } if d == dev && i == ino);
+                let first = from.max(y.offset);
+                let last = to.min(y.offset + (y.end - at));
+                if same && y.shared && at != start && first < last {
+                    found.push((at + (first - y.offset)..at + (last - y.offset), y.prot));
+                }
+            }
+        }
+        found
+    }
+
+    /// Notes what becomes stale once `r` can be written to: code seen through its other mappings, which
+    /// was not watched here.
+    fn writable_now(&self, r: &Range<u64>, changes: &mut Changes) {
+        let code = self
+            .aliases(r)
+            .into_iter()
+            .filter(|(_, prot)| prot & EXEC != 0);
+        changes.extend(code.map(|(range, _)| range));
+    }
+
+    /// Makes the host refuse writes to a page, if the guest may write there.
+    fn watch(&mut self, page: u64) {
+        if let Some((_, prot)) = self.rights(page)
+            && prot & WRITE != 0
+            && host::mem_protect(page, PAGE, host_prot(prot & !WRITE)).is_ok()
+        {
+            self.watched.insert(page);
+        }
+    }
+
     /// Puts a region where nothing is, joined with equal neighbours.
     fn put(&mut self, mut start: u64, mut region: Region) {
         let continues = |a: (u64, &Region), b: (u64, &Region)| {
@@ -383,7 +429,11 @@ impl AddressSpace {
         if was_executable || region.prot & EXEC != 0 {
             changes.push(addr..addr + len);
         }
+        let writable = region.shared && region.prot & WRITE != 0;
         inner.put(addr, region);
+        if writable {
+            inner.writable_now(&(addr..addr + len), changes);
+        }
         Ok(addr)
     }
 
@@ -427,6 +477,9 @@ impl AddressSpace {
         for (start, mut region) in inner.cut(&r) {
             region.prot = prot;
             inner.put(start, region);
+        }
+        if prot & WRITE != 0 {
+            inner.writable_now(&r, changes);
         }
         Ok(())
     }
@@ -568,27 +621,32 @@ impl AddressSpace {
         self.lock().rights(addr)
     }
 
-    /// From now on writes to this page fault on the host, if the guest may write there at all: code was translated from it.
+    /// From now on writes to this page fault on the host, if the guest may write there at all: code was translated from it. So
+    /// do writes to other mappings of the same bytes.
     pub fn watch(&self, page: u64) {
         let mut inner = self.lock();
-        if let Some((_, prot)) = inner.rights(page)
-            && prot & WRITE != 0
-            && host::mem_protect(page, PAGE, host_prot(prot & !WRITE)).is_ok()
-        {
-            inner.watched.insert(page);
+        inner.watch(page);
+        for (r, _) in inner.aliases(&(page..page + PAGE)) {
+            inner.watch(r.start);
         }
     }
 
-    /// If the page of `addr` is watched, lets the guest write to it again and says true.
+    /// The other places at which the guest sees these bytes.
+    #[must_use]
+    pub fn aliases(&self, r: &Range<u64>) -> Vec<Range<u64>> {
+        let found = self.lock().aliases(r);
+        found.into_iter().map(|(range, _)| range).collect()
+    }
+
+    /// If the guest may write to the page of `addr`, makes it so on the host, where the page may be watched, and
+    /// says true. Also where another thread has done so since the host refused a write.
     pub fn unwatch(&self, addr: u64) -> bool {
         let page = addr & !(PAGE - 1);
         let mut inner = self.lock();
-        if !inner.watched.remove(&page) {
-            return false;
-        }
+        let watched = inner.watched.remove(&page);
         match inner.rights(page) {
             Some((_, prot)) if prot & WRITE != 0 => {
-                host::mem_protect(page, PAGE, host_prot(prot)).is_ok()
+                !watched || host::mem_protect(page, PAGE, host_prot(prot)).is_ok()
             }
             _ => false,
         }
@@ -737,6 +795,35 @@ mod tests {
         assert_eq!(s.protect(a, 4 * PAGE, READ, &mut c), Err(Errno::ENOMEM));
         s.clear(&mut c);
         assert!(s.maps().is_empty());
+    }
+
+    #[test]
+    fn shared_mappings_of_one_file_are_aliases() {
+        let s = AddressSpace::default();
+        let mut c = Changes::new();
+        let file = host::memory_file("aliases", &[0; 2 * 4096]).unwrap();
+        let shared = |prot, offset, len| Request {
+            flags: flag::SHARED,
+            fd: std::os::fd::AsRawFd::as_raw_fd(&file),
+            offset,
+            backing: Backing::File {
+                path: Arc::from(&b"aliases"[..]),
+                dev: (1, 2),
+                ino: 3,
+            },
+            ..anon(0, len, prot, 0)
+        };
+        let code = s.map(&shared(READ | EXEC, 0, 2 * PAGE), &mut c).unwrap();
+        c.clear();
+        let data = s.map(&shared(READ | WRITE, PAGE, PAGE), &mut c).unwrap();
+        let second = code + PAGE..code + 2 * PAGE;
+        assert_eq!(c, std::slice::from_ref(&second), "it was not watched here");
+        assert!(s.aliases(&(code..code + PAGE)).is_empty());
+        assert_eq!(s.aliases(&(data..data + PAGE)), [second]);
+        s.watch(code + PAGE);
+        assert!(s.lock().watched.contains(&data));
+        assert!(s.unwatch(data) && !s.lock().watched.contains(&data));
+        s.clear(&mut c);
     }
 
     #[test]

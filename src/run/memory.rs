@@ -39,6 +39,12 @@ impl CodeMemory for GuestMemory {
     fn unwatch(&self, addr: GuestAddr) -> bool {
         space().unwatch(addr.0)
     }
+
+    fn aliases(&self, addr: GuestAddr) -> Vec<GuestAddr> {
+        let page = addr.0 & !(space::PAGE - 1);
+        let found = space().aliases(&(page..page + space::PAGE));
+        found.into_iter().map(|r| GuestAddr(r.start)).collect()
+    }
 }
 
 /// Bytes of memory that felix itself occupies: the resident pages of all that the host has mapped in this

@@ -16,7 +16,7 @@ mod observe;
 mod profile;
 mod runtime;
 
-use super::{CodeMemory, Engine, Exit};
+use super::{CodeMemory, Engine, Exit, REPEATED};
 use crate::interp::{Outcome, Program};
 use crate::ir::{BlockId, Region};
 use crate::lift::region::Lifter;
@@ -26,7 +26,7 @@ use crate::opt::{self, Optimizer};
 use crate::rv64::HostIsa;
 use crate::sys;
 use crate::sys::jit::{Capture, Executable, Routines};
-use crate::x86::{CpuState, Fault, Gpr, GuestAddr, MemFault, Trap};
+use crate::x86::{CpuState, Fault, Gpr, GuestAddr, MemFault, MemFaultKind, Trap};
 use cache::{Cache, source_pages};
 use cold::{Cold, Heat};
 use lookup::Lookup;
@@ -400,10 +400,14 @@ impl JitEngine {
         let Fault::Page(page) = fault else {
             return false;
         };
-        if !page.write || !self.shared.memory.unwatch(page.addr) {
+        let refused = page.write && page.kind == MemFaultKind::Protection;
+        if !refused || !self.shared.memory.unwatch(page.addr) {
             return false;
         }
         self.shared.withdraw(page.addr, 1);
+        for alias in self.shared.memory.aliases(page.addr) {
+            self.shared.withdraw(alias, 1);
+        }
         true
     }
 }
@@ -604,10 +608,15 @@ impl Engine for JitEngine {
             };
             from = None;
             from_code = false;
-            let outcome = match outcome {
-                Outcome::Fault(fault) if self.wrote_code(fault) => self.evaluate(cpu, ONE),
-                other => other,
-            };
+            let mut outcome = outcome;
+            for _ in 0..REPEATED {
+                match outcome {
+                    Outcome::Fault(fault) if self.wrote_code(fault) => {
+                        outcome = self.evaluate(cpu, ONE);
+                    }
+                    _ => break,
+                }
+            }
             if outcome == Outcome::Fault(Fault::InvalidOpcode)
                 && let Some(what) = lift::region::describe(&*self.shared.memory, cpu.pc())
             {

@@ -19,10 +19,10 @@ mod time;
 use crate::kernel::exec::{AbiInfo, Exec};
 use crate::kernel::vfs::{At, Last};
 use crate::kernel::{Process, Task, fd};
-use crate::mem::space::{Changes, EXEC, PAGE, WRITE, space};
+use crate::mem::space::{Changes, PAGE, WRITE, space};
 use crate::sys::cast::{int, size};
 use crate::sys::{Errno, guest, host, raw};
-use crate::x86::{CpuState, Gpr, GuestAddr, MemFault, cpuid};
+use crate::x86::{CpuState, Gpr, GuestAddr, MemFault, MemFaultKind, cpuid};
 use std::sync::Arc;
 use table::{Arg, Handler, Source};
 
@@ -131,9 +131,11 @@ impl<'a> Ctx<'a> {
         loop {
             match guest::write_bytes(GuestAddr(addr), bytes) {
                 Ok(()) => return Ok(()),
-                Err(f) if space().unwatch(f.addr.0) => {
+                Err(f) if f.kind == MemFaultKind::Protection && space().unwatch(f.addr.0) => {
                     let page = f.addr.0 & !(PAGE - 1);
-                    self.changes.push(page..page + PAGE);
+                    let range = page..page + PAGE;
+                    self.changes.extend(space().aliases(&range));
+                    self.changes.push(range);
                 }
                 Err(f) => return Err(f.into()),
             }
@@ -291,16 +293,18 @@ fn pass(
 }
 
 /// The host may have failed to write a page that is write-protected only because code was translated from it. If an argument
-/// points into memory that is both writable and executable for the guest, that code is dropped and the call made again.
+/// points into memory that the guest may write to, that code is dropped and the call made again.
 fn retry_after_unprotect(ctx: &mut Ctx<'_>, row: &table::Row, args: [u64; 6]) -> Result<()> {
     for (kind, v) in row.args.iter().zip(args) {
         if *kind == Arg::Ptr
             && let Some((range, rights)) = space().rights(v)
-            && rights & (WRITE | EXEC) == WRITE | EXEC
+            && rights & WRITE != 0
             && ctx.task.unprotected != Some(ctx.cpu.rip)
             && space().unwatch_range(v & !(PAGE - 1)..range.end)
         {
-            ctx.changes.push(v & !(PAGE - 1)..range.end);
+            let range = v & !(PAGE - 1)..range.end;
+            ctx.changes.extend(space().aliases(&range));
+            ctx.changes.push(range);
             ctx.task.unprotected = Some(ctx.cpu.rip);
             return Err(Errno::ERESTARTNOINTR);
         }
