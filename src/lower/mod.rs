@@ -295,6 +295,7 @@ impl<'a> Lowerer<'a> {
     fn finish(mut self, entries: Vec<(u64, usize)>) -> Result<Translation, LowerError> {
         let hot = self.asm.offset();
         self.slow_code();
+        self.split_code();
         self.detour_code();
         let places = self.cold_code();
         if !self.asm.offset().is_multiple_of(8) {
