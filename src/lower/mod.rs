@@ -18,6 +18,7 @@ mod flags;
 mod int;
 mod mem;
 mod regs;
+mod repeat;
 #[cfg(test)]
 mod tests;
 mod translation;
@@ -215,6 +216,7 @@ impl<'a> Lowerer<'a> {
             Op::Poll => self.poll(inst),
             Op::Call => self.call_helper(v, inst),
             Op::Rmw | Op::Cas | Op::ProbeWrite => self.evaluate(v, inst),
+            Op::RepStos | Op::RepMovs => self.repeat(v, inst),
             _ if has_vector(inst, self.block) => vector::lower_vector(self, v, inst),
             _ => {
                 if !self.integer(v, inst) {
