@@ -230,6 +230,8 @@ fn rare(
         Op::Cas => one(atomic::cas(inst.w, GuestAddr(a), b, c)
             .map_err(|f| Stop::Fault(access_fault(f, through_ss(inst.imm))))?),
         Op::ProbeWrite => one(probe(inst.w, addr)?),
+        // One by one is what the code around it does.
+        Op::RepStos | Op::RepMovs => one(0),
         Op::Fence => {
             if FenceKind::from_aux(inst.aux) == Some(FenceKind::Full) {
                 fence(Ordering::SeqCst);

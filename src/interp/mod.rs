@@ -249,6 +249,8 @@ impl Program {
                     Op::ProbeWrite => {
                         probe(m.w, GuestAddr(a.wrapping_add(m.imm))).map_err(Stop::from)
                     }
+                    // One by one is what the code around it does.
+                    Op::RepStos | Op::RepMovs => Ok(0),
                     Op::Fence => {
                         if FenceKind::from_aux(m.aux) == Some(FenceKind::Full) {
                             fence(Ordering::SeqCst);

@@ -182,6 +182,12 @@ ops! {
     Cas "cas" "III:I" All;
     /// Raises the page fault a w-bit store to a + `imm` would raise, and changes nothing.
     ProbeWrite "probe.write" "I:" All;
+    /// Stores the low w bits of b at a, a + w.. : as many times as it likes, at most c times, and not if
+    /// that faults; gives how many.
+    RepStos "rep.stos" "III:I" All;
+    /// Copies w bits from b to a, then from b + w to a + w.. : as many times as it likes, at most c times,
+    /// and not if that faults; gives how many. Copies nothing that a later copy reads.
+    RepMovs "rep.movs" "III:I" All;
     /// A memory fence, `FenceKind` number `aux`.
     Fence "fence" ":" Mark;
 

@@ -6,7 +6,7 @@
 
 use super::cx::{Cx, Lifted, Unsupported};
 use super::data::segment_offset;
-use crate::ir::{Op, Target, Term, Value, Var};
+use crate::ir::{BlockId, Op, Target, Term, Value, Var};
 use crate::x86::{Cond, Gpr, Width};
 use iced_x86::{Mnemonic, OpKind};
 
@@ -71,6 +71,9 @@ pub fn string(cx: &mut Cx<'_>) -> Lifted {
         },
         body,
     );
+    if matches!(element, Element::Movs | Element::Stos) && !short {
+        many(cx, element, w, header);
+    }
     let equal = one(cx, element, w, short);
     let rcx = cx.gpr(Gpr::RCX);
     let left = cx.add_imm(if short { Width::W32 } else { Width::W64 }, rcx, -1);
@@ -91,6 +94,41 @@ pub fn string(cx: &mut Cx<'_>) -> Lifted {
         _ => cx.end(Term::Jump(Target::Block(header))),
     }
     Ok(())
+}
+
+/// As many elements as the engine does at once, if it does any and DF is 0; else goes on with one.
+fn many(cx: &mut Cx<'_>, element: Element, w: Width, header: BlockId) {
+    let (df, zero) = (cx.get(Var::Df), cx.konst(0));
+    let (rdi, rcx) = (cx.gpr(Gpr::RDI), cx.gpr(Gpr::RCX));
+    let most = cx.select(df, zero, rcx);
+    let n = if element == Element::Movs {
+        let rsi = cx.gpr(Gpr::RSI);
+        let from = segment_offset(cx, rsi);
+        cx.op(Op::RepMovs, w, &[rdi, from, most])
+    } else {
+        let rax = cx.gpr(Gpr::RAX);
+        cx.op(Op::RepStos, w, &[rdi, rax, most])
+    };
+    let log2 = cx.konst(u64::from(w.bytes().trailing_zeros()));
+    let bytes = cx.op(Op::Shl, Width::W64, &[n, log2]);
+    if element == Element::Movs {
+        let rsi = cx.gpr(Gpr::RSI);
+        let rsi = cx.add(Width::W64, rsi, bytes);
+        cx.set_gpr(Gpr::RSI, rsi);
+    }
+    let rdi = cx.add(Width::W64, rdi, bytes);
+    cx.set_gpr(Gpr::RDI, rdi);
+    let left = cx.sub(Width::W64, rcx, n);
+    cx.set_gpr(Gpr::RCX, left);
+    let single = cx.new_block();
+    cx.end_and_continue(
+        Term::Branch {
+            cond: n,
+            taken: Target::Block(header),
+            other: Target::Block(single),
+        },
+        single,
+    );
 }
 
 /// One element. For comparisons: whether it was equal.

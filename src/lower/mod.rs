@@ -18,6 +18,7 @@ mod flags;
 mod int;
 mod mem;
 mod regs;
+mod repeat;
 #[cfg(test)]
 mod tests;
 mod translation;
@@ -225,6 +226,7 @@ impl<'a> Lowerer<'a> {
             Op::Poll => self.poll(inst),
             Op::Call => self.call_helper(v, inst),
             Op::Rmw | Op::Cas | Op::ProbeWrite => self.evaluate(v, inst),
+            Op::RepStos | Op::RepMovs => self.repeat(v, inst),
             _ if has_vector(inst, self.block) => vector::lower_vector(self, v, inst),
             _ => {
                 if !self.integer(v, inst) {
@@ -305,6 +307,7 @@ impl<'a> Lowerer<'a> {
     fn finish(mut self, entries: Vec<(u64, usize)>) -> Result<Translation, LowerError> {
         let hot = self.asm.offset();
         self.slow_code();
+        self.split_code();
         self.detour_code();
         let places = self.cold_code();
         if !self.asm.offset().is_multiple_of(8) {

@@ -92,6 +92,9 @@ pub enum What {
     },
     /// Raises the `Trap` with this number.
     Trap(u8),
+    /// An access of a guest instruction that has done part of its work, all of which can be done again:
+    /// evaluated, it does what it must before it faults.
+    Again,
     /// A called function reported a fault in the register file.
     Reported,
     /// The poll word is set.

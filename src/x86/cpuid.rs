@@ -66,6 +66,7 @@ pub static FEATURES: &[Feature] = &[
     feature("sse", 1, Reg::Edx, 25, &[CpuidFeature::SSE]),
     feature("sse2", 1, Reg::Edx, 26, &[CpuidFeature::SSE2]),
     feature("cx16", 1, Reg::Ecx, 13, &[CpuidFeature::CMPXCHG16B]),
+    feature("erms", 7, Reg::Ebx, 9, &[]),
     feature("lahf_lm", 0x8000_0001, Reg::Ecx, 0, &[]),
     feature(
         "3dnowprefetch",

@@ -173,6 +173,7 @@ impl JitEngine {
         loop {
             match self.enter(cpu, at) {
                 Left::Stopped(outcome) => return exit(outcome),
+                Left::Again => return exit(self.evaluate(cpu, ONE)),
                 Left::Elsewhere => return None,
                 Left::Link { .. } | Left::Indirect => {
                     at = self.shared.cache().entry(cpu.rip, mode)?
@@ -360,6 +361,7 @@ impl JitEngine {
                 let trap = Trap::from_u8(n).unwrap_or(Trap::InvalidOpcode);
                 Left::Stopped(Outcome::Fault(trap.into()))
             }
+            What::Again => Left::Again,
             What::Reported => Left::Stopped(Outcome::Fault(runtime::reported(cpu))),
             What::Access {
                 write,
@@ -460,6 +462,8 @@ enum Left {
     Indirect,
     /// MXCSR is of another mode now.
     Elsewhere,
+    /// In the middle of an instruction that is to be done again, evaluated.
+    Again,
     /// For something code does not handle.
     Stopped(Outcome),
 }
@@ -590,6 +594,7 @@ impl Engine for JitEngine {
                     from_code = true;
                     match self.enter(cpu, at) {
                         Left::Stopped(outcome) => outcome,
+                        Left::Again => self.evaluate(cpu, ONE),
                         Left::Link { region, exit } => {
                             from = Some((region, exit));
                             continue;

@@ -5,11 +5,20 @@
 //! it was.
 
 use super::{Lowerer, abi};
-use crate::ir::{Inst, Value};
-use crate::lower::What;
+use crate::ir::{Inst, Op, Value};
 use crate::lower::regs::{Form, Loc};
-use crate::rv64::{Imm12, Ordering, Sew, Shamt, Vm, Xreg};
+use crate::lower::{Point, What};
+use crate::rv64::{Imm12, Label, Ordering, Sew, Shamt, Vm, Xreg};
 use crate::x86::{Trap, Width};
+
+/// An unaligned store that may lie in two pages, to be looked at behind the hot code.
+pub(super) struct Split {
+    label: Label,
+    back: Label,
+    at: Xreg,
+    /// The accesses to its first and last byte.
+    points: [Point; 2],
+}
 
 impl Lowerer<'_> {
     /// #GP for an address that is not a multiple of 16.
@@ -26,6 +35,11 @@ impl Lowerer<'_> {
             }
             return;
         }
+        let (root, offset) = self.root(inst.args[0], inst.imm);
+        if self.simd.aligned.contains(&(root, offset % 16)) {
+            return;
+        }
+        self.simd.aligned.push((root, offset % 16));
         let base = self.low(inst.args[0], Width::W8);
         let tested = if misaligned(inst.imm) {
             self.asm
@@ -38,6 +52,18 @@ impl Lowerer<'_> {
         let l = self.leave(p);
         self.asm.andi(abi::SCRATCH, tested, Imm12::of(15));
         self.asm.bne_to(abi::SCRATCH, Xreg::ZERO, l);
+    }
+
+    /// Address `v` + `disp` as a value and what was added to it.
+    fn root(&self, v: Value, disp: u64) -> (Value, u64) {
+        let inst = self.inst(v);
+        let added = (inst.op == Op::Add && inst.w == Width::W64)
+            .then(|| self.vals[inst.args[1].index()].konst)
+            .flatten();
+        match added {
+            Some(c) => self.root(inst.args[0], disp.wrapping_add(c)),
+            None => (v, disp),
+        }
     }
 
     /// The address in one register, perhaps `SCRATCH`.
@@ -136,21 +162,50 @@ impl Lowerer<'_> {
     /// For an unaligned 16-byte store at `at`: if it lies in two pages, faults unless both can be
     /// written. Otherwise one half could be stored before the other faults.
     fn probe_split(&mut self, inst: &Inst, at: Xreg) {
-        let whole = self.asm.label();
-        self.asm.addi(abi::SCRATCH2, at, Imm12::of(15));
-        self.asm.xor(abi::SCRATCH2, abi::SCRATCH2, at);
-        self.asm.srli(abi::SCRATCH2, abi::SCRATCH2, Shamt::new(12));
-        self.asm.beq_to(abi::SCRATCH2, Xreg::ZERO, whole);
-        for offset in [0, 15] {
-            // An atomic OR of nothing is a store that changes nothing.
-            self.asm.addi(abi::SCRATCH2, at, Imm12::of(offset));
-            self.asm.andi(abi::SCRATCH2, abi::SCRATCH2, Imm12::of(-4));
-            let before = u8::try_from(offset).expect("small");
-            self.access(inst, at, Imm12::of(offset), before);
-            self.asm
-                .amoor_w(Xreg::ZERO, Xreg::ZERO, abi::SCRATCH2, Ordering::Relaxed);
+        let (label, back) = (self.asm.label(), self.asm.label());
+        // Only in the last 16 of 2048 bytes, where these bits are ones, may the end be in another page.
+        let bits = Imm12::of(0x7f0);
+        self.asm.xori(abi::SCRATCH2, at, bits);
+        self.asm.andi(abi::SCRATCH2, abi::SCRATCH2, bits);
+        self.asm.beq_to(abi::SCRATCH2, Xreg::ZERO, label);
+        self.asm.bind(back);
+        let point = |disp: u8| {
+            self.describe(What::Access {
+                base: at.num(),
+                disp: disp.into(),
+                write: true,
+                stack: inst.aux & 2 != 0,
+                before: disp,
+            })
+        };
+        let points = [point(0), point(15)];
+        self.simd.splits.push(Split {
+            label,
+            back,
+            at,
+            points,
+        });
+    }
+
+    /// Emits what `probe_split` leaves for behind the hot code.
+    pub(in crate::lower) fn split_code(&mut self) {
+        for s in std::mem::take(&mut self.simd.splits) {
+            self.asm.bind(s.label);
+            self.asm.addi(abi::SCRATCH2, s.at, Imm12::of(15));
+            self.asm.xor(abi::SCRATCH2, abi::SCRATCH2, s.at);
+            self.asm.srli(abi::SCRATCH2, abi::SCRATCH2, Shamt::new(12));
+            self.asm.beq_to(abi::SCRATCH2, Xreg::ZERO, s.back);
+            for (mut point, offset) in s.points.into_iter().zip([0, 15]) {
+                // An atomic OR of nothing is a store that changes nothing.
+                self.asm.addi(abi::SCRATCH2, s.at, Imm12::of(offset));
+                self.asm.andi(abi::SCRATCH2, abi::SCRATCH2, Imm12::of(-4));
+                point.offset = u32::try_from(self.asm.offset()).expect("code is bounded");
+                self.points.push(point);
+                self.asm
+                    .amoor_w(Xreg::ZERO, Xreg::ZERO, abi::SCRATCH2, Ordering::Relaxed);
+            }
+            self.asm.jal_to(Xreg::ZERO, s.back);
         }
-        self.asm.bind(whole);
     }
 
     /// Stores the two words at `from`.

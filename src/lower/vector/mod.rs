@@ -83,6 +83,9 @@ pub(super) struct State {
     /// How the block's values are made.
     plan: Vec<plan::Kind>,
     slow: Vec<slow::Slow>,
+    splits: Vec<memory::Split>,
+    /// Values known to be multiples of 16 with this added.
+    aligned: Vec<(Value, u64)>,
 }
 
 impl State {
@@ -97,6 +100,7 @@ impl State {
     /// At the beginning of a block.
     pub fn begin(&mut self, block: &Block) {
         self.plan = plan::plan(block);
+        self.aligned.clear();
         self.forget();
     }
 

@@ -379,6 +379,14 @@ impl Lowerer<'_> {
         }
     }
 
+    /// Makes `v0` to `v7` free, whose vector type the caller then changes.
+    pub(in crate::lower) fn free_group(&mut self) {
+        for r in (0..8).map(Vreg::new) {
+            self.vspill(r);
+        }
+        self.simd.forget();
+    }
+
     // --- calls ---
 
     /// Stores V128 or F value `v` as an argument of a call.
