@@ -5,8 +5,8 @@
 //! Linear in the block's length, but for delayed flags: the expression behind one is walked once.
 
 use crate::ir::{Block, EXIT_FLAGS, Inst, Op, Value, Var};
-use crate::rv64::{Feature, HostIsa};
-use crate::x86::Width;
+use crate::rv64::{Feature, HostIsa, Imm12};
+use crate::x86::{Gpr, Width};
 
 /// Never used.
 pub const NEVER: u32 = 0;
@@ -90,6 +90,20 @@ pub fn analyse(a: &mut Analysis, block: &Block, isa: HostIsa) {
 }
 
 fn defer(block: &Block, isa: HostIsa, a: &mut Analysis) {
+    // What RSP moves by is added up, if nobody wants to know it meanwhile.
+    let sets = |i: &&Inst| i.op == Op::Set && i.var() == Some(Var::Gpr(Gpr::RSP));
+    for inst in block.insts.iter().filter(sets) {
+        let v = inst.args[0];
+        if near_rsp(block, v).is_some() {
+            // Counted down, and back up below: what is left are other uses.
+            a.uses[v.index()] -= 1;
+            a.deferred[v.index()] = a.uses[v.index()] == 0;
+        }
+    }
+    for inst in block.insts.iter().filter(sets) {
+        let v = inst.args[0];
+        a.uses[v.index()] += u32::from(near_rsp(block, v).is_some());
+    }
     let single = |a: &Analysis, v: Value| a.uses[v.index()] == 1;
     for inst in block.insts.iter().filter(|i| !i.lazy) {
         match inst.op {
@@ -112,6 +126,20 @@ fn defer(block: &Block, isa: HostIsa, a: &mut Analysis) {
             _ => {}
         }
     }
+}
+
+/// If `v` is a `get rsp` plus a small constant: these.
+#[must_use]
+pub fn near_rsp(block: &Block, v: Value) -> Option<(Value, i16)> {
+    let inst = &block.insts[v.index()];
+    if inst.op != Op::Add || inst.w != Width::W64 {
+        return None;
+    }
+    let [base, by, ..] = inst.args;
+    let by = &block.insts[by.index()];
+    let distance = (by.op == Op::Const).then(|| Imm12::new(by.imm.cast_signed()))??;
+    let rsp = block.insts[base.index()].var() == Some(Var::Gpr(Gpr::RSP));
+    rsp.then_some((base, i16::try_from(distance.get()).ok()?))
 }
 
 /// If `v` is another value shifted left by 1 to 3: that value and the count.

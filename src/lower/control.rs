@@ -201,6 +201,7 @@ impl Lowerer<'_> {
                 rip: target.0,
                 what,
                 sext: 0,
+                rsp: 0,
                 flags: None,
             });
             places.push((stub, self.asm.offset()));

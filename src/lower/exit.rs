@@ -15,6 +15,7 @@ use crate::x86::Gpr;
 struct Snapshot {
     live: Vec<(Value, Val)>,
     forms: [Form; 16],
+    rsp_lag: i16,
     slots: Vec<bool>,
     flag_code: Option<u64>,
     pinned: u32,
@@ -24,6 +25,7 @@ struct Snapshot {
 /// What is known at the entry of a block that one exit leads to.
 pub(super) struct Heir {
     forms: [Form; 16],
+    rsp_lag: i16,
     flag_code: Option<u64>,
     params: [Val; 3],
     vtype: super::vector::Vtype,
@@ -62,7 +64,7 @@ impl Lowerer<'_> {
             _ => None,
         };
         let flags = self.facts.pending[self.at as usize].filter(|_| inst.aux & EXIT_FLAGS != 0);
-        let short = self.forms.iter().any(|f| *f != Form::Exact);
+        let short = self.rsp_lag != 0 || self.forms.iter().any(|f| *f != Form::Exact);
         if let Target::Block(b) = target
             && flags.is_none()
             && (heir.is_some() || !short)
@@ -132,6 +134,7 @@ impl Lowerer<'_> {
                 .map(|v| (*v, self.vals[v.index()]))
                 .collect(),
             forms: self.forms,
+            rsp_lag: self.rsp_lag,
             slots: self.slots.clone(),
             flag_code: self.flag_code,
             pinned: self.pinned,
@@ -150,6 +153,7 @@ impl Lowerer<'_> {
             self.live.push(v);
         }
         self.forms = s.forms;
+        self.rsp_lag = s.rsp_lag;
         self.slots = s.slots;
         self.flag_code = s.flag_code;
         self.pinned = s.pinned;
@@ -165,6 +169,7 @@ impl Lowerer<'_> {
         }
         self.wills[b] = Some(Heir {
             forms: self.forms,
+            rsp_lag: self.rsp_lag,
             flag_code: self.flag_code,
             params,
             vtype: self.simd.vtype(),
@@ -177,6 +182,7 @@ impl Lowerer<'_> {
             return;
         };
         self.forms = heir.forms;
+        self.rsp_lag = heir.rsp_lag;
         self.flag_code = heir.flag_code;
         self.simd.set_vtype(heir.vtype);
         for (i, inst) in self.block.insts.iter().enumerate() {

@@ -110,6 +110,7 @@ impl Lowerer<'_> {
             rip: self.rip.0,
             what,
             sext,
+            rsp: self.rsp_lag,
             flags,
         }
     }

@@ -88,6 +88,8 @@ pub(crate) struct Lowerer<'a> {
     pinned: u32,
     /// What the guest registers hold.
     forms: [Form; 16],
+    /// RSP is its host register plus this: what is pushed and popped is added up.
+    rsp_lag: i16,
     /// The value that was computed into the register before its `set`.
     early: [Option<Value>; 16],
     slots: Vec<bool>,
@@ -143,6 +145,7 @@ pub fn lower_with(
         live: Vec::new(),
         pinned: 0,
         forms: [Form::Exact; 16],
+        rsp_lag: 0,
         early: [None; 16],
         slots: Vec::new(),
         at: 0,
@@ -178,6 +181,7 @@ impl<'a> Lowerer<'a> {
         analysis::refill(&mut self.vals, block.insts.len(), Val::NEW);
         self.live.clear();
         self.forms = [Form::Exact; 16];
+        self.rsp_lag = 0;
         self.early = [None; 16];
         analysis::refill(
             &mut self.slots,
@@ -238,7 +242,12 @@ impl<'a> Lowerer<'a> {
 
     fn get(&mut self, v: Value, inst: &Inst) {
         match inst.var() {
-            Some(Var::Gpr(g)) => self.place(v, Loc::Guest(g), self.forms[g.index()]),
+            Some(Var::Gpr(g)) => {
+                if g == Gpr::RSP {
+                    self.flush_rsp();
+                }
+                self.place(v, Loc::Guest(g), self.forms[g.index()]);
+            }
             Some(Var::Xmm(_)) => vector::lower_vector(self, v, inst),
             Some(Var::Flags) => self.get_flags(v),
             Some(var @ (Var::Fsw | Var::Ftw)) => {

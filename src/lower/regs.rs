@@ -391,7 +391,38 @@ impl Lowerer<'_> {
 
     /// All guest registers as the rest of the world expects them.
     pub(super) fn normalise_all(&mut self) {
+        self.flush_rsp();
         Gpr::all().for_each(|g| self.normalise(g));
+    }
+
+    /// Makes RSP's host register hold RSP.
+    pub(super) fn flush_rsp(&mut self) {
+        if self.rsp_lag != 0 {
+            self.move_aliases(Gpr::RSP);
+            let r = abi::gpr(Gpr::RSP);
+            self.asm.addi(r, r, Imm12::of(self.rsp_lag.into()));
+            self.rsp_lag = 0;
+        }
+    }
+
+    /// RSP becomes `v`, if that is near what its register holds: nothing but a note.
+    fn set_rsp(&mut self, v: Value) -> bool {
+        let Some((base, distance)) = super::analysis::near_rsp(self.block, v) else {
+            return false;
+        };
+        if self.vals[base.index()].loc == Loc::Guest(Gpr::RSP) {
+            self.rsp_lag = distance;
+            return true;
+        }
+        if self.facts.deferred[v.index()] {
+            let b = self.exact(base);
+            self.move_aliases(Gpr::RSP);
+            let d = Imm12::of(distance.into());
+            self.asm.addi(abi::gpr(Gpr::RSP), b, d);
+            self.rsp_lag = 0;
+            return true;
+        }
+        false
     }
 
     fn emit_extend(&mut self, d: Xreg, s: Xreg, w: Width, signed: bool) {
@@ -470,6 +501,9 @@ impl Lowerer<'_> {
             Some(crate::ir::Var::Gpr(g)) => g,
             _ => return None,
         };
+        if g == Gpr::RSP && super::analysis::near_rsp(self.block, v).is_some() {
+            return None;
+        }
         let between = &self.block.insts[v.index() + 1..set as usize];
         let shown = |i: &crate::ir::Inst| {
             super::analysis::is_point(i)
@@ -529,6 +563,13 @@ impl Lowerer<'_> {
     pub(super) fn set_gpr(&mut self, g: Gpr, v: Value) {
         let val = self.vals[v.index()];
         let d = abi::gpr(g);
+        let early = self.early[g.index()] == Some(v);
+        if g == Gpr::RSP {
+            if !early && self.set_rsp(v) {
+                return;
+            }
+            self.rsp_lag = 0;
+        }
         if self.early[g.index()].take() == Some(v) && val.loc == Loc::Guest(g) {
             self.settle(g, v, d, val);
             return;

@@ -70,6 +70,8 @@ pub struct Point {
     pub what: What,
     /// The guest registers (bit = number) that hold sign extensions of 32-bit values.
     pub sext: u16,
+    /// What is to be added to the host's register of RSP.
+    pub rsp: i16,
     /// How to compute the flags, if they are not in the register file.
     pub flags: Option<Recipe>,
 }
@@ -207,6 +209,8 @@ impl Translation {
             let short = p.sext >> r.num() & 1 != 0;
             cpu.gpr[r.index()] = if short { Width::W32.zext(v) } else { v };
         }
+        let rsp = &mut cpu.gpr[Gpr::RSP.index()];
+        *rsp = rsp.wrapping_add_signed(p.rsp.into());
         if let Some(f) = flags {
             cpu.set_flag_record(f);
         }

@@ -258,6 +258,10 @@ impl Rewriter {
             Op::Add | Op::Or | Op::Xor | Op::Sub if kb.map(|k| w.zext(k)) == Some(0) => {
                 zext(self, a)
             }
+            Op::Sub if kb.is_some() => {
+                let minus = kb.unwrap_or(0).wrapping_neg();
+                Some(self.op_imm(Op::Add, w, a, minus))
+            }
             Op::Add if kb.is_some() => {
                 // (x + m) + n
                 let d = *self.def(a);

@@ -47,6 +47,32 @@ enum Source {
     Param(u64),
 }
 
+/// The flags of things compared and found equal.
+const EQUAL: Given = Given::Bundle {
+    op: Op::FlLogic,
+    w: Width::W64,
+    from: [Source::Const(0), Source::Nowhere],
+};
+
+/// Whether the flags must be `EQUAL` where `exit` leads, and behind it.
+fn equal(r: &Rewriter, known: &Known, exit: &Inst) -> (bool, bool) {
+    let flags = known.0[slot(Var::Flags)];
+    let d = r.def(exit.args[0]);
+    if !flags.is_some() || !matches!(d.op, Op::Eq | Op::Ne) {
+        return (false, false);
+    }
+    let f = r.def(flags);
+    let same = f.w == d.w
+        && f.args[0] == d.args[0]
+        && match f.op {
+            Op::FlSub => f.args[1] == d.args[1],
+            Op::FlLogic => r.constant(d.args[1]) == Some(0),
+            _ => false,
+        };
+    let there = (d.op == Op::Eq) == (exit.aux & EXIT_UNLESS == 0);
+    (same && there, same && !there)
+}
+
 /// What the flags are known to be at `exit`, whose arguments they become.
 fn give(r: &Rewriter, known: &Known, exit: &mut Inst) -> Given {
     let flags = known.0[slot(Var::Flags)];
@@ -108,8 +134,8 @@ fn take(r: &mut Rewriter, pool: &mut Vec<[u8; 16]>, known: &mut Known, given: Gi
     step(r, pool, known, set);
 }
 
-/// What each variable is known to hold, and the last trap that was not taken.
-struct Known([Value; Var::COUNT], Option<(Value, u16)>);
+/// What each variable is known to hold, the last trap that was not taken, and whether there was a poll.
+struct Known([Value; Var::COUNT], Option<(Value, u16)>, bool);
 
 fn slot(var: Var) -> usize {
     usize::try_from(var.encode()).expect("small")
@@ -125,7 +151,7 @@ fn simplify(
     first: usize,
 ) {
     r.reset();
-    let mut known = Known([Value::NONE; Var::COUNT], None);
+    let mut known = Known([Value::NONE; Var::COUNT], None, false);
     take(r, pool, &mut known, given.unwrap_or(Given::None));
     for inst in &block.insts {
         let mut inst = r.with_mapped_args(*inst);
@@ -144,12 +170,23 @@ fn simplify(
                 block.term = Term::Jump(to);
                 break;
             }
+            let (there, here) = equal(r, &known, &inst);
             if let Target::Block(b) = to
                 && let Some(n) = b.index().checked_sub(first)
                 && let Some(given) = &mut later[n]
             {
-                *given = give(r, &known, &mut inst);
+                *given = if there {
+                    EQUAL
+                } else {
+                    give(r, &known, &mut inst)
+                };
             }
+            let v = r.push(inst);
+            r.define(v);
+            if here {
+                take(r, pool, &mut known, EQUAL);
+            }
+            continue;
         }
         let v = step(r, pool, &mut known, inst);
         r.define(v);
@@ -210,6 +247,7 @@ fn step(r: &mut Rewriter, pool: &mut Vec<[u8; 16]>, known: &mut Known, inst: Ins
             }
             r.push(inst)
         }
+        Op::Load | Op::Store | Op::VLoad | Op::VStore => r.emit(from_rsp(r, known, inst)),
         Op::CondOf => match Cond::ALL.get(usize::from(inst.aux)) {
             Some(c) => flags::cond(r, inst.args[0], *c),
             None => r.push(inst),
@@ -221,6 +259,8 @@ fn step(r: &mut Rewriter, pool: &mut Vec<[u8; 16]>, known: &mut Known, inst: Ins
             let bits = r.push(comi);
             r.op(Op::FlRaw, Width::W64, &[bits])
         }
+        // Who comes here has passed the block's first one.
+        Op::Poll if std::mem::replace(&mut known.2, true) => Value::NONE,
         Op::TrapIf if r.constant(inst.args[0]) == Some(0) => Value::NONE,
         Op::TrapIf => {
             // MMX instructions all look at the same status word.
@@ -234,6 +274,38 @@ fn step(r: &mut Rewriter, pool: &mut Vec<[u8; 16]>, known: &mut Known, inst: Ins
         Op::VShuf => vector::shuffle(r, pool, inst),
         _ => r.emit(inst),
     }
+}
+
+/// An access near RSP is relative to the RSP that the block knows, so that what is pushed and popped
+/// needs no register of its own.
+fn from_rsp(r: &Rewriter, known: &Known, inst: Inst) -> Inst {
+    let rsp = known.0[slot(Var::Gpr(Gpr::RSP))];
+    let (Some((base, _)), Some((at, distance))) = (near_rsp(r, rsp), near_rsp(r, inst.args[0]))
+    else {
+        return inst;
+    };
+    let disp = inst.imm.wrapping_add(distance);
+    if base != at || i32::try_from(disp.cast_signed()).is_err() {
+        return inst;
+    }
+    let mut near = inst;
+    near.args[0] = base;
+    near.imm = disp;
+    near
+}
+
+/// If `v` is a `get rsp` plus a constant: these.
+fn near_rsp(r: &Rewriter, v: Value) -> Option<(Value, u64)> {
+    if !v.is_some() {
+        return None;
+    }
+    let d = r.def(v);
+    let (base, distance) = match d.op {
+        Op::Add if d.w == Width::W64 => (d.args[0], r.constant(d.args[1])?),
+        _ => (v, 0),
+    };
+    (r.def(base).op == Op::Get && r.def(base).var() == Some(Var::Gpr(Gpr::RSP)))
+        .then_some((base, distance))
 }
 
 #[cfg(test)]

@@ -169,7 +169,7 @@ impl Lowerer<'_> {
         self.asm.andi(abi::SCRATCH2, abi::SCRATCH2, bits);
         self.asm.beq_to(abi::SCRATCH2, Xreg::ZERO, label);
         self.asm.bind(back);
-        let point = |disp: u8| {
+        let mut point = |disp: u8| {
             self.describe(What::Access {
                 base: at.num(),
                 disp: disp.into(),
