@@ -317,7 +317,11 @@ impl Lifter {
         // Until the window is used up.
         loop {
             let n = fetch.fetch(addr, &mut buf).map_err(Fault::Page)?;
-            let mut decoder = Decoder::with_ip(64, &buf[..n], addr.0, decoder_options());
+            // Used where it is: moving it takes longer than decoding two instructions.
+            let mut made = Decoder::try_with_ip(64, &buf[..n], addr.0, decoder_options());
+            let Ok(decoder) = &mut made else {
+                return Err(Fault::InvalidOpcode);
+            };
             loop {
                 if self.insns.len() >= limits.insns {
                     return Ok(());

@@ -18,16 +18,17 @@ use crate::lift::addr_map::AddrMap;
 use crate::lift::quick::{self, Quick};
 use crate::lift::region::Lifter;
 use crate::x86::{CpuState, Fault, GuestAddr};
+use iced_x86::RflagsBits;
 
 /// How often a unit runs before it is translated.
-const HOT: u32 = 32;
+const HOT: u32 = 64;
 /// As how often it counts that translated code led to a unit: it is likely to do so again, and each time
 /// costs more than the unit.
 pub const FROM_CODE: u32 = 8;
 /// How often a REP instruction goes round before it is translated.
 const ROUNDS: u32 = 16;
 /// How often it must have run to be translated together with what leads to it.
-const WARM: u32 = 8;
+const WARM: u32 = 16;
 /// Steps and IR instructions kept; beyond that all are lifted again when they run again.
 const MOST: usize = 1 << 16;
 /// What a unit is made of at most.
@@ -58,6 +59,8 @@ struct Unit {
     /// Its steps, from `first` to before `end`; `GONE` if it must be lifted again.
     first: u32,
     end: u32,
+    /// Whether its first instruction reads status flags.
+    reads_flags: bool,
 }
 
 /// `Unit::first` of a unit without steps.
@@ -100,6 +103,14 @@ pub struct Cold {
     pub decoded: u64,
 }
 
+/// iced's bits for CF, PF, AF, ZF, SF and OF.
+const STATUS: u32 = RflagsBits::CF
+    | RflagsBits::PF
+    | RflagsBits::AF
+    | RflagsBits::ZF
+    | RflagsBits::SF
+    | RflagsBits::OF;
+
 fn number(n: usize) -> u32 {
     u32::try_from(n).expect("bounded by MOST")
 }
@@ -126,6 +137,13 @@ impl Cold {
     pub fn knows(&self, addr: GuestAddr) -> bool {
         let id = self.index.get(addr);
         id.is_some_and(|id| self.units[id as usize].count >= WARM)
+    }
+
+    /// True if the code at `addr` begins by reading status flags: it is better translated together with
+    /// what sets them.
+    pub fn reads_flags(&self, addr: GuestAddr) -> bool {
+        let id = self.index.get(addr);
+        id.is_some_and(|id| self.units[id as usize].reads_flags)
     }
 
     /// Makes the unit at `addr`; `None` if its blocks are too long for this engine. `watch` is called
@@ -176,11 +194,17 @@ impl Cold {
                 count: 1,
                 first: GONE,
                 end: 0,
+                reads_flags: false,
             });
             id
         });
+        let reads_flags = self
+            .lifter
+            .instruction(0)
+            .is_some_and(|i| i.rflags_read() & STATUS != 0);
         let unit = &mut self.units[id as usize];
         unit.len = len;
+        unit.reads_flags = reads_flags;
         if !fits {
             unit.count = HOT;
             return Ok(None);
@@ -276,6 +300,7 @@ impl Cold {
             count: HOT,
             first: GONE,
             end: 0,
+            reads_flags: false,
         });
     }
 

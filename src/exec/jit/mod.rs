@@ -270,10 +270,13 @@ impl JitEngine {
         let begun = Instant::now();
         let memory = &*self.shared.memory;
         // The lock is not held: two threads may translate the same code, and the second is dropped.
-        // What has code already is linked to, not translated again.
+        // What has code already is linked to, not translated again, unless it would find its flags in
+        // memory.
         let cold = &self.cold;
-        let known =
-            |at: GuestAddr| cold.knows(at) && self.shared.cache().entry(at.0, mode).is_none();
+        let known = |at: GuestAddr| {
+            let linked = || self.shared.cache().entry(at.0, mode).is_some();
+            cold.reads_flags(at) || cold.knows(at) && !linked()
+        };
         let observer = self.shared.observer.as_ref();
         let meter = observer.and_then(|o| o.begin());
         let counting = observer.is_some_and(|o| o.counting());
