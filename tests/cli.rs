@@ -112,6 +112,18 @@ fn truncated_file() {
 }
 
 #[test]
+fn a_profile_needs_translated_code() {
+    let args = [
+        "--engine",
+        "interp",
+        "--profile",
+        "/nonexistent/p",
+        "/bin/true",
+    ];
+    refused(&args, 2, "--engine jit");
+}
+
+#[test]
 fn interpreter_not_in_the_rootfs() {
     let root = scratch("rootfs");
     program(&root, "dynamic", &support::elf(Some("/lib64/ld-none.so")));

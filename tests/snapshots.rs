@@ -7,9 +7,9 @@
 //!
 //! After a wanted change: `INSTA_UPDATE=always cargo test --test snapshots`, and read the diff.
 
-use felix::ir::{Block, Inst, Op};
+use felix::ir::{Inst, Op, Region};
 use felix::lift::{Family, Fetch, Limits, ROWS, Row, supported, translate};
-use felix::lower::FpMode;
+use felix::lower::{Counter, FpMode};
 use felix::rv64::HostIsa;
 use felix::x86::{GuestAddr, MemFault, MemFaultKind};
 use iced_x86::{
@@ -348,15 +348,37 @@ impl Fetch for Source {
     }
 }
 
-/// The guest instructions of a block.
-fn insns(block: &Block) -> impl Iterator<Item = &Inst> {
-    block.insts.iter().filter(|i| i.op == Op::Insn)
+/// A block up to its next exit.
+struct Part<'a> {
+    /// The guest instruction it begins with or in.
+    at: u64,
+    insts: &'a [Inst],
 }
 
-/// A block's guest instructions, one a line.
-fn guest_listing(source: &Source, block: &Block) -> String {
+/// The parts of a region that are executed as one, as the counters say.
+fn split<'a>(region: &'a Region, counters: &[Counter]) -> Vec<(Part<'a>, OnHosts)> {
+    let behind = counters.iter().skip(1).map(Some).chain([None]);
+    let part = |(c, next): (&Counter, Option<&Counter>)| {
+        let block = &region.blocks[c.block as usize];
+        let end = next.filter(|n| n.block == c.block).map(|n| n.inst as usize);
+        let (before, rest) = block.insts.split_at(c.inst as usize);
+        let insts = &rest[..end.unwrap_or(block.insts.len()) - before.len()];
+        let at = insns(insts).next().or(insns(before).last());
+        let at = at.map_or(block.addr.0, |i| i.imm);
+        (Part { at, insts }, OnHosts::default())
+    };
+    counters.iter().zip(behind).map(part).collect()
+}
+
+/// The guest instructions.
+fn insns(insts: &[Inst]) -> impl Iterator<Item = &Inst> {
+    insts.iter().filter(|i| i.op == Op::Insn)
+}
+
+/// Guest instructions, one a line.
+fn guest_listing(source: &Source, insts: &[Inst]) -> String {
     let mut out = String::new();
-    for i in insns(block) {
+    for i in insns(insts) {
         let insn = Decoder::with_ip(64, source.at(i.imm), i.imm, 0).decode();
         let mut text = String::new();
         IntelFormatter::new().format(&insn, &mut text);
@@ -364,6 +386,9 @@ fn guest_listing(source: &Source, block: &Block) -> String {
     }
     out
 }
+
+/// On each host: words and listing.
+type OnHosts = [(usize, String); HOSTS.len()];
 
 /// What a region costs on each host: words, and host instructions executed by the recorded counts.
 #[derive(Default)]
@@ -383,14 +408,10 @@ fn hot_region(hot: &Hot) -> (String, Cost) {
     let entry = GuestAddr(address(&hot.entry));
     let mut region = translate(&source, entry, Limits::default()).expect("its bytes are there");
     felix::opt::optimize(&mut region);
-    let times = |b: &Block| counts.range(..=b.addr.0).next_back().map_or(0, |(_, n)| *n);
-    let guest = |b: &Block| insns(b).count() as u64 * times(b);
-    let mut cost = Cost {
-        guest: region.blocks.iter().map(guest).sum(),
-        ..Cost::default()
-    };
-    // By block, on each host: words and code.
-    let mut blocks = vec![<[(usize, String); HOSTS.len()]>::default(); region.blocks.len()];
+    let times = |at: u64| counts.range(..=at).next_back().map_or(0, |(_, n)| *n);
+    let mut cost = Cost::default();
+    // By part, on each host: words and code.
+    let mut parts: Vec<(Part<'_>, OnHosts)> = Vec::new();
     for (n, (_, host)) in HOSTS.iter().enumerate() {
         let lower = |counting| {
             felix::lower::lower_with(&region, isa(host), FpMode::Usual, counting)
@@ -399,20 +420,31 @@ fn hot_region(hot: &Hot) -> (String, Cost) {
         cost.words[n] = lower(false).words();
         // Where code counts, it says where blocks are; the counting itself is in none of them.
         let t = lower(true);
-        for ((block, counter), of) in region.blocks.iter().zip(&t.counters).zip(&mut blocks) {
+        if parts.is_empty() {
+            parts = split(&region, &t.counters);
+        }
+        assert_eq!(t.counters.len(), parts.len(), "{}", hot.name);
+        for (counter, (part, of)) in t.counters.iter().zip(&mut parts) {
             let code = &t.code[counter.start as usize..counter.end as usize];
             of[n] = (code.len() / 4, felix::rv64::listing(code));
-            cost.executed[n] += (code.len() / 4) as u64 * times(block);
+            cost.executed[n] += (code.len() / 4) as u64 * times(part.at);
         }
     }
+    let guest = |p: &Part<'_>| insns(p.insts).count() as u64 * times(p.at);
+    cost.guest = parts.iter().map(|(p, _)| guest(p)).sum();
     let mut out = format!("== {}\nwords: {}\n\n", hot.name, columns(cost.words));
-    for (block, of) in region.blocks.iter().zip(&blocks) {
-        if guest(block) == 0 || guest(block) * 100 < cost.guest * SHOWN {
+    for (part, of) in &parts {
+        if guest(part) == 0 || guest(part) * 100 < cost.guest * SHOWN {
             continue;
         }
         let words = columns(std::array::from_fn(|i| of[i].0));
-        let _ = writeln!(out, "-- {} x {}: {words}", block.addr, times(block));
-        let _ = write!(out, "{}  gc\n{}", guest_listing(&source, block), of[0].1);
+        let _ = writeln!(out, "-- {:x} x {}: {words}", part.at, times(part.at));
+        let _ = write!(
+            out,
+            "{}  gc\n{}",
+            guest_listing(&source, part.insts),
+            of[0].1
+        );
         let _ = writeln!(out, "  v256\n{}", of[HOSTS.len() - 1].1);
     }
     (out, cost)

@@ -69,8 +69,8 @@ pub(crate) struct Lowerer<'a> {
     wills: Vec<Option<exit::Heir>>,
     links: Vec<(Label, GuestAddr)>,
     literals: Vec<(Label, Vec<u64>)>,
-    /// With counters: where each block's code begins and the label of its cell's address.
-    counters: Option<Vec<(usize, Label)>>,
+    /// With counters: block, instruction, where the code behind begins, the label of the cell's address.
+    counters: Option<Vec<(u32, u32, usize, Label)>>,
     points: Vec<Point>,
     /// The steps of the points' recipes.
     steps: Vec<Step>,
@@ -110,8 +110,8 @@ pub fn lower(region: &Region, isa: HostIsa, mode: FpMode) -> Result<Translation,
     lower_with(region, isa, mode, false)
 }
 
-/// As `lower`; with `counting`, every block begins by counting its executions; where is
-/// filled in later (`Translation::counters`).
+/// As `lower`; with `counting`, every block counts its executions, at its beginning
+/// and behind each exit; where is filled in later (`Translation::counters`).
 ///
 /// # Errors
 /// As `lower`.
@@ -193,11 +193,14 @@ impl<'a> Lowerer<'a> {
         self.records.clear();
         self.simd.begin(block);
         self.inherit(n);
-        self.count_execution();
+        self.count_execution(n, 0);
         for (i, inst) in block.insts.iter().enumerate() {
             let at = u32::try_from(i).expect("blocks are bounded");
             self.begin(at);
             self.instruction(Value(at), inst);
+            if inst.op == Op::ExitIf {
+                self.count_execution(n, at + 1);
+            }
         }
         self.begin(u32::try_from(block.insts.len()).expect("blocks are bounded"));
         self.terminator(n, block.term);
@@ -299,8 +302,9 @@ impl<'a> Lowerer<'a> {
         l
     }
 
-    /// Counts this execution of the block, if asked to.
-    fn count_execution(&mut self) {
+    /// Counts this execution of block `n` from instruction `inst` on, if asked to.
+    fn count_execution(&mut self, n: usize, inst: u32) {
+        let Ok(n) = u32::try_from(n) else { return };
         if self.counters.is_none() {
             return;
         }
@@ -310,7 +314,8 @@ impl<'a> Lowerer<'a> {
         self.asm
             .amoadd_d(Xreg::ZERO, abi::SCRATCH2, abi::SCRATCH, Ordering::Relaxed);
         let at = self.asm.offset();
-        self.counters.get_or_insert_default().push((at, cell));
+        let counters = self.counters.get_or_insert_default();
+        counters.push((n, inst, at, cell));
     }
 
     fn finish(mut self, entries: Vec<(u64, usize)>) -> Result<Translation, LowerError> {
@@ -332,7 +337,7 @@ impl<'a> Lowerer<'a> {
         }
         let counters = self.counters.take().unwrap_or_default();
         let first_address = self.asm.offset();
-        for (_, label) in &counters {
+        for (.., label) in &counters {
             self.asm.bind(*label);
             self.asm.word(0);
             self.asm.word(0);
@@ -346,10 +351,12 @@ impl<'a> Lowerer<'a> {
             p.offset = offset(p.offset as usize);
         }
         self.points.sort_by_key(|p| p.offset);
-        // The counting itself lies before each block's start and is not counted.
-        let ends = counters.iter().skip(1).map(|(at, _)| at - COUNTING);
+        // The counting itself lies before each start and is not counted.
+        let ends = counters.iter().skip(1).map(|(_, _, at, _)| at - COUNTING);
         let counters = (counters.iter().zip(ends.chain([hot])).enumerate())
-            .map(|(n, ((start, _), end))| Counter {
+            .map(|(n, ((block, inst, start, _), end))| Counter {
+                block: *block,
+                inst: *inst,
                 start: offset(*start),
                 end: offset(end),
                 address: offset(first_address + 8 * n),

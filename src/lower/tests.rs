@@ -1,6 +1,6 @@
 //! Lowered code as text: what a change in code quality shows in.
 
-use super::{FpMode, lower};
+use super::{FpMode, lower, lower_with};
 use crate::lift::{self, Fetch, Limits};
 use crate::rv64::{HostIsa, listing};
 use crate::x86::{GuestAddr, MemFault, MemFaultKind};
@@ -28,14 +28,19 @@ impl Fetch for Bytes {
     }
 }
 
-/// The hot part of what `hex` becomes: up to the first place where code is left.
-fn hot(hex: &str, isa: &str) -> Vec<String> {
+fn region(hex: &str) -> crate::ir::Region {
     let bytes = hex
         .split_whitespace()
         .map(|b| u8::from_str_radix(b, 16).unwrap())
         .collect();
     let mut region = lift::translate(&Bytes(bytes), GuestAddr(START), Limits::default()).unwrap();
     crate::opt::optimize(&mut region);
+    region
+}
+
+/// The hot part of what `hex` becomes: up to the first place where code is left.
+fn hot(hex: &str, isa: &str) -> Vec<String> {
+    let region = region(hex);
     let isa: HostIsa = isa.parse().unwrap();
     let t = lower(&region, isa, FpMode::Usual).unwrap();
     assert_eq!(
@@ -76,4 +81,28 @@ fn addresses_and_32_bit_values_cost_no_extensions() {
         ],
         "{code:#?}"
     );
+}
+
+#[test]
+fn counting_lies_between_the_blocks() {
+    // cmp rdi, rsi; jle +5; mov eax, 1; ret
+    let region = region("48 39 f7 7e 05 b8 01 00 00 00 c3");
+    let plain = lower(&region, HostIsa::GC, FpMode::Usual).unwrap();
+    let counted = lower_with(&region, HostIsa::GC, FpMode::Usual, true).unwrap();
+    assert!(plain.counters.is_empty());
+    assert!(counted.counters.len() >= region.blocks.len());
+    let words = |code: &[u8]| code.chunks(4).map(<[u8]>::to_vec).collect::<Vec<_>>();
+    let mut at = 0;
+    for c in &counted.counters {
+        assert!(c.start <= c.end && c.address as usize + 8 <= counted.code.len());
+        // Without the counting it is the code that does not count, but for distances of jumps.
+        let (start, end) = (c.start as usize, c.end as usize);
+        let mut same = words(&counted.code[start..end]);
+        let mut other = words(&plain.code[at..at + end - start]);
+        assert_eq!(same.len(), other.len());
+        same.retain(|w| w[0] & 0x7f != 0x63 && w[0] & 0x7f != 0x6f);
+        other.retain(|w| w[0] & 0x7f != 0x63 && w[0] & 0x7f != 0x6f);
+        assert_eq!(same, other);
+        at += end - start;
+    }
 }

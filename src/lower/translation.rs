@@ -21,7 +21,7 @@ pub struct Translation {
     pub entries: Vec<(u64, u32)>,
     /// Exits to guest code elsewhere.
     pub exits: Vec<Link>,
-    /// Counters of the blocks, in order; empty unless asked for.
+    /// Counters of the blocks and of their parts behind exits, in order; empty unless asked for.
     pub counters: Vec<Counter>,
     /// Places where code is left or can fault.
     pub points: Vec<Point>,
@@ -48,10 +48,14 @@ pub struct Link {
     pub target: u64,
 }
 
-/// How often a block was executed.
+/// How often a block, or a part of it behind an exit, was executed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Counter {
-    /// Offset of the block's code, without the counting.
+    /// The block.
+    pub block: u32,
+    /// Its first instruction that is counted.
+    pub inst: u32,
+    /// Offset of the code, without the counting.
     pub start: u32,
     /// Offset of its end.
     pub end: u32,

@@ -1,13 +1,13 @@
 //! The profile as text: which translated code was executed, and what it is.
 //!
-//! A block's cost is its number of executions times its words. Words are what lies between the block's
-//! start and the next one's: early exits of the block and its cold code behind the region make it an
-//! estimate, functions called from it are not in it. Knows nothing of who counts.
+//! A block's cost is its number of executions times its words, each part of it behind an exit counted for
+//! itself. Cold code behind the region and functions called from it are not in it, and loops inside a
+//! block are counted once. Knows nothing of who counts.
 
 use super::observe::Seen;
-use crate::ir::{Block, Op};
+use crate::ir::{Inst, Op, Term};
 use crate::rv64;
-use crate::x86::Width;
+use crate::x86::{GuestAddr, Width};
 use iced_x86::{Decoder, DecoderOptions, FastFormatter, Instruction};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -27,11 +27,16 @@ pub(super) struct Report {
     pub json: String,
 }
 
-/// A block that was executed.
+/// A block that was executed, up to its next exit.
 struct Hot<'a> {
     seen: &'a Seen,
-    number: usize,
-    block: &'a Block,
+    number: u32,
+    /// The number of its first instruction.
+    first: usize,
+    at: GuestAddr,
+    insts: &'a [Inst],
+    /// The block's end, unless an exit comes before.
+    term: Option<&'a Term>,
     count: u64,
     /// Offsets of its code.
     code: std::ops::Range<usize>,
@@ -48,18 +53,32 @@ impl Hot<'_> {
     }
 }
 
+/// The first guest instruction.
+fn insn(insts: &[Inst]) -> Option<&Inst> {
+    insts.iter().find(|i| i.op == Op::Insn)
+}
+
 fn blocks(seen: &Seen) -> Vec<Hot<'_>> {
     let counters = &seen.translation.counters;
-    let all = seen.region.blocks.iter().zip(counters).zip(seen.counts());
+    let behind = counters.iter().skip(1).map(Some).chain([None]);
+    let all = counters.iter().zip(behind).zip(seen.counts());
     let mut hot: Vec<Hot<'_>> = all
-        .enumerate()
-        .map(|(number, ((block, c), count))| Hot {
-            seen,
-            number,
-            block,
-            count,
-            code: c.start as usize..c.end as usize,
-            guest: block.insts.iter().filter(|i| i.op == Op::Insn).count() as u64,
+        .map(|((c, next), count)| {
+            let block = &seen.region.blocks[c.block as usize];
+            let end = next.filter(|n| n.block == c.block).map(|n| n.inst as usize);
+            let end = end.unwrap_or(block.insts.len());
+            let insts = &block.insts[c.inst as usize..end];
+            Hot {
+                seen,
+                number: c.block,
+                first: c.inst as usize,
+                at: insn(insts).map_or(block.addr, |i| GuestAddr(i.imm)),
+                insts,
+                term: (end == block.insts.len()).then_some(&block.term),
+                count,
+                code: c.start as usize..c.end as usize,
+                guest: insts.iter().filter(|i| i.op == Op::Insn).count() as u64,
+            }
         })
         .filter(|h| h.count > 0)
         .collect();
@@ -178,7 +197,7 @@ fn json(s: &Seen, hot: &[Hot<'_>]) -> String {
     });
     let mut counts: Vec<(u64, u64)> = Vec::new();
     for h in hot {
-        let insns = h.block.insts.iter().filter(|i| i.op == Op::Insn);
+        let insns = h.insts.iter().filter(|i| i.op == Op::Insn);
         counts.extend(insns.map(|i| (own(i.imm), h.count)));
     }
     counts.sort_unstable();
@@ -202,7 +221,7 @@ fn line(h: &Hot<'_>, total: u64) -> String {
         h.words(),
         h.guest,
         h.number,
-        h.block.addr,
+        h.at,
         h.seen.region.entry(),
         h.seen.name,
     )
@@ -212,7 +231,14 @@ fn line(h: &Hot<'_>, total: u64) -> String {
 fn show(out: &mut String, h: &Hot<'_>, total: u64) {
     let _ = writeln!(out, "\n-- {}", line(h, total));
     out.push_str(&listing(h));
-    let _ = write!(out, "IR\n{}RV64\n", h.block);
+    out.push_str("IR\n");
+    for (n, i) in h.insts.iter().enumerate() {
+        let _ = writeln!(out, "    v{} = {i}", h.first + n);
+    }
+    if let Some(term) = h.term {
+        let _ = writeln!(out, "    {term}");
+    }
+    out.push_str("RV64\n");
     let code = h.seen.translation.code.get(h.code.clone());
     for l in rv64::listing(code.unwrap_or_default()).lines() {
         let _ = writeln!(out, "{l}");
@@ -223,7 +249,7 @@ fn show(out: &mut String, h: &Hot<'_>, total: u64) {
 fn listing(h: &Hot<'_>) -> String {
     let mut out = String::new();
     let mut formatter = FastFormatter::new();
-    for i in h.block.insts.iter().filter(|i| i.op == Op::Insn) {
+    for i in h.insts.iter().filter(|i| i.op == Op::Insn) {
         let bytes = h.seen.source.iter().find_map(|(start, bytes)| {
             let from = usize::try_from(i.imm.checked_sub(*start)?).ok()?;
             bytes.get(from..from + usize::from(i.aux))
