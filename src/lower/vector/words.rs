@@ -289,6 +289,7 @@ impl Lowerer<'_> {
         let p = pool.unwrap_or_default();
         let (a, b) = (self.at(inst.args[0]), self.at(inst.args[1]));
         let to = self.mdef_unless(v, &[a, b]);
+        let mut ones = None;
         let mut i = 0u8;
         while i < 16 {
             // The widest piece that comes from one place, aligned there and here.
@@ -301,7 +302,26 @@ impl Lowerer<'_> {
                 let whole = (0..n).all(|k| p[usize::from(i + k)] == first.wrapping_add(k));
                 zero || first < 32 && first.is_multiple_of(n) && whole
             };
-            let (n, w) = [(8, Width::W64), (4, Width::W32), (2, Width::W16)]
+            let pieces = [(8, Width::W64), (4, Width::W32), (2, Width::W16)];
+            let same = |n: u8| {
+                let first = p[usize::from(i)];
+                i.is_multiple_of(n) && first < 32 && (0..n).all(|k| p[usize::from(i + k)] == first)
+            };
+            if let Some((n, w)) = pieces.into_iter().find(|(n, _)| same(*n)) {
+                let first = p[usize::from(i)];
+                let off = if first < 16 { a } else { b } + u16::from(first & 15);
+                let ones = *ones.get_or_insert_with(|| {
+                    let r = self.temp();
+                    self.constant(r, 0x0101_0101_0101_0101);
+                    r
+                });
+                self.w_load(A, Width::W8, off);
+                self.asm.mul(A, A, ones);
+                self.w_store(A, w, to + u16::from(i));
+                i += n;
+                continue;
+            }
+            let (n, w) = pieces
                 .into_iter()
                 .find(|(n, _)| piece(*n))
                 .unwrap_or((1, Width::W8));
