@@ -224,8 +224,10 @@ fn step(r: &mut Rewriter, pool: &mut Vec<[u8; 16]>, known: &mut Known, inst: Ins
                 return r.push(inst);
             };
             // Setting a variable to what it holds is nothing, unless an earlier `set` of the flags is
-            // lazy: that decision has been made for that very instruction.
-            if known.0[slot(var)] == inst.args[0] && var != Var::Flags {
+            // lazy: that decision has been made for that very instruction. An MMX register's exponent is
+            // set with it.
+            let more = matches!(var, Var::Flags | Var::Mm(_));
+            if known.0[slot(var)] == inst.args[0] && !more {
                 return Value::NONE;
             }
             known.0[slot(var)] = inst.args[0];

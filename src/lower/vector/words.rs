@@ -17,7 +17,7 @@ const B: Xreg = abi::SCRATCH2;
 
 impl Lowerer<'_> {
     /// Where V128 value `v` is.
-    fn at(&self, v: Value) -> u16 {
+    pub(super) fn at(&self, v: Value) -> u16 {
         match self.vals[v.index()].loc {
             Loc::Mem(off) => off,
             _ => variable(Var::Xmm(0)),
@@ -29,7 +29,7 @@ impl Lowerer<'_> {
         self.mdef_unless(v, &[])
     }
 
-    fn mdef_unless(&mut self, v: Value, avoid: &[u16]) -> u16 {
+    pub(super) fn mdef_unless(&mut self, v: Value, avoid: &[u16]) -> u16 {
         let direct = self
             .direct_xmm(v)
             .filter(|n| !avoid.contains(&variable(Var::Xmm(*n))));
@@ -60,7 +60,7 @@ impl Lowerer<'_> {
                     self.asm.sd(A, self.off(to + i), abi::STATE);
                 }
             }
-            Op::VShl | Op::VShr | Op::VSar => return self.w_shift(v, inst),
+            Op::VShl | Op::VShr | Op::VSar => self.w_shift(v, inst),
             Op::VShuf => self.w_shuffle(v, inst),
             Op::VConst => self.w_const(v, inst),
             Op::VMovMask => self.w_mask(v, inst),
@@ -113,7 +113,7 @@ impl Lowerer<'_> {
             Op::VFMin | Op::VFMax => self.w_min_max(v, inst),
             Op::VFCmp => self.w_compare(v, inst),
             Op::VCvt => return self.w_convert(v, inst),
-            _ => return false,
+            _ => return self.packed_words(v, inst),
         }
         true
     }
@@ -122,7 +122,7 @@ impl Lowerer<'_> {
         u16::try_from(inst.imm * inst.w.bytes()).unwrap_or(0)
     }
 
-    fn w_load(&mut self, d: Xreg, w: Width, from: u16) {
+    pub(super) fn w_load(&mut self, d: Xreg, w: Width, from: u16) {
         match w {
             Width::W8 => self.asm.lbu(d, self.off(from), abi::STATE),
             Width::W16 => self.asm.lhu(d, self.off(from), abi::STATE),
@@ -131,7 +131,7 @@ impl Lowerer<'_> {
         }
     }
 
-    fn w_store(&mut self, s: Xreg, w: Width, to: u16) {
+    pub(super) fn w_store(&mut self, s: Xreg, w: Width, to: u16) {
         match w {
             Width::W8 => self.asm.sb(s, self.off(to), abi::STATE),
             Width::W16 => self.asm.sh(s, self.off(to), abi::STATE),
@@ -160,7 +160,7 @@ impl Lowerer<'_> {
     }
 
     /// A temporary with the top bits of all lanes of `w` in a word.
-    fn tops(&mut self, w: Width) -> Xreg {
+    pub(super) fn tops(&mut self, w: Width) -> Xreg {
         let t = self.temp();
         let ones = u64::MAX / w.mask();
         self.constant(t, ones << (w.bits() - 1));
@@ -248,10 +248,10 @@ impl Lowerer<'_> {
         }
     }
 
-    /// By constants only, and not bytes.
-    fn w_shift(&mut self, v: Value, inst: &Inst) -> bool {
+    fn w_shift(&mut self, v: Value, inst: &Inst) {
         let Some(n) = self.vals[inst.args[1].index()].konst else {
-            return false;
+            self.w_shift_by(v, inst);
+            return;
         };
         let bits = u64::from(inst.w.bits());
         let n = if inst.op == Op::VSar {
@@ -280,7 +280,6 @@ impl Lowerer<'_> {
             }
             self.w_store(A, inst.w, to + at);
         }
-        true
     }
 
     fn w_shuffle(&mut self, v: Value, inst: &Inst) {
@@ -290,6 +289,7 @@ impl Lowerer<'_> {
         let p = pool.unwrap_or_default();
         let (a, b) = (self.at(inst.args[0]), self.at(inst.args[1]));
         let to = self.mdef_unless(v, &[a, b]);
+        let mut ones = None;
         let mut i = 0u8;
         while i < 16 {
             // The widest piece that comes from one place, aligned there and here.
@@ -302,7 +302,26 @@ impl Lowerer<'_> {
                 let whole = (0..n).all(|k| p[usize::from(i + k)] == first.wrapping_add(k));
                 zero || first < 32 && first.is_multiple_of(n) && whole
             };
-            let (n, w) = [(8, Width::W64), (4, Width::W32), (2, Width::W16)]
+            let pieces = [(8, Width::W64), (4, Width::W32), (2, Width::W16)];
+            let same = |n: u8| {
+                let first = p[usize::from(i)];
+                i.is_multiple_of(n) && first < 32 && (0..n).all(|k| p[usize::from(i + k)] == first)
+            };
+            if let Some((n, w)) = pieces.into_iter().find(|(n, _)| same(*n)) {
+                let first = p[usize::from(i)];
+                let off = if first < 16 { a } else { b } + u16::from(first & 15);
+                let ones = *ones.get_or_insert_with(|| {
+                    let r = self.temp();
+                    self.constant(r, 0x0101_0101_0101_0101);
+                    r
+                });
+                self.w_load(A, Width::W8, off);
+                self.asm.mul(A, A, ones);
+                self.w_store(A, w, to + u16::from(i));
+                i += n;
+                continue;
+            }
+            let (n, w) = pieces
                 .into_iter()
                 .find(|(n, _)| piece(*n))
                 .unwrap_or((1, Width::W8));
