@@ -51,6 +51,8 @@ pub struct Val {
     pub form: Form,
     /// It is below 2 to the power of this.
     pub bits: u32,
+    /// It is the sign extension of so many low bits of it.
+    pub signed: u32,
     /// Its value, if known.
     pub konst: Option<u64>,
 }
@@ -61,6 +63,7 @@ impl Val {
         loc: Loc::None,
         form: Form::Exact,
         bits: 64,
+        signed: 64,
         konst: None,
     };
 }
@@ -282,7 +285,9 @@ impl Lowerer<'_> {
         }
         match val.form {
             Form::Sext(k) if k == w => self.any(v),
-            Form::Exact if w == Width::W64 || val.bits < w.bits() => self.any(v),
+            Form::Exact if w == Width::W64 || val.bits < w.bits() || val.signed <= w.bits() => {
+                self.any(v)
+            }
             Form::Sext(k) | Form::Low(k) if k < w => {
                 let r = self.exact(v);
                 // Wider than the value: no sign to extend.
@@ -300,7 +305,7 @@ impl Lowerer<'_> {
             return 0;
         }
         let free = match val.form {
-            Form::Exact if signed => val.bits < w.bits(),
+            Form::Exact if signed => val.bits < w.bits() || val.signed <= w.bits(),
             Form::Exact => val.bits <= w.bits(),
             Form::Sext(k) => signed && k == w,
             Form::Low(_) => false,
