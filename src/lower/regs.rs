@@ -403,7 +403,8 @@ impl Lowerer<'_> {
     /// Makes RSP's host register hold RSP.
     pub(super) fn flush_rsp(&mut self) {
         if self.rsp_lag != 0 {
-            self.move_aliases(Gpr::RSP);
+            // What this position reads is read after this.
+            self.move_aliases_from(Gpr::RSP, self.at);
             let r = abi::gpr(Gpr::RSP);
             self.asm.addi(r, r, Imm12::of(self.rsp_lag.into()));
             self.rsp_lag = 0;
@@ -525,13 +526,17 @@ impl Lowerer<'_> {
 
     /// Moves values needed after this instruction out of guest register `g`.
     pub(super) fn move_aliases(&mut self, g: Gpr) {
+        self.move_aliases_from(g, self.at + 1);
+    }
+
+    /// Moves values needed at position `first` or later out of guest register `g`.
+    fn move_aliases_from(&mut self, g: Gpr, first: u32) {
         let old: Vec<Value> = self
             .live
             .iter()
             .copied()
             .filter(|v| {
-                self.vals[v.index()].loc == Loc::Guest(g)
-                    && self.facts.last_use[v.index()] > self.at
+                self.vals[v.index()].loc == Loc::Guest(g) && self.facts.last_use[v.index()] >= first
             })
             .collect();
         // One copy serves all of them: forms are facts about the register's content.
