@@ -116,17 +116,9 @@ pub const fn scratch(index: usize) -> usize {
 }
 
 /// Entries of the lookup table for indirect jumps, each two words: guest address, host address. The
-/// index is this many low bits of the guest address a as `lookup_hash` mixes it.
-pub const LOOKUP_BITS: u32 = 14;
-/// See `lookup_hash`.
-pub const LOOKUP_SHIFT: u32 = 4;
-
-/// Functions are aligned to 16 bytes, return sites and jump tables' targets are not: mixed like this, both
-/// spread over the whole table.
-#[must_use]
-pub const fn lookup_hash(a: u64) -> u64 {
-    a ^ a >> LOOKUP_SHIFT
-}
+/// index is this many low bits of the guest address: so many that functions, which are aligned to 16
+/// bytes, seldom meet, and mixing in other bits would cost every jump two instructions.
+pub const LOOKUP_BITS: u32 = 16;
 
 /// The words of an operation's descriptor, as they lie in the code: operation, width and `aux`;
 /// immediate; pool constant or zeros.

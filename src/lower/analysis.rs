@@ -21,6 +21,8 @@ pub struct Analysis {
     pub uses: Vec<u32>,
     /// True if the instruction emits nothing where it stands: its only user does its work.
     pub deferred: Vec<bool>,
+    /// True for a load that is wanted sign-extended.
+    pub signed: Vec<bool>,
     /// For each position, the delayed `set flags` in force there, as its bundle.
     pub pending: Vec<Option<Value>>,
     /// The `set` of a guest register that takes the value, if it is the first one: its position.
@@ -54,6 +56,7 @@ pub fn analyse(a: &mut Analysis, block: &Block, isa: HostIsa) {
     refill(&mut a.last_use, n, NEVER);
     refill(&mut a.uses, n, 0);
     refill(&mut a.deferred, n, false);
+    refill(&mut a.signed, n, false);
     refill(&mut a.pending, n + 1, None);
     refill(&mut a.set_at, n, None);
     for (i, inst) in block
@@ -111,6 +114,13 @@ fn defer(block: &Block, isa: HostIsa, a: &mut Analysis) {
                 let c = inst.args[0];
                 if is_compare(block.insts[c.index()].op) && single(a, c) {
                     a.deferred[c.index()] = true;
+                }
+            }
+            Op::Sext => {
+                let v = inst.args[0];
+                let load = &block.insts[v.index()];
+                if load.op == Op::Load && load.w == inst.w && load.w != Width::W64 {
+                    a.signed[v.index()] = true;
                 }
             }
             // A sum with a constant is an immediate form, which wants the shifted value itself.

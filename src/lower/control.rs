@@ -158,9 +158,7 @@ impl Lowerer<'_> {
         let table = Imm12::of(i64::try_from(abi::scratch(abi::slot::LOOKUP)).expect("small"));
         // The index, times the entry's size.
         let up = u64::from(64 - abi::LOOKUP_BITS);
-        self.asm.srli(t, a, Shamt::new(abi::LOOKUP_SHIFT.into()));
-        self.asm.xor(t, t, a);
-        self.asm.slli(t, t, Shamt::new(up));
+        self.asm.slli(t, a, Shamt::new(up));
         self.asm.srli(t, t, Shamt::new(up - 4));
         self.asm.ld(abi::SCRATCH, table, abi::STATE);
         self.asm.add(t, t, abi::SCRATCH);

@@ -7,7 +7,7 @@
 use super::analysis::in_recipe;
 use super::regs::{Form, Loc, Val};
 use super::{Lowerer, abi};
-use crate::ir::{EXIT_FLAGS, EXIT_UNLESS, Inst, Op, Region, Target, Value};
+use crate::ir::{EXIT_FLAGS, EXIT_UNLESS, Inst, Op, Region, Target, Term, Value};
 use crate::rv64::Label;
 use crate::x86::Gpr;
 
@@ -98,6 +98,28 @@ impl Lowerer<'_> {
         self.restore(here);
     }
 
+    /// If the block's last exit leads to the block behind, which goes on from here, and the block goes
+    /// elsewhere otherwise: leaves to there on the opposite condition and falls through. False if not.
+    pub(super) fn turned_exit(&mut self, n: usize, inst: &Inst, term: Term) -> bool {
+        let (Some(Target::Block(b)), Term::Jump(other)) = (inst.exit(), term) else {
+            return false;
+        };
+        let delayed = self.facts.pending[self.at as usize].is_some();
+        if b.index() != n + 1
+            || !self.heirs[b.index()]
+            || other == Target::Block(b)
+            || inst.aux & EXIT_FLAGS != 0 && delayed
+        {
+            return false;
+        }
+        let mut around = *inst;
+        around.set_exit(other);
+        around.aux = around.aux & !EXIT_FLAGS ^ EXIT_UNLESS;
+        self.exit_if(&around);
+        self.bequeath(Some(b.index()), inst);
+        true
+    }
+
     /// Computes what nobody wanted until now but the delayed `bundle` is made of.
     fn delayed(&mut self, bundle: Value) {
         let mut wanted: Vec<Value> = Vec::new();
@@ -108,7 +130,8 @@ impl Lowerer<'_> {
             for a in self.inst(v).args() {
                 let inst = self.inst(a);
                 let skipped = in_recipe(&inst) || self.facts.deferred[a.index()];
-                if skipped && inst.op != Op::Const && !found.contains(&a) {
+                let nowhere = self.vals[a.index()].loc == Loc::None;
+                if skipped && nowhere && inst.op != Op::Const && !found.contains(&a) {
                     found.push(a);
                     wanted.push(a);
                 }
@@ -120,7 +143,9 @@ impl Lowerer<'_> {
             inst.lazy = false;
             self.pinned = 0;
             let deferred = std::mem::replace(&mut self.facts.deferred[v.index()], false);
+            self.facts.uses[v.index()] += 1;
             self.instruction(v, &inst);
+            self.facts.uses[v.index()] -= 1;
             self.facts.deferred[v.index()] = deferred;
         }
         self.pinned = 0;

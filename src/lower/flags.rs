@@ -44,7 +44,15 @@ impl Lowerer<'_> {
             return self.copy_record(v);
         };
         let fields = [offset::FLAG_A, offset::FLAG_B, offset::FLAG_C];
+        // A constant operand goes with the code.
+        let small = matches!(record.op, FlagOp::Add | FlagOp::Sub)
+            .then(|| self.vals[inst.args[1].index()].konst)
+            .flatten()
+            .and_then(|b| FlagRecord::code_with(record.op, record.width, inst.w.sext(b)));
         for (i, (arg, field)) in inst.args().zip(fields).enumerate() {
+            if i == 1 && small.is_some() {
+                continue;
+            }
             let field = u16::try_from(field).expect("small");
             // Bits above the width do not count; a record of flags holds them as they are.
             let r = match (record.op, i) {
@@ -54,7 +62,7 @@ impl Lowerer<'_> {
             };
             self.asm.sd(r, self.off(field), abi::STATE);
         }
-        let code = FlagRecord::code(record.op, record.width);
+        let code = small.unwrap_or(FlagRecord::code(record.op, record.width));
         if self.flag_code != Some(code) {
             self.asm.li(abi::SCRATCH, code);
             self.asm

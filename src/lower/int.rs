@@ -501,6 +501,7 @@ impl Lowerer<'_> {
             self.vals[v.index()].konst = Some(w.sext(c).cast_unsigned());
             return;
         }
+        self.vals[v.index()].signed = w.bits();
         // A guest register may be made exact in place, which would change what an alias shows.
         let signed = val.form == Form::Sext(w) && !matches!(val.loc, Loc::Guest(_));
         if signed || val.form == Form::Exact && (val.bits < w.bits() || w == Width::W64) {

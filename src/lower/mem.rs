@@ -21,6 +21,12 @@ impl Lowerer<'_> {
             if let Some(d) = fits(at.cast_signed()) {
                 return (Xreg::ZERO, d);
             }
+            // Several accesses near it: it is worth a register.
+            if self.facts.uses[addr.index()] > 1
+                && let Some(d) = fits(disp.cast_signed())
+            {
+                return (self.exact(addr), d);
+            }
             let low = fits(Imm12::low(at.cast_signed()).get()).unwrap_or(Imm12::ZERO);
             self.constant(abi::SCRATCH, at.wrapping_sub(low.get().cast_unsigned()));
             return (abi::SCRATCH, low);
@@ -69,6 +75,15 @@ impl Lowerer<'_> {
             self.access(inst, base, disp, 0);
             self.fload(d, inst.w, base, disp);
             return;
+        }
+        if self.facts.signed[v.index()] {
+            let d = self.def(v, Form::Sext(inst.w));
+            self.access(inst, base, disp, 0);
+            return match inst.w {
+                Width::W8 => self.asm.lb(d, disp, base),
+                Width::W16 => self.asm.lh(d, disp, base),
+                _ => self.asm.lw(d, disp, base),
+            };
         }
         let d = self.def(v, Form::Exact);
         self.access(inst, base, disp, 0);

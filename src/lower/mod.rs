@@ -197,6 +197,9 @@ impl<'a> Lowerer<'a> {
         for (i, inst) in block.insts.iter().enumerate() {
             let at = u32::try_from(i).expect("blocks are bounded");
             self.begin(at);
+            if i + 1 == block.insts.len() && self.turned_exit(n, inst, block.term) {
+                return;
+            }
             self.instruction(Value(at), inst);
             if inst.op == Op::ExitIf {
                 self.count_execution(n, at + 1);

@@ -51,6 +51,8 @@ pub struct Val {
     pub form: Form,
     /// It is below 2 to the power of this.
     pub bits: u32,
+    /// It is the sign extension of so many low bits of it.
+    pub signed: u32,
     /// Its value, if known.
     pub konst: Option<u64>,
 }
@@ -61,6 +63,7 @@ impl Val {
         loc: Loc::None,
         form: Form::Exact,
         bits: 64,
+        signed: 64,
         konst: None,
     };
 }
@@ -282,7 +285,9 @@ impl Lowerer<'_> {
         }
         match val.form {
             Form::Sext(k) if k == w => self.any(v),
-            Form::Exact if w == Width::W64 || val.bits < w.bits() => self.any(v),
+            Form::Exact if w == Width::W64 || val.bits < w.bits() || val.signed <= w.bits() => {
+                self.any(v)
+            }
             Form::Sext(k) | Form::Low(k) if k < w => {
                 let r = self.exact(v);
                 // Wider than the value: no sign to extend.
@@ -300,7 +305,7 @@ impl Lowerer<'_> {
             return 0;
         }
         let free = match val.form {
-            Form::Exact if signed => val.bits < w.bits(),
+            Form::Exact if signed => val.bits < w.bits() || val.signed <= w.bits(),
             Form::Exact => val.bits <= w.bits(),
             Form::Sext(k) => signed && k == w,
             Form::Low(_) => false,
@@ -398,7 +403,8 @@ impl Lowerer<'_> {
     /// Makes RSP's host register hold RSP.
     pub(super) fn flush_rsp(&mut self) {
         if self.rsp_lag != 0 {
-            self.move_aliases(Gpr::RSP);
+            // What this position reads is read after this.
+            self.move_aliases_from(Gpr::RSP, self.at);
             let r = abi::gpr(Gpr::RSP);
             self.asm.addi(r, r, Imm12::of(self.rsp_lag.into()));
             self.rsp_lag = 0;
@@ -520,13 +526,17 @@ impl Lowerer<'_> {
 
     /// Moves values needed after this instruction out of guest register `g`.
     pub(super) fn move_aliases(&mut self, g: Gpr) {
+        self.move_aliases_from(g, self.at + 1);
+    }
+
+    /// Moves values needed at position `first` or later out of guest register `g`.
+    fn move_aliases_from(&mut self, g: Gpr, first: u32) {
         let old: Vec<Value> = self
             .live
             .iter()
             .copied()
             .filter(|v| {
-                self.vals[v.index()].loc == Loc::Guest(g)
-                    && self.facts.last_use[v.index()] > self.at
+                self.vals[v.index()].loc == Loc::Guest(g) && self.facts.last_use[v.index()] >= first
             })
             .collect();
         // One copy serves all of them: forms are facts about the register's content.

@@ -124,6 +124,8 @@ fn append(block: &mut Block, more: Block) {
 
 /// Turns the last exit of a block around if it would otherwise go to the block behind.
 pub fn arrange(region: &mut Region) {
+    // One that nothing else leads to goes on from the exit anyway.
+    let preds = predecessors(region);
     for (i, block) in region.blocks.iter_mut().enumerate() {
         let next = Target::Block(BlockId(u32::try_from(i + 1).expect("regions are bounded")));
         let Some(last) = block.insts.last_mut() else {
@@ -133,6 +135,7 @@ pub fn arrange(region: &mut Region) {
             && to == next
             && let Term::Jump(other) = block.term
             && other != next
+            && preds[i + 1] > 1
             && last.args().count() == 1
             && last.aux & crate::ir::EXIT_FLAGS == 0
         {

@@ -218,6 +218,11 @@ impl Rewriter {
         if inst.op == Op::Store || inst.op == Op::Deposit {
             inst.args[1] = self.low_bits(inst.args[1], inst.w);
         }
+        // Nothing is borrowed: the flags of the number itself.
+        if inst.op == Op::FlSub && self.constant(inst.args[1]).map(|b| inst.w.zext(b)) == Some(0) {
+            inst.op = Op::FlLogic;
+            inst.args[1] = Value::NONE;
+        }
         if !eval::is_int(inst.op) {
             return super::vector::simplified(self, &inst).unwrap_or_else(|| self.push(inst));
         }

@@ -249,7 +249,13 @@ fn step(r: &mut Rewriter, pool: &mut Vec<[u8; 16]>, known: &mut Known, inst: Ins
             }
             r.push(inst)
         }
-        Op::Load | Op::Store | Op::VLoad | Op::VStore => r.emit(from_rsp(r, known, inst)),
+        Op::Load | Op::Store | Op::VLoad | Op::VStore => {
+            let inst = match r.constant(inst.args[0]) {
+                Some(at) => from_page(r, at, inst),
+                None => from_rsp(r, known, inst),
+            };
+            r.emit(inst)
+        }
         Op::CondOf => match Cond::ALL.get(usize::from(inst.aux)) {
             Some(c) => flags::cond(r, inst.args[0], *c),
             None => r.push(inst),
@@ -276,6 +282,16 @@ fn step(r: &mut Rewriter, pool: &mut Vec<[u8; 16]>, known: &mut Known, inst: Ins
         Op::VShuf => vector::shuffle(r, pool, inst),
         _ => r.emit(inst),
     }
+}
+
+/// An access to a constant address is relative to a round one, which others may share.
+fn from_page(r: &mut Rewriter, at: u64, inst: Inst) -> Inst {
+    let at = at.wrapping_add(inst.imm);
+    let low = (at << 52).cast_signed() >> 52;
+    let mut near = inst;
+    near.args[0] = r.konst(at.wrapping_sub(low.cast_unsigned()));
+    near.imm = low.cast_unsigned();
+    near
 }
 
 /// An access near RSP is relative to the RSP that the block knows, so that what is pushed and popped

@@ -185,6 +185,10 @@ pub struct FlagRecord {
     pub c: u64,
 }
 
+/// A bit of a record's code: the second operand is in the code, from bit `OPERAND_SHIFT`.
+const WITH_OPERAND: u64 = 1 << 6;
+const OPERAND_SHIFT: u32 = 7;
+
 impl FlagRecord {
     /// A record that holds the flags themselves.
     #[must_use]
@@ -204,10 +208,25 @@ impl FlagRecord {
         (op as u64) << 2 | width as u64
     }
 
+    /// The code of a record whose second operand is `b`, so that it need not be stored; if `b` is small.
+    #[must_use]
+    pub const fn code_with(op: FlagOp, width: Width, b: i64) -> Option<u64> {
+        if b < -(1 << 20) || b >= 1 << 20 {
+            return None;
+        }
+        let code = Self::code(op, width) | WITH_OPERAND;
+        Some(code | (b << OPERAND_SHIFT).cast_unsigned())
+    }
+
     /// The record with this code and these operands; an unknown code reads as `Raw`.
     #[must_use]
     pub const fn from_parts(code: u64, a: u64, b: u64, c: u64) -> FlagRecord {
-        let op = match code >> 2 {
+        let b = if code & WITH_OPERAND != 0 {
+            (code.cast_signed() >> OPERAND_SHIFT).cast_unsigned()
+        } else {
+            b
+        };
+        let op = match (code & (WITH_OPERAND - 1)) >> 2 {
             1 => FlagOp::Add,
             2 => FlagOp::Sub,
             3 => FlagOp::Adc,

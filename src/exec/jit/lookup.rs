@@ -1,7 +1,7 @@
 //! The table in which translated code looks up the targets of indirect jumps, one a thread.
 //!
-//! Each entry is a guest address and a host address; the index is the low bits of
-//! `lower::abi::lookup_hash`, as `lower::control` computes it. Only the owning thread fills entries, and only while it is not running
+//! Each entry is a guest address and a host address; the index is the guest address's low bits, as
+//! `lower::control` computes it. Only the owning thread fills entries, and only while it is not running
 //! code and holds the cache's lock; whoever invalidates code clears them, holding that lock too. So
 //! code never sees a pair of halves that do not belong together: at worst it takes an entry that is
 //! being cleared, as if it had run a moment earlier.
@@ -23,7 +23,7 @@ fn index(guest: u64) -> usize {
 
 /// Which entry the guest address is looked up in.
 fn number(guest: u64) -> u64 {
-    abi::lookup_hash(guest) % ENTRIES
+    guest % ENTRIES
 }
 
 /// An address that no jump looks up in the entry with this number.
