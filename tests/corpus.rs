@@ -8,6 +8,7 @@
 
 mod support;
 
+use felix::exec::cold::ColdEngine;
 use felix::exec::interp::InterpEngine;
 use felix::lift::ROWS;
 use felix::lower::FpMode;
@@ -29,9 +30,11 @@ trait Engine: Send {
     fn run(&mut self, case: &Case) -> io::Result<Option<After>>;
 }
 
+/// The portable engine, and the one for cold code, which must agree.
 struct Interp {
     machine: Machine,
     engine: InterpEngine,
+    cold: ColdEngine,
 }
 
 impl Interp {
@@ -40,13 +43,20 @@ impl Interp {
         Ok(Interp {
             machine: Machine::new()?,
             engine: InterpEngine::new(Arc::new(CaseMemory)),
+            cold: ColdEngine::new(Arc::new(CaseMemory)),
         })
     }
 }
 
 impl Engine for Interp {
     fn run(&mut self, case: &Case) -> io::Result<Option<After>> {
-        Ok(Some(self.machine.run(&mut self.engine, case)))
+        let portable = self.machine.run(&mut self.engine, case);
+        let cold = self.machine.run(&mut self.cold, case);
+        if cold != portable {
+            eprintln!("cold code differs: {cold:?}");
+        }
+        // What is wrong in either is reported.
+        Ok(Some(if cold == portable { portable } else { cold }))
     }
 }
 

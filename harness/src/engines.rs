@@ -1,6 +1,8 @@
 //! Engines and oracles behind one trait.
 
 use anyhow::{Context, Result};
+use felix::exec::Engine;
+use felix::exec::cold::ColdEngine;
 use felix::exec::interp::InterpEngine;
 use felix::replay::{After, Case, CaseMemory, Machine};
 use std::sync::Arc;
@@ -22,36 +24,50 @@ pub trait Runner {
     fn run(&mut self, cases: &[Case]) -> Result<Vec<Option<After>>>;
 }
 
-/// The portable engine, in this process.
+/// An engine that runs on any host, in this process: one of these at a time.
 pub struct Interp {
     machine: Machine,
-    engine: InterpEngine,
+    engine: Box<dyn Engine>,
+    name: &'static str,
 }
 
 impl Interp {
-    /// Maps the memory of cases into this process.
+    /// The portable engine.
     ///
     /// # Errors
-    /// If something else lies there.
+    /// If something else lies where the memory of cases must be mapped.
     pub fn new() -> Result<Interp> {
+        Interp::with("interp", Box::new(InterpEngine::new(Arc::new(CaseMemory))))
+    }
+
+    /// What the JIT engine runs code with that has run only a few times.
+    ///
+    /// # Errors
+    /// As `new`.
+    pub fn cold() -> Result<Interp> {
+        Interp::with("cold", Box::new(ColdEngine::new(Arc::new(CaseMemory))))
+    }
+
+    fn with(name: &'static str, engine: Box<dyn Engine>) -> Result<Interp> {
         felix::sys::fault::install().context("installing the fault handler")?;
         let machine = Machine::new().context("mapping the memory of test cases")?;
         Ok(Interp {
             machine,
-            engine: InterpEngine::new(Arc::new(CaseMemory)),
+            engine,
+            name,
         })
     }
 }
 
 impl Runner for Interp {
     fn name(&self) -> &'static str {
-        "interp"
+        self.name
     }
 
     fn run(&mut self, cases: &[Case]) -> Result<Vec<Option<After>>> {
         Ok(cases
             .iter()
-            .map(|c| Some(self.machine.run(&mut self.engine, c)))
+            .map(|c| Some(self.machine.run(&mut *self.engine, c)))
             .collect())
     }
 }

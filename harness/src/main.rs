@@ -118,10 +118,11 @@ fn main() -> ExitCode {
 fn runner(name: &str) -> Result<Box<dyn Runner>> {
     Ok(match name {
         "interp" => Box::new(Interp::new()?),
+        "cold" => Box::new(Interp::cold()?),
         "jit" => Box::new(Jit::new()?),
         "native" => Box::new(Native::default()),
         "unicorn" => Box::new(Unicorn::new()?),
-        _ => bail!("no engine or oracle {name}: there are interp, jit, native and unicorn"),
+        _ => bail!("no engine or oracle {name}: there are interp, cold, jit, native and unicorn"),
     })
 }
 

@@ -3,6 +3,7 @@
 //! An engine knows nothing of any operating system: it returns an `Exit`, and `run` carries it to
 //! the personality.
 
+pub mod cold;
 pub mod interp;
 pub mod jit;
 

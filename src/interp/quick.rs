@@ -2,9 +2,11 @@
 //!
 //! Invariant: an instruction that faults has changed nothing.
 
-use super::{Outcome, access_fault, load, store};
-use crate::lift::quick::{Address, Alu, FS_BASE, GS_BASE, Kind, NO_REG, Quick};
-use crate::x86::{Cond, CpuState, Fault, FlagOp, FlagRecord, Gpr, GuestAddr, MemFault, Width};
+use super::{Outcome, access_fault, load, store, vload, vstore};
+use crate::lift::quick::{Address, Alu, FS_BASE, GS_BASE, Kind, NO_REG, Quick, Shift};
+use crate::x86::{
+    Cond, CpuState, Fault, FlagOp, FlagRecord, Gpr, GuestAddr, MemFault, Rflags, Width,
+};
 
 /// Executes `q`, whose last byte is just before `next`. On `Ok(None)` control goes on there; RIP is set
 /// only when it does not.
@@ -56,6 +58,42 @@ pub fn step(cpu: &mut CpuState, q: &Quick, next: u64) -> Result<Option<Outcome>,
             cpu.flag_c = carry;
             put(cpu, d, w, r);
         }
+        Kind::Not { d } => put(cpu, d, w, !reg(cpu, d)),
+        Kind::Neg { d } => {
+            let a = reg(cpu, d);
+            flags(cpu, FlagOp::Sub, w, 0, a);
+            put(cpu, d, w, a.wrapping_neg());
+        }
+        Kind::Shift { op, d, n } => {
+            let (r, others) = shift(op, w, w.zext(reg(cpu, d)), n.into());
+            flags(cpu, FlagOp::Result, w, r, others);
+            put(cpu, d, w, r);
+        }
+        Kind::Mul { d, s } => multiply(cpu, w, d, reg(cpu, d), reg(cpu, s)),
+        Kind::MulImm { d, s, imm } => {
+            multiply(cpu, w, d, reg(cpu, s), i64::from(imm).cast_unsigned());
+        }
+        Kind::Leave => {
+            let rbp = reg(cpu, Gpr::RBP);
+            let v = load(Width::W64, GuestAddr(rbp)).map_err(|f| access_fault(f, aux(true)))?;
+            cpu.gpr[Gpr::RSP.index()] = rbp.wrapping_add(8);
+            cpu.gpr[Gpr::RBP.index()] = v;
+        }
+        Kind::MovVector { d, s } => {
+            let v = cpu.xmm(usize::from(s));
+            cpu.set_xmm(usize::from(d), v);
+        }
+        Kind::LoadVector { d, m, aligned } => {
+            let at = GuestAddr(address(cpu, m, next));
+            let v = vload(at, aux(m.stack) | u16::from(aligned))?;
+            cpu.set_xmm(usize::from(d), v);
+        }
+        Kind::StoreVector { s, m, aligned } => {
+            let at = GuestAddr(address(cpu, m, next));
+            let v = cpu.xmm(usize::from(s));
+            vstore(at, v, aux(m.stack) | u16::from(aligned))?;
+        }
+        Kind::ZeroVector { d } => cpu.set_xmm(usize::from(d), 0),
         Kind::SignOfRax => {
             let v = (w.sext(reg(cpu, Gpr::RAX)) >> 63).cast_unsigned();
             put(cpu, Gpr::RDX, w, v);
@@ -209,6 +247,39 @@ fn flags(cpu: &mut CpuState, op: FlagOp, w: Width, a: u64, b: u64) {
     cpu.flag_a = a;
     cpu.flag_b = b;
     cpu.flag_c = 0;
+}
+
+/// The result of shifting `a`, zero-extended from `w`, and its CF and OF in place; as `lift::shift` has
+/// them where the manual leaves them undefined.
+const fn shift(op: Shift, w: Width, a: u64, n: u32) -> (u64, u64) {
+    let (r, cf, of) = match op {
+        Shift::Shl => {
+            let r = w.zext(a << n);
+            let cf = a >> (w.bits() - n) & 1;
+            (r, cf, (r & w.sign_bit() != 0) as u64 ^ cf)
+        }
+        Shift::Shr => {
+            let cf = a >> (n - 1) & 1;
+            (a >> n, cf, (n == 1 && a & w.sign_bit() != 0) as u64)
+        }
+        Shift::Sar => {
+            let s = w.sext(a);
+            let cf = (s >> (n - 1)).cast_unsigned() & 1;
+            (w.zext((s >> n).cast_unsigned()), cf, 0)
+        }
+    };
+    (r, cf | of << Rflags::OF.trailing_zeros())
+}
+
+/// IMUL with two or three operands.
+fn multiply(cpu: &mut CpuState, w: Width, d: Gpr, a: u64, b: u64) {
+    let product = i128::from(w.sext(a)) * i128::from(w.sext(b));
+    #[allow(clippy::cast_possible_truncation)] // The low half.
+    let r = w.zext(product as u64);
+    let overflow = i128::from(w.sext(r)) != product;
+    let others = if overflow { Rflags::CF | Rflags::OF } else { 0 };
+    flags(cpu, FlagOp::Result, w, r, others);
+    put(cpu, d, w, r);
 }
 
 /// The result of `op` (`None` if it is not stored) and its flags' operation and operands.

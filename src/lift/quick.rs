@@ -1,7 +1,7 @@
 //! Common instructions in a form that can be executed at once, for code that runs only a few times.
 //!
 //! A `Quick` is one guest instruction with its operands resolved; there is one for the common forms of
-//! some forty mnemonics, no LOCK, no AH to BH, no 32-bit addresses. What it means is what the
+//! some sixty mnemonics, no LOCK, no AH to BH, no 32-bit addresses. What it means is what the
 //! instruction's row in `table` means: `interp::quick` executes it, and the same cases check both.
 //!
 //! Knows no memory and no host.
@@ -21,6 +21,15 @@ pub enum Alu {
     Xor,
     Cmp,
     Test,
+}
+
+/// A shift by a constant.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs)] // The mnemonics.
+pub enum Shift {
+    Shl,
+    Shr,
+    Sar,
 }
 
 /// Where a memory operand is: base + index * scale + displacement.
@@ -88,6 +97,26 @@ pub enum Kind {
     AluStoreImm { op: Alu, imm: i32, m: Address },
     /// d = d + 1 or d - 1, CF stays
     Inc { d: Gpr, down: bool },
+    /// d = ~d
+    Not { d: Gpr },
+    /// d = -d
+    Neg { d: Gpr },
+    /// d = d shifted by a count that is not 0, `w` 32 or 64
+    Shift { op: Shift, d: Gpr, n: u8 },
+    /// d = d * s, `w` 32 or 64
+    Mul { d: Gpr, s: Gpr },
+    /// d = s * imm, `w` 32 or 64
+    MulImm { d: Gpr, s: Gpr, imm: i32 },
+    /// LEAVE
+    Leave,
+    /// XMM register d = s
+    MovVector { d: u8, s: u8 },
+    /// d = [m], 128 bits; `aligned`: #GP if the address is not
+    LoadVector { d: u8, m: Address, aligned: bool },
+    /// [m] = s, 128 bits
+    StoreVector { s: u8, m: Address, aligned: bool },
+    /// d = 0
+    ZeroVector { d: u8 },
     /// RDX = copies of RAX's sign (CWD, CDQ, CQO)
     SignOfRax,
     /// PUSH of 64 bits
@@ -274,6 +303,87 @@ pub fn quick(insn: &Instruction) -> Option<Quick> {
             }
             _ => return None,
         },
+        m @ (Mnemonic::Not | Mnemonic::Neg) => match operand(insn, 0)? {
+            Operand::Reg(d, wd) => {
+                w = wd;
+                if m == Mnemonic::Not {
+                    Kind::Not { d }
+                } else {
+                    Kind::Neg { d }
+                }
+            }
+            _ => return None,
+        },
+        m @ (Mnemonic::Shl | Mnemonic::Sal | Mnemonic::Shr | Mnemonic::Sar) => {
+            let op = match m {
+                Mnemonic::Shr => Shift::Shr,
+                Mnemonic::Sar => Shift::Sar,
+                _ => Shift::Shl,
+            };
+            let (d, n) = match (operand(insn, 0)?, operand(insn, 1)?) {
+                (Operand::Reg(d, wd @ (Width::W32 | Width::W64)), Operand::Imm(n)) => {
+                    w = wd;
+                    (d, n & i64::from(w.bits() - 1))
+                }
+                _ => return None,
+            };
+            if n == 0 {
+                return None;
+            }
+            Kind::Shift {
+                op,
+                d,
+                n: u8::try_from(n).ok()?,
+            }
+        }
+        Mnemonic::Imul if insn.op_count() > 1 => {
+            let (Operand::Reg(d, wd @ (Width::W32 | Width::W64)), Operand::Reg(s, _)) =
+                (operand(insn, 0)?, operand(insn, 1)?)
+            else {
+                return None;
+            };
+            w = wd;
+            if insn.op_count() == 2 {
+                Kind::Mul { d, s }
+            } else {
+                let Operand::Imm(imm) = operand(insn, 2)? else {
+                    return None;
+                };
+                let imm = w.sext(imm.cast_unsigned());
+                Kind::MulImm {
+                    d,
+                    s,
+                    imm: i32::try_from(imm).ok()?,
+                }
+            }
+        }
+        Mnemonic::Leave if insn.code() == Code::Leaveq => Kind::Leave,
+        m @ (Mnemonic::Movups
+        | Mnemonic::Movupd
+        | Mnemonic::Movdqu
+        | Mnemonic::Movaps
+        | Mnemonic::Movapd
+        | Mnemonic::Movdqa) => {
+            let aligned = matches!(m, Mnemonic::Movaps | Mnemonic::Movapd | Mnemonic::Movdqa);
+            match (vector(insn, 0), vector(insn, 1)) {
+                (Some(d), Some(s)) => Kind::MovVector { d, s },
+                (Some(d), None) => {
+                    let m = address(insn)?;
+                    Kind::LoadVector { d, m, aligned }
+                }
+                (None, Some(s)) => {
+                    let m = address(insn)?;
+                    Kind::StoreVector { s, m, aligned }
+                }
+                (None, None) => return None,
+            }
+        }
+        Mnemonic::Pxor | Mnemonic::Xorps | Mnemonic::Xorpd => {
+            match (vector(insn, 0), vector(insn, 1)) {
+                (Some(d), Some(s)) if d == s => Kind::ZeroVector { d },
+                _ => return None,
+            }
+        }
         Mnemonic::Cdqe => {
             w = Width::W32;
             Kind::Sign {
@@ -356,6 +466,15 @@ fn operands(insn: &Instruction, w: &mut Width) -> Option<(Operand, Operand)> {
         Operand::Reg(_, wb) | Operand::Mem(_, wb) if wb != *w => None,
         _ => Some((a, b)),
     }
+}
+
+/// The XMM register that is operand `n`.
+fn vector(insn: &Instruction, n: u32) -> Option<u8> {
+    let r = insn.op_register(n);
+    if insn.op_kind(n) != OpKind::Register || !r.is_xmm() {
+        return None;
+    }
+    u8::try_from(r as u32 - Register::XMM0 as u32).ok()
 }
 
 fn operand(insn: &Instruction, n: u32) -> Option<Operand> {

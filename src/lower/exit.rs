@@ -177,6 +177,7 @@ impl Lowerer<'_> {
             self.vals[v.index()] = val;
             self.live.push(v);
         }
+        self.dies = 0;
         self.forms = s.forms;
         self.rsp_lag = s.rsp_lag;
         self.slots = s.slots;

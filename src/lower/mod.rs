@@ -84,6 +84,8 @@ pub(crate) struct Lowerer<'a> {
     facts: Analysis,
     vals: Vec<Val>,
     live: Vec<Value>,
+    /// No value of `live` ends before this position.
+    dies: u32,
     /// Registers the current instruction has read.
     pinned: u32,
     /// What the guest registers hold.
@@ -143,6 +145,7 @@ pub fn lower_with(
         facts: Analysis::default(),
         vals: Vec::new(),
         live: Vec::new(),
+        dies: 0,
         pinned: 0,
         forms: [Form::Exact; 16],
         rsp_lag: 0,
@@ -180,6 +183,7 @@ impl<'a> Lowerer<'a> {
         analysis::analyse(&mut self.facts, block, self.isa);
         analysis::refill(&mut self.vals, block.insts.len(), Val::NEW);
         self.live.clear();
+        self.dies = 0;
         self.forms = [Form::Exact; 16];
         self.rsp_lag = 0;
         self.early = [None; 16];

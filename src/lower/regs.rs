@@ -78,25 +78,33 @@ impl Lowerer<'_> {
     pub(super) fn begin(&mut self, at: u32) {
         self.at = at;
         self.pinned = 0;
-        self.release(|l, v| l.dead(v));
+        if self.dies < at {
+            self.release(|l, v| l.dead(v));
+        }
     }
 
     /// Ends the reading of arguments: those needed no longer may be overwritten by the result.
     pub(super) fn args_done(&mut self) {
-        self.release(|l, v| l.facts.last_use[v] <= l.at);
+        if self.dies <= self.at {
+            self.release(|l, v| l.facts.last_use[v] <= l.at);
+        }
     }
 
     fn release(&mut self, gone: impl Fn(&Self, usize) -> bool) {
         let mut live = std::mem::take(&mut self.live);
+        let mut dies = u32::MAX;
         live.retain(|v| {
             let keep = !gone(self, v.index());
-            if !keep {
+            if keep {
+                dies = dies.min(self.facts.last_use[v.index()]);
+            } else {
                 self.free_slot(*v);
                 self.vals[v.index()].loc = Loc::None;
             }
             keep
         });
         self.live = live;
+        self.dies = dies;
     }
 
     /// True if a value needed later is in temporary `r`, besides `except`.
@@ -118,6 +126,7 @@ impl Lowerer<'_> {
         val.form = form;
         if !self.live.contains(&v) {
             self.live.push(v);
+            self.dies = self.dies.min(self.facts.last_use[v.index()]);
         }
     }
 

@@ -9,7 +9,6 @@
 //! Knows no guest OS. Invariant: when `run` returns, the register file is the whole exact state.
 
 mod cache;
-mod cold;
 mod host;
 mod lookup;
 mod observe;
@@ -17,6 +16,7 @@ mod profile;
 mod runtime;
 
 use super::{CodeMemory, Engine, Exit, REPEATED};
+use crate::exec::cold::{self, Cold, Heat};
 use crate::interp::{Outcome, Program};
 use crate::ir::{BlockId, Region};
 use crate::lift::region::Lifter;
@@ -28,7 +28,6 @@ use crate::sys;
 use crate::sys::jit::{Capture, Executable, Routines};
 use crate::x86::{CpuState, Fault, Gpr, GuestAddr, MemFault, MemFaultKind, Trap};
 use cache::{Cache, source_pages};
-use cold::{Cold, Heat};
 use lookup::Lookup;
 use std::collections::VecDeque;
 use std::io;

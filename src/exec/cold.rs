@@ -5,11 +5,13 @@
 //! has run `HOT` times is translated, and what its thread has seen run tells which branches to follow
 //! (`knows`).
 //!
+//! `ColdEngine` runs everything so, for the harness; the JIT engine has a `Cold` in each thread.
+//!
 //! Invariants: the pages a unit was made from are watched, since before their bytes were read; a unit of
 //! a page that has changed since is dropped before it runs again (`forget`, called when the shared
 //! generation has moved on).
 
-use crate::exec::CodeMemory;
+use super::{CodeMemory, Engine, Exit};
 use crate::interp::direct::{self, Flow, MAX_INSTS, Slots};
 use crate::interp::{self, Outcome};
 use crate::ir::{BlockId, Inst, Term};
@@ -19,6 +21,9 @@ use crate::lift::quick::{self, Quick};
 use crate::lift::region::Lifter;
 use crate::x86::{CpuState, Fault, GuestAddr};
 use iced_x86::RflagsBits;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// How often a unit runs before it is translated.
 const HOT: u32 = 64;
@@ -320,5 +325,59 @@ impl Cold {
             decoded: self.decoded,
             ..Cold::default()
         };
+    }
+}
+
+/// Runs all code as cold code. It does not watch what it was made from: for tests, one thread.
+pub struct ColdEngine {
+    memory: Arc<dyn CodeMemory>,
+    cold: Cold,
+}
+
+impl ColdEngine {
+    /// An engine that fetches from `memory`.
+    #[must_use]
+    pub fn new(memory: Arc<dyn CodeMemory>) -> ColdEngine {
+        ColdEngine {
+            memory,
+            cold: Cold::default(),
+        }
+    }
+
+    fn unit(&mut self, addr: u64) -> Result<Option<u32>, Fault> {
+        match self.cold.heat(addr, 0) {
+            Heat::Cold(id) => Ok(Some(id)),
+            Heat::Unknown | Heat::Hot => self.cold.lift(&*self.memory, addr, |_| false),
+        }
+    }
+}
+
+impl Engine for ColdEngine {
+    fn run(&mut self, cpu: &mut CpuState) -> Exit {
+        loop {
+            let outcome = match self.unit(cpu.rip) {
+                Ok(Some(id)) => self.cold.run(id, cpu),
+                Ok(None) => Outcome::Fault(Fault::InvalidOpcode),
+                Err(fault) => Outcome::Fault(fault),
+            };
+            match outcome {
+                Outcome::Continue if cpu.poll.load(Ordering::Relaxed) != 0 => {
+                    return Exit::Interrupted;
+                }
+                Outcome::Continue => {}
+                Outcome::Syscall => return Exit::Syscall,
+                Outcome::Interrupted => return Exit::Interrupted,
+                Outcome::Fault(fault) => return Exit::Fault(fault),
+            }
+        }
+    }
+
+    fn invalidate(&mut self, start: GuestAddr, len: u64) {
+        let last = start.0.saturating_add(len.max(1) - 1);
+        self.cold.forget(start.0 >> 12, last >> 12);
+    }
+
+    fn for_thread(&self) -> io::Result<Box<dyn Engine + Send>> {
+        Ok(Box::new(ColdEngine::new(Arc::clone(&self.memory))))
     }
 }
