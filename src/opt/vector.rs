@@ -153,3 +153,39 @@ fn intern(pool: &mut Vec<[u8; 16]>, p: [u8; 16]) -> u64 {
     });
     n as u64
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::ir::{Op, parse_region};
+
+    /// MOVD, PUNPCKLBW, PUNPCKLWD and PSHUFD of one register, then MOVQ of it.
+    const TEXT: &str = "insns 1
+pool 00000101020203030404050506060707
+pool 00010001020302030405040506070607
+pool 00010203000102030001020300010203
+b0 0x0 entry:
+  insn.64 @3
+    v1 = get.64 rcx
+    v2 = vfromi.32 v1
+    v3 = vshuf.8 v2 v2
+    v4 = vshuf.8 v3 v3 #0x1
+    v5 = vshuf.8 v4 v4 #0x2
+    set.64 xmm0 v5
+    v7 = fget.32 v2
+    v8 = fput.32 v2 v7
+    v9 = vextract.64 v8 #0x1
+    set.64 rax v9
+    jump exit 0x3
+";
+
+    #[test]
+    fn a_byte_everywhere_is_one_splat_and_zeros_above_are_known() {
+        let mut region = parse_region(TEXT).unwrap();
+        crate::ir::verify(&region).unwrap();
+        crate::opt::optimize(&mut region);
+        let insts = &region.blocks[0].insts;
+        let has = |op| insts.iter().any(|i| i.op == op);
+        assert!(has(Op::VSplat) && !has(Op::VShuf), "{region}");
+        assert!(!has(Op::VExtract) && !has(Op::VFromI), "{region}");
+    }
+}
