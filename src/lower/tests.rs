@@ -106,3 +106,30 @@ fn counting_lies_between_the_blocks() {
         at += end - start;
     }
 }
+
+#[test]
+fn what_is_pushed_moves_rsp_once() {
+    // push rbp; push rbx; push r12; jmp +0x100
+    let code = hot("55 53 41 54 e9 00 01 00 00", "gc,zba,zbb,zbs");
+    assert_eq!(
+        code[..4],
+        [
+            "sd s3, -8(s2)",
+            "sd s1, -16(s2)",
+            "sd s8, -24(s2)",
+            "addi s2, s2, -24"
+        ]
+    );
+}
+
+#[test]
+fn a_block_goes_on_behind_its_branches() {
+    // cmp rdi, rsi; je; mov rax, [rdi]; nop; cmp rdi, rsi; jb; and rax, rbx; ret: nobody stores the flags of the
+    // comparisons on the way.
+    let code = hot(
+        "48 39 f7 74 20 48 8b 07 90 48 39 f7 72 20 48 21 d8 c3",
+        "gc,zba,zbb,zbs",
+    );
+    let hot: Vec<&str> = code.iter().map(|l| &l[..3]).take(4).collect();
+    assert_eq!(hot, ["beq", "ld ", "blt", "and"]);
+}

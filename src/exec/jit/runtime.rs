@@ -75,11 +75,9 @@ fn operation(
         |r: Result<u64, MemFault>| r.map(u128::from).map_err(|f| interp::access_fault(f, ss));
     match op {
         Op::CondOf => {
-            let flags = record_at(cpu, a as u16).status();
-            return Ok(Cond::ALL
-                .get(usize::from(aux))
-                .is_some_and(|c| c.holds(flags))
-                .into());
+            let record = record_at(cpu, a as u16);
+            let cond = Cond::ALL.get(usize::from(aux));
+            return Ok(cond.is_some_and(|c| record.holds(*c)).into());
         }
         Op::FlBits => return Ok((record_at(cpu, a as u16).status() & imm).into()),
         Op::Rmw => {
