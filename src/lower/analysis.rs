@@ -125,7 +125,10 @@ fn defer(block: &Block, isa: HostIsa, a: &mut Analysis) {
             }
             // A sum with a constant is an immediate form, which wants the shifted value itself.
             Op::Add if inst.w == Width::W64 && isa.has(Feature::Zba) => {
-                let constant = inst.args().any(|v| block.insts[v.index()].op == Op::Const);
+                let constant = inst.args().any(|v| {
+                    let d = &block.insts[v.index()];
+                    d.op == Op::Const && Imm12::new(d.imm.cast_signed()).is_some()
+                });
                 let shifted = inst
                     .args()
                     .find(|v| scaled(block, *v).is_some() && single(a, *v));

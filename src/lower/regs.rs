@@ -548,6 +548,15 @@ impl Lowerer<'_> {
                 self.vals[v.index()].loc == Loc::Guest(g) && self.facts.last_use[v.index()] >= first
             })
             .collect();
+        // Constants can be made again.
+        let (made, old): (Vec<Value>, Vec<Value>) = old
+            .into_iter()
+            .partition(|v| self.vals[v.index()].konst.is_some());
+        for v in made {
+            let val = &mut self.vals[v.index()];
+            val.loc = Loc::None;
+            val.form = Form::Exact;
+        }
         // One copy serves all of them: forms are facts about the register's content.
         if old.is_empty() {
             return;
@@ -602,11 +611,17 @@ impl Lowerer<'_> {
             let short = Width::W32.sext(c).cast_unsigned();
             let as_sext = c >> 32 == 0 && short != c;
             self.constant(d, if as_sext { short } else { c });
-            self.forms[g.index()] = if as_sext {
+            let form = if as_sext {
                 Form::Sext(Width::W32)
             } else {
                 Form::Exact
             };
+            self.forms[g.index()] = form;
+            // One that takes more than one instruction is read from there.
+            let long = Imm12::new(c.cast_signed()).is_none();
+            if long && g != Gpr::RSP && self.facts.last_use[v.index()] > self.at {
+                self.place(v, Loc::Guest(g), form);
+            }
             return;
         }
         let s = self.any(v);
@@ -641,8 +656,9 @@ impl Lowerer<'_> {
         };
         self.forms[g.index()] = form;
         if self.facts.last_use[v.index()] > self.at {
-            // An old truncation moved away by `move_aliases` stays where it is.
-            if !matches!(self.vals[v.index()].loc, Loc::Guest(o) if o != g) {
+            // What is exact in another register stays there; a truncation was made only now.
+            let now = self.vals[v.index()];
+            if !matches!(now.loc, Loc::Guest(o) if o != g) || now.form != Form::Exact {
                 self.place(v, Loc::Guest(g), form);
             }
         }
