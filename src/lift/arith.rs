@@ -10,7 +10,9 @@ use crate::x86::{Gpr, Rflags, Trap, Width};
 use iced_x86::Mnemonic;
 
 /// Reads the destination, applies `op`, writes it back: atomically with LOCK, as `atomic` of `b` says.
-/// Gives the old value and the result.
+/// `flags`, given the old value, sets the flags.
+///
+/// For a register the flags come first: they are made from the old value while it is still there.
 fn update(
     cx: &mut Cx<'_>,
     w: Width,
@@ -18,17 +20,24 @@ fn update(
     b: Value,
     atomic: RmwOp,
     op: impl Fn(&mut Cx<'_>, Value) -> Value,
-) -> (Value, Value) {
+    flags: impl Fn(&mut Cx<'_>, Value),
+) {
     match p {
         Place::Mem { addr, disp, .. } if cx.insn.has_lock_prefix() => {
             let old = rmw(cx, atomic, w, addr, disp, b);
-            (old, op(cx, old))
+            flags(cx, old);
         }
-        _ => {
+        Place::Mem { .. } => {
             let old = cx.read_to_update(p);
             let r = op(cx, old);
             cx.write_place(p, r);
-            (old, r)
+            flags(cx, old);
+        }
+        Place::Reg { .. } => {
+            let old = cx.read_place(p);
+            flags(cx, old);
+            let r = op(cx, old);
+            cx.write_place(p, r);
         }
     }
 }
@@ -42,9 +51,11 @@ pub fn add_sub(cx: &mut Cx<'_>) -> Lifted {
         Mnemonic::Add => (Op::Add, RmwOp::Add, Op::FlAdd),
         _ => (Op::Sub, RmwOp::Sub, Op::FlSub),
     };
-    let (a, _) = update(cx, w, p, b, atomic, |cx, a| cx.op(op, w, &[a, b]));
-    let f = cx.op(fl, w, &[a, b]);
-    cx.set_flags(f);
+    let flags = |cx: &mut Cx<'_>, a| {
+        let f = cx.op(fl, w, &[a, b]);
+        cx.set_flags(f);
+    };
+    update(cx, w, p, b, atomic, |cx, a| cx.op(op, w, &[a, b]), flags);
     Ok(())
 }
 
@@ -59,9 +70,12 @@ pub fn adc_sbb(cx: &mut Cx<'_>) -> Lifted {
         _ => (Op::Sub, RmwOp::Sub, Op::FlSbb),
     };
     let sum = cx.add(w, b, c);
-    let (a, _) = update(cx, w, p, sum, atomic, |cx, a| cx.op(op, w, &[a, sum]));
-    let f = cx.op(fl, w, &[a, b, c]);
-    cx.set_flags(f);
+    let flags = |cx: &mut Cx<'_>, a| {
+        let f = cx.op(fl, w, &[a, b, c]);
+        cx.set_flags(f);
+    };
+    let result = |cx: &mut Cx<'_>, a| cx.op(op, w, &[a, sum]);
+    update(cx, w, p, sum, atomic, result, flags);
     Ok(())
 }
 
@@ -85,9 +99,12 @@ pub fn logic(cx: &mut Cx<'_>) -> Lifted {
         Mnemonic::Or => (Op::Or, RmwOp::Or),
         _ => (Op::Xor, RmwOp::Xor),
     };
-    let (_, r) = update(cx, w, p, b, atomic, |cx, a| cx.op(op, w, &[a, b]));
-    let f = cx.op(Op::FlLogic, w, &[r]);
-    cx.set_flags(f);
+    let flags = |cx: &mut Cx<'_>, a| {
+        let r = cx.op(op, w, &[a, b]);
+        let f = cx.op(Op::FlLogic, w, &[r]);
+        cx.set_flags(f);
+    };
+    update(cx, w, p, b, atomic, |cx, a| cx.op(op, w, &[a, b]), flags);
     Ok(())
 }
 
@@ -111,9 +128,12 @@ pub fn inc_dec(cx: &mut Cx<'_>) -> Lifted {
         Mnemonic::Inc => (Op::Add, RmwOp::Add, Op::FlAdd),
         _ => (Op::Sub, RmwOp::Sub, Op::FlSub),
     };
-    let (a, _) = update(cx, w, p, one, atomic, |cx, a| cx.op(op, w, &[a, one]));
-    let f = cx.op(fl, w, &[a, one]);
-    cx.set_some_flags(Rflags::STATUS & !Rflags::CF, f);
+    let flags = |cx: &mut Cx<'_>, a| {
+        let f = cx.op(fl, w, &[a, one]);
+        cx.set_some_flags(Rflags::STATUS & !Rflags::CF, f);
+    };
+    let result = |cx: &mut Cx<'_>, a| cx.op(op, w, &[a, one]);
+    update(cx, w, p, one, atomic, result, flags);
     Ok(())
 }
 
@@ -122,9 +142,12 @@ pub fn neg(cx: &mut Cx<'_>) -> Lifted {
     let w = cx.width(0)?;
     let p = cx.place(0)?;
     let zero = cx.konst(0);
-    let (a, _) = update(cx, w, p, zero, RmwOp::Neg, |cx, a| cx.sub(w, zero, a));
-    let f = cx.op(Op::FlSub, w, &[zero, a]);
-    cx.set_flags(f);
+    let flags = |cx: &mut Cx<'_>, a| {
+        let f = cx.op(Op::FlSub, w, &[zero, a]);
+        cx.set_flags(f);
+    };
+    let result = |cx: &mut Cx<'_>, a| cx.sub(w, zero, a);
+    update(cx, w, p, zero, RmwOp::Neg, result, flags);
     Ok(())
 }
 
@@ -133,7 +156,8 @@ pub fn not(cx: &mut Cx<'_>) -> Lifted {
     let w = cx.width(0)?;
     let p = cx.place(0)?;
     let ones = cx.konst(u64::MAX);
-    update(cx, w, p, ones, RmwOp::Not, |cx, a| cx.xor(w, a, ones));
+    let result = |cx: &mut Cx<'_>, a| cx.xor(w, a, ones);
+    update(cx, w, p, ones, RmwOp::Not, result, |_, _| {});
     Ok(())
 }
 
