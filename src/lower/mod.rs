@@ -124,10 +124,12 @@ pub fn lower_with(
     counting: bool,
 ) -> Result<Translation, LowerError> {
     let first = &region.blocks[0];
+    // What is usual: growing costs more than room that stays empty.
+    let usual = 16 + 8 * region.guest_insns as usize;
     let mut l = Lowerer {
         region,
         isa,
-        asm: Assembler::new(),
+        asm: Assembler::with_capacity(usual),
         labels: Vec::new(),
         cold: Vec::new(),
         detours: Vec::new(),
@@ -136,15 +138,15 @@ pub fn lower_with(
         links: Vec::new(),
         literals: Vec::new(),
         counters: counting.then(Vec::new),
-        points: Vec::new(),
-        steps: Vec::new(),
+        points: Vec::with_capacity(usual / 4),
+        steps: Vec::with_capacity(usual / 2),
         done: Vec::new(),
         link_words: Vec::new(),
         too_complex: false,
         block: first,
         facts: Analysis::default(),
         vals: Vec::new(),
-        live: Vec::new(),
+        live: Vec::with_capacity(32),
         dies: 0,
         pinned: 0,
         forms: [Form::Exact; 16],

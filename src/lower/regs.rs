@@ -11,7 +11,7 @@
 use super::{Lowerer, abi};
 use crate::ir::Value;
 use crate::rv64::Feature;
-use crate::rv64::{Freg, Imm12, Shamt, Vreg, Xreg};
+use crate::rv64::{Assembler, Freg, Imm12, Shamt, Vreg, Xreg};
 use crate::x86::{Gpr, Width};
 
 /// What a register holds of a value.
@@ -217,9 +217,7 @@ impl Lowerer<'_> {
 
     /// Puts constant `c` into `r`: short ones as instructions, long ones from the literal pool.
     pub(super) fn constant(&mut self, r: Xreg, c: u64) {
-        let mut a = crate::rv64::Assembler::new();
-        a.li(r, c);
-        if a.offset() <= 12 {
+        if Assembler::li_length(c) <= 3 {
             self.asm.li(r, c);
         } else {
             let l = self.literal(&[c]);

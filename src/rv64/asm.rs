@@ -97,6 +97,18 @@ impl Assembler {
         Assembler::default()
     }
 
+    /// Empty code with room for `n` words.
+    #[must_use]
+    pub fn with_capacity(n: usize) -> Assembler {
+        Assembler {
+            words: Vec::with_capacity(n),
+            other: Vec::with_capacity(n / 2),
+            labels: Vec::with_capacity(n / 4),
+            fixups: Vec::with_capacity(n / 4),
+            ..Assembler::default()
+        }
+    }
+
     /// Appends a word.
     #[inline]
     pub fn word(&mut self, word: u32) {
@@ -231,6 +243,25 @@ impl Assembler {
         }
     }
 
+    /// How many instructions `li` takes.
+    #[must_use]
+    pub fn li_length(v: u64) -> usize {
+        let s = v.cast_signed();
+        if Imm12::new(s).is_some() {
+            return 1;
+        }
+        let low = Imm12::low(s);
+        let rest = s.wrapping_sub(low.get());
+        if i32::try_from(s).is_ok() {
+            return 1 + usize::from(low.get() != 0);
+        }
+        if v.trailing_ones() == 64 - v.leading_zeros() {
+            return 2;
+        }
+        let upper = (rest >> rest.trailing_zeros()).cast_unsigned();
+        Assembler::li_length(upper) + 1 + usize::from(low.get() != 0)
+    }
+
     /// Fills in all distances.
     ///
     /// # Errors
@@ -295,9 +326,7 @@ impl Assembler {
             match f.kind {
                 Kind::Branch if !long => {
                     let half = Imm12::new(d / 2).ok_or(AsmError::TooFar)?;
-                    let mut b = Assembler::new();
-                    b.beq(Xreg::ZERO, Xreg::ZERO, half);
-                    out[at] |= b.words[0] & 0xfe00_0f80;
+                    out[at] |= branch_distance(half);
                 }
                 Kind::Branch | Kind::Jump => {
                     out[at] |= Off21::new(d).ok_or(AsmError::TooFar)?.bits()
@@ -316,6 +345,12 @@ impl Assembler {
             grown,
         })
     }
+}
+
+/// The immediate of a B-type instruction: `half` two-byte steps (unprivileged ISA, 2.3).
+fn branch_distance(half: Imm12) -> u32 {
+    let h = half.bits();
+    (h >> 11 & 1) << 31 | (h >> 4 & 0x3f) << 25 | (h & 0xf) << 8 | (h >> 10 & 1) << 7
 }
 
 /// From word `at` to word `to`, in bytes.
@@ -351,6 +386,38 @@ mod tests {
             };
         }
         r.cast_unsigned()
+    }
+
+    #[test]
+    fn the_length_of_li_is_what_it_emits() {
+        for shift in 0..64 {
+            for low in [
+                0,
+                1,
+                0x7ff,
+                0x800,
+                0xfff,
+                0x1234_5678,
+                0x8000_0000,
+                u64::MAX,
+            ] {
+                for v in [low << shift, !(low << shift), (low << shift) | 5] {
+                    let mut a = Assembler::new();
+                    a.li(Xreg::T0, v);
+                    assert_eq!(a.words.len(), Assembler::li_length(v), "{v:#x}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_branch_distance_is_what_beq_encodes() {
+        for d in [-2048, -1025, -16, -1, 0, 1, 15, 16, 31, 1023, 1024, 2047] {
+            let half = Imm12::of(d);
+            let mut a = Assembler::new();
+            a.beq(Xreg::ZERO, Xreg::ZERO, half);
+            assert_eq!(a.words[0] & 0xfe00_0f80, branch_distance(half), "{d}");
+        }
     }
 
     #[test]
