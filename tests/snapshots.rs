@@ -414,8 +414,14 @@ fn hot_region(hot: &Hot) -> (String, Cost) {
     let mut parts: Vec<(Part<'_>, OnHosts)> = Vec::new();
     for (n, (_, host)) in HOSTS.iter().enumerate() {
         let lower = |counting| {
-            felix::lower::lower_with(&region, isa(host), FpMode::Usual, counting)
-                .unwrap_or_else(|e| panic!("{}: {e}", hot.name))
+            felix::lower::lower_with(
+                &region,
+                isa(host),
+                FpMode::Usual,
+                counting,
+                &mut Default::default(),
+            )
+            .unwrap_or_else(|e| panic!("{}: {e}", hot.name))
         };
         cost.words[n] = lower(false).words();
         // Where code counts, it says where blocks are; the counting itself is in none of them.

@@ -29,6 +29,7 @@ use crate::rv64::{AsmError, Assembler, Feature, HostIsa, Imm12, Label, Ordering,
 use crate::x86::{Gpr, GuestAddr};
 use analysis::Analysis;
 use regs::{Form, Loc, Val};
+use std::mem::take;
 
 pub use vector::FpMode;
 
@@ -109,7 +110,19 @@ pub(crate) struct Lowerer<'a> {
 /// # Errors
 /// If it needs more room than there is: try a smaller one.
 pub fn lower(region: &Region, isa: HostIsa, mode: FpMode) -> Result<Translation, LowerError> {
-    lower_with(region, isa, mode, false)
+    lower_with(region, isa, mode, false, &mut Memory::default())
+}
+
+/// Working memory, kept from region to region.
+#[derive(Default)]
+pub struct Memory {
+    facts: Analysis,
+    vals: Vec<Val>,
+    live: Vec<Value>,
+    slots: Vec<bool>,
+    labels: Vec<Label>,
+    done: Vec<(Value, u16)>,
+    records: Vec<(Value, u16)>,
 }
 
 /// As `lower`; with `counting`, every block counts its executions, at its beginning
@@ -122,6 +135,7 @@ pub fn lower_with(
     isa: HostIsa,
     mode: FpMode,
     counting: bool,
+    memory: &mut Memory,
 ) -> Result<Translation, LowerError> {
     let first = &region.blocks[0];
     // What is usual: growing costs more than room that stays empty.
@@ -130,7 +144,7 @@ pub fn lower_with(
         region,
         isa,
         asm: Assembler::with_capacity(usual),
-        labels: Vec::new(),
+        labels: take(&mut memory.labels),
         cold: Vec::new(),
         detours: Vec::new(),
         heirs: exit::heirs(region),
@@ -140,26 +154,30 @@ pub fn lower_with(
         counters: counting.then(Vec::new),
         points: Vec::with_capacity(usual / 4),
         steps: Vec::with_capacity(usual / 2),
-        done: Vec::new(),
+        done: take(&mut memory.done),
         link_words: Vec::new(),
         too_complex: false,
         block: first,
-        facts: Analysis::default(),
-        vals: Vec::new(),
-        live: Vec::with_capacity(32),
+        facts: take(&mut memory.facts),
+        vals: take(&mut memory.vals),
+        live: take(&mut memory.live),
         dies: 0,
         pinned: 0,
         forms: [Form::Exact; 16],
         rsp_lag: 0,
         early: [None; 16],
-        slots: Vec::new(),
+        slots: take(&mut memory.slots),
         at: 0,
         rip: first.addr,
         flag_code: None,
-        records: Vec::new(),
+        records: take(&mut memory.records),
         simd: vector::State::new(mode),
     };
-    l.labels = region.blocks.iter().map(|_| l.asm.label()).collect();
+    l.labels.clear();
+    for _ in &region.blocks {
+        let label = l.asm.label();
+        l.labels.push(label);
+    }
     let mut entries = Vec::new();
     for (n, block) in region.blocks.iter().enumerate() {
         if block.entry {
@@ -167,7 +185,17 @@ pub fn lower_with(
         }
         l.block(n, block);
     }
-    l.finish(entries)
+    let translation = l.finish(entries);
+    *memory = Memory {
+        facts: l.facts,
+        vals: l.vals,
+        live: l.live,
+        slots: l.slots,
+        labels: l.labels,
+        done: l.done,
+        records: l.records,
+    };
+    translation
 }
 
 impl<'a> Lowerer<'a> {
@@ -327,7 +355,7 @@ impl<'a> Lowerer<'a> {
         counters.push((n, inst, at, cell));
     }
 
-    fn finish(mut self, entries: Vec<(u64, usize)>) -> Result<Translation, LowerError> {
+    fn finish(&mut self, entries: Vec<(u64, usize)>) -> Result<Translation, LowerError> {
         let hot = self.asm.offset();
         self.slow_code();
         self.split_code();
@@ -354,12 +382,13 @@ impl<'a> Lowerer<'a> {
         if self.too_complex {
             return Err(LowerError::TooComplex);
         }
-        let done = self.asm.finish()?;
+        let done = take(&mut self.asm).finish()?;
         let offset = |at: usize| u32::try_from(done.offset(at)).expect("jumps reached");
-        for p in &mut self.points {
+        let mut points = take(&mut self.points);
+        for p in &mut points {
             p.offset = offset(p.offset as usize);
         }
-        self.points.sort_by_key(|p| p.offset);
+        points.sort_unstable_by_key(|p| p.offset);
         // The counting itself lies before each start and is not counted.
         let ends = counters.iter().skip(1).map(|(_, _, at, _)| at - COUNTING);
         let counters = (counters.iter().zip(ends.chain([hot])).enumerate())
@@ -387,8 +416,8 @@ impl<'a> Lowerer<'a> {
             entries: entries.into_iter().map(|(a, at)| (a, offset(at))).collect(),
             exits,
             counters,
-            points: self.points,
-            steps: self.steps,
+            points,
+            steps: take(&mut self.steps),
             source: self.region.source.iter().map(|(a, n)| (a.0, *n)).collect(),
             guest_insns: self.region.guest_insns,
             mode: self.simd.mode,

@@ -1,6 +1,6 @@
 //! Lowered code as text: what a change in code quality shows in.
 
-use super::{FpMode, lower, lower_with};
+use super::{FpMode, Memory, lower, lower_with};
 use crate::lift::{self, Fetch, Limits};
 use crate::rv64::{HostIsa, listing};
 use crate::x86::{GuestAddr, MemFault, MemFaultKind};
@@ -88,7 +88,14 @@ fn counting_lies_between_the_blocks() {
     // cmp rdi, rsi; jle +5; mov eax, 1; ret
     let region = region("48 39 f7 7e 05 b8 01 00 00 00 c3");
     let plain = lower(&region, HostIsa::GC, FpMode::Usual).unwrap();
-    let counted = lower_with(&region, HostIsa::GC, FpMode::Usual, true).unwrap();
+    let counted = lower_with(
+        &region,
+        HostIsa::GC,
+        FpMode::Usual,
+        true,
+        &mut Memory::default(),
+    )
+    .unwrap();
     assert!(plain.counters.is_empty());
     assert!(counted.counters.len() >= region.blocks.len());
     let words = |code: &[u8]| code.chunks(4).map(<[u8]>::to_vec).collect::<Vec<_>>();

@@ -421,6 +421,7 @@ impl JitEngine {
 struct Translator {
     lifter: Lifter,
     optimizer: Optimizer,
+    lowering: lower::Memory,
 }
 
 impl Translator {
@@ -444,7 +445,7 @@ impl Translator {
         for limits in smaller {
             let mut region = self.lifter.translate(memory, at, limits, known)?;
             self.optimizer.optimize(&mut region);
-            match lower::lower_with(&region, isa, mode, counting) {
+            match lower::lower_with(&region, isa, mode, counting, &mut self.lowering) {
                 Ok(t) => return Ok(Some((region, t))),
                 Err(LowerError::TooComplex | LowerError::Asm(_)) => {}
             }
