@@ -26,14 +26,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// How often a unit runs before it is translated.
-const HOT: u32 = 64;
+const HOT: u32 = 48;
 /// As how often it counts that translated code led to a unit: it is likely to do so again, and each time
 /// costs more than the unit.
 pub const FROM_CODE: u32 = 8;
 /// How often a REP instruction goes round before it is translated.
 const ROUNDS: u32 = 16;
 /// How often it must have run to be translated together with what leads to it.
-const WARM: u32 = 16;
+const WARM: u32 = 12;
 /// Steps and IR instructions kept; beyond that all are lifted again when they run again.
 const MOST: usize = 1 << 16;
 /// What a unit is made of at most.

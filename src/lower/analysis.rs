@@ -27,6 +27,10 @@ pub struct Analysis {
     pub pending: Vec<Option<Value>>,
     /// The `set` of a guest register that takes the value, if it is the first one: its position.
     pub set_at: Vec<Option<u32>>,
+    /// Working memory of `keep`.
+    seen: Vec<Value>,
+    /// See `seen`.
+    work: Vec<Value>,
 }
 
 /// True if a point may be made for the instruction: its place must be able to give the guest's state.
@@ -193,8 +197,20 @@ fn delayed_flags(block: &Block, a: &mut Analysis) {
 /// Keeps what the recipe for bundle `v` reads until after `point`, whose own result must not replace it.
 fn keep(block: &Block, a: &mut Analysis, v: Value, point: u32) {
     let point = point + 1;
-    for v in sources(block, &a.deferred, v) {
+    a.seen.clear();
+    a.work.clear();
+    a.work.push(v);
+    while let Some(v) = a.work.pop() {
+        if a.seen.contains(&v) {
+            continue;
+        }
+        a.seen.push(v);
         a.last_use[v.index()] = a.last_use[v.index()].max(point);
+        // What the recipe evaluates reads more.
+        let inst = &block.insts[v.index()];
+        if in_recipe(inst) || a.deferred[v.index()] {
+            a.work.extend(inst.args());
+        }
     }
 }
 
@@ -205,21 +221,4 @@ pub fn in_recipe(inst: &Inst) -> bool {
         || inst.op == Op::FComi
         || is_flag_bundle(inst.op)
         || inst.lazy && inst.op != Op::Get
-}
-
-/// The values the recipe for bundle `v` reads, and those it evaluates.
-fn sources(block: &Block, deferred: &[bool], v: Value) -> Vec<Value> {
-    let mut seen = Vec::new();
-    let mut work = vec![v];
-    while let Some(v) = work.pop() {
-        if seen.contains(&v) {
-            continue;
-        }
-        seen.push(v);
-        let inst = &block.insts[v.index()];
-        if in_recipe(inst) || deferred[v.index()] {
-            work.extend(inst.args());
-        }
-    }
-    seen
 }
