@@ -118,6 +118,8 @@ programs! {
          sys.exit(3)"];
     "stress-signals" Nothing, 0, ["guest/storm"];
     "stress-threads-and-code" Nothing, 0, ["guest/race"];
+    "stress-frames" Nothing, 0, ["guest/frames"];
+    "stress-flow" Nothing, 0, ["guest/flow"];
 }
 
 /// The static executable made from `tests/guest/NAME.c`, if this is a program of ours.

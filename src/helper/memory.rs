@@ -1,8 +1,9 @@
 //! Helpers with memory operands.
 
+use super::MemOperand;
 use crate::sys::guest;
 use crate::x86::fxsave::{self, Form};
-use crate::x86::{CpuState, Fault, Gpr, GuestAddr, MemFault, x87env};
+use crate::x86::{CpuState, Fault, Gpr, GuestAddr, x87env};
 
 /// Bytes from one page boundary to the next.
 const PAGE: u64 = 4096;
@@ -22,11 +23,11 @@ fn aligned(at: GuestAddr) -> Result<(), Fault> {
 }
 
 /// CMPXCHG16B; ZF. Always atomic: with LOCK or without.
-pub(super) fn cmpxchg16b(cpu: &mut CpuState, at: GuestAddr) -> Result<u64, Fault> {
-    aligned(at)?;
+pub(super) fn cmpxchg16b(cpu: &mut CpuState, m: MemOperand) -> Result<u64, Fault> {
+    aligned(m.at)?;
     let old = [cpu.reg(Gpr::RAX), cpu.reg(Gpr::RDX)];
     let new = [cpu.reg(Gpr::RBX), cpu.reg(Gpr::RCX)];
-    let found = guest::cas_u128(at, old, new).map_err(MemFault::classify)?;
+    let found = guest::cas_u128(m.at, old, new).map_err(|f| m.fault(f))?;
     if found != old {
         cpu.set_reg(Gpr::RAX, found[0]);
         cpu.set_reg(Gpr::RDX, found[1]);
@@ -34,23 +35,31 @@ pub(super) fn cmpxchg16b(cpu: &mut CpuState, at: GuestAddr) -> Result<u64, Fault
     Ok(u64::from(found == old))
 }
 
+/// What FXSAVE and FXRSTOR check first: #SS comes before #GP for alignment, unlike in other instructions.
+fn image_address(m: MemOperand) -> Result<(), Fault> {
+    if m.stack && !m.at.is_canonical() {
+        return Err(Fault::StackFault);
+    }
+    aligned(m.at)
+}
+
 /// FXSAVE and FXSAVE64.
-pub(super) fn fxsave(cpu: &CpuState, at: GuestAddr, form: Form) -> Result<(), Fault> {
-    aligned(at)?;
+pub(super) fn fxsave(cpu: &CpuState, m: MemOperand, form: Form) -> Result<(), Fault> {
+    image_address(m)?;
     let image = fxsave::store_form(cpu, form);
     // All 512 bytes must be writable, though the last 48 are not written.
-    let last = at.offset(fxsave::SIZE.cast_signed() as i64 - 1);
-    guest::cas_u8(last, 0, 0).map_err(MemFault::classify)?;
-    guest::write_whole(at, &image[..fxsave::WRITTEN]).map_err(MemFault::classify)
+    let last = m.at.offset(fxsave::SIZE.cast_signed() as i64 - 1);
+    guest::cas_u8(last, 0, 0).map_err(|f| m.fault(f))?;
+    guest::write_whole(m.at, &image[..fxsave::WRITTEN]).map_err(|f| m.fault(f))
 }
 
 /// FXRSTOR and FXRSTOR64.
-pub(super) fn fxrstor(cpu: &mut CpuState, at: GuestAddr, form: Form) -> Result<(), Fault> {
-    aligned(at)?;
+pub(super) fn fxrstor(cpu: &mut CpuState, m: MemOperand, form: Form) -> Result<(), Fault> {
+    image_address(m)?;
     // CPUs look at the last byte first, which shows in the fault address.
-    guest::read_u8(at.offset(fxsave::SIZE.cast_signed() as i64 - 1)).map_err(MemFault::classify)?;
+    guest::read_u8(m.at.offset(fxsave::SIZE.cast_signed() as i64 - 1)).map_err(|f| m.fault(f))?;
     let mut image = [0; fxsave::SIZE];
-    guest::read_bytes(at, &mut image).map_err(MemFault::classify)?;
+    guest::read_bytes(m.at, &mut image).map_err(|f| m.fault(f))?;
     if fxsave::load_form(cpu, &image, form) {
         Ok(())
     } else {
@@ -59,27 +68,27 @@ pub(super) fn fxrstor(cpu: &mut CpuState, at: GuestAddr, form: Form) -> Result<(
 }
 
 /// FNSTENV: stores, then masks all exceptions.
-pub(super) fn fnstenv(cpu: &mut CpuState, at: GuestAddr, wide: bool) -> Result<(), Fault> {
+pub(super) fn fnstenv(cpu: &mut CpuState, m: MemOperand, wide: bool) -> Result<(), Fault> {
     let image = cpu.x87.environment(wide);
     let size = if wide {
         x87env::SIZE_32
     } else {
         x87env::SIZE_16
     };
-    guest::write_whole(at, &image[..size]).map_err(MemFault::classify)?;
+    guest::write_whole(m.at, &image[..size]).map_err(|f| m.fault(f))?;
     cpu.x87.load_control(cpu.x87.fcw | 0x3f);
     Ok(())
 }
 
 /// FLDENV.
-pub(super) fn fldenv(cpu: &mut CpuState, at: GuestAddr, wide: bool) -> Result<(), Fault> {
+pub(super) fn fldenv(cpu: &mut CpuState, m: MemOperand, wide: bool) -> Result<(), Fault> {
     let mut image = [0; x87env::SIZE_32];
     let size = if wide {
         x87env::SIZE_32
     } else {
         x87env::SIZE_16
     };
-    guest::read_bytes(at, &mut image[..size]).map_err(MemFault::classify)?;
+    guest::read_bytes(m.at, &mut image[..size]).map_err(|f| m.fault(f))?;
     cpu.x87.load_environment(wide, &image);
     Ok(())
 }
@@ -95,7 +104,7 @@ fn saved_size(wide: bool) -> (usize, usize) {
 }
 
 /// FNSAVE: the environment and ST(0) to ST(7), then FNINIT.
-pub(super) fn fnsave(cpu: &mut CpuState, at: GuestAddr, wide: bool) -> Result<(), Fault> {
+pub(super) fn fnsave(cpu: &mut CpuState, m: MemOperand, wide: bool) -> Result<(), Fault> {
     let (env, registers) = saved_size(wide);
     let mut image = [0; x87env::SIZE_32 + 80];
     image[..env].copy_from_slice(&cpu.x87.environment(wide)[..env]);
@@ -104,17 +113,17 @@ pub(super) fn fnsave(cpu: &mut CpuState, at: GuestAddr, wide: bool) -> Result<()
         place[..8].copy_from_slice(&low.to_le_bytes());
         place[8..].copy_from_slice(&high.to_le_bytes()[..2]);
     }
-    guest::write_whole(at, &image[..env + registers]).map_err(MemFault::classify)?;
+    guest::write_whole(m.at, &image[..env + registers]).map_err(|f| m.fault(f))?;
     cpu.x87.init();
     Ok(())
 }
 
 /// FRSTOR
 #[allow(clippy::cast_possible_truncation)] // The halves of 128 bits.
-pub(super) fn frstor(cpu: &mut CpuState, at: GuestAddr, wide: bool) -> Result<(), Fault> {
+pub(super) fn frstor(cpu: &mut CpuState, m: MemOperand, wide: bool) -> Result<(), Fault> {
     let (env, registers) = saved_size(wide);
     let mut image = [0; x87env::SIZE_32 + 80];
-    guest::read_bytes(at, &mut image[..env + registers]).map_err(MemFault::classify)?;
+    guest::read_bytes(m.at, &mut image[..env + registers]).map_err(|f| m.fault(f))?;
     let mut environment = [0; x87env::SIZE_32];
     environment[..env].copy_from_slice(&image[..env]);
     cpu.x87.load_environment(wide, &environment);
@@ -131,7 +140,7 @@ pub(super) fn frstor(cpu: &mut CpuState, at: GuestAddr, wide: bool) -> Result<()
 /// they may fault); if a selected one faults, none is stored.
 pub(super) fn maskmovdqu(
     cpu: &CpuState,
-    at: GuestAddr,
+    m: MemOperand,
     source: u64,
     mask: u64,
 ) -> Result<(), Fault> {
@@ -146,30 +155,33 @@ pub(super) fn maskmovdqu(
     };
     let (source, mask) = (register(source), register(mask));
     let selected = || (0u8..16).filter(|i| mask[usize::from(*i)] & 0x80 != 0);
-    let place = |i: u8| at.offset(i.into());
+    let place = |i: u8| m.at.offset(i.into());
     // One selected byte in each page tells whether its page can be written: exchanging a byte for
     // itself writes nothing new.
     let mut probed = None;
     for i in selected() {
         let page = place(i).0 / PAGE;
         if probed != Some(page) {
-            guest::cas_u8(place(i), 0, 0).map_err(MemFault::classify)?;
+            guest::cas_u8(place(i), 0, 0).map_err(|f| m.fault(f))?;
             probed = Some(page);
         }
     }
     for i in selected() {
-        guest::write_u8(place(i), source[usize::from(i)]).map_err(MemFault::classify)?;
+        guest::write_u8(place(i), source[usize::from(i)]).map_err(|f| m.fault(f))?;
     }
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::call;
     use super::*;
     use crate::ir::Helper;
     use crate::sys::fault;
     use crate::x86::MemFaultKind;
+
+    fn call(helper: Helper, cpu: &mut CpuState, a: u64, b: u64, c: u64) -> Result<u64, Fault> {
+        super::super::call(helper, cpu, [a, b, c], false)
+    }
 
     #[repr(align(16))]
     struct Buffer([u8; 528]);
@@ -204,6 +216,40 @@ mod tests {
             call(Helper::Maskmovdqu, &mut cpu, 1 << 62, 1, 2),
             Err(Fault::GeneralProtection),
             "not canonical"
+        );
+    }
+
+    #[test]
+    fn operands_through_ss_raise_stack_faults() {
+        fault::install().unwrap();
+        let mut cpu = CpuState::default();
+        let helpers = [
+            Helper::Cmpxchg16b,
+            Helper::Fxsave,
+            Helper::Fxrstor,
+            Helper::Fnstenv,
+            Helper::Fldenv,
+            Helper::Fnsave,
+            Helper::Frstor,
+        ];
+        let mut through = |h, at, stack| super::super::call(h, &mut cpu, [at, 0, 0], stack);
+        for h in helpers {
+            assert_eq!(through(h, 1 << 62, true), Err(Fault::StackFault), "{h:?}");
+            assert_eq!(
+                through(h, 1 << 62, false),
+                Err(Fault::GeneralProtection),
+                "{h:?}"
+            );
+            assert!(
+                matches!(through(h, 0x10, true), Err(Fault::Page(_))),
+                "{h:?}"
+            );
+        }
+        let mut misaligned = |h| through(h, (1 << 62) + 8, true);
+        assert_eq!(misaligned(Helper::Fxsave), Err(Fault::StackFault));
+        assert_eq!(
+            misaligned(Helper::Cmpxchg16b),
+            Err(Fault::GeneralProtection)
         );
     }
 

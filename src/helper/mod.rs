@@ -12,15 +12,40 @@ mod x87;
 
 use crate::ir::Helper;
 use crate::x86::state::MXCSR_MASK;
-use crate::x86::{CpuState, Fault, GuestAddr};
+use crate::x86::{CpuState, Fault, GuestAddr, MemFault};
 
-/// Runs a helper with up to three integer arguments; gives its result, 0 if it has none.
+/// A memory operand.
+#[derive(Clone, Copy)]
+struct MemOperand {
+    at: GuestAddr,
+    /// Whether it is addressed through SS.
+    stack: bool,
+}
+
+impl MemOperand {
+    /// The exception of a failed access to it.
+    fn fault(self, f: MemFault) -> Fault {
+        f.classify_through(self.stack)
+    }
+}
+
+/// Runs a helper with up to three integer arguments; gives its result, 0 if it has none. `stack` says
+/// that its memory operand is addressed through SS.
 ///
 /// # Errors
 /// The guest's fault.
 #[allow(clippy::cast_possible_truncation)] // Control words and MXCSR are the low bits of their argument.
-pub fn call(helper: Helper, cpu: &mut CpuState, a: u64, b: u64, c: u64) -> Result<u64, Fault> {
-    let at = GuestAddr(a);
+pub fn call(
+    helper: Helper,
+    cpu: &mut CpuState,
+    [a, b, c]: [u64; 3],
+    stack: bool,
+) -> Result<u64, Fault> {
+    let operand = |a| MemOperand {
+        at: GuestAddr(a),
+        stack,
+    };
+    let at = operand(a);
     match helper {
         Helper::Cpuid => system::cpuid(cpu),
         Helper::Rdtsc => return Ok(system::time_stamp()),
@@ -57,7 +82,7 @@ pub fn call(helper: Helper, cpu: &mut CpuState, a: u64, b: u64, c: u64) -> Resul
             wait(cpu)?;
             memory::frstor(cpu, at, b == 0)?;
         }
-        Helper::X87 => return x87::execute(&mut cpu.x87, a, b, c),
+        Helper::X87 => return x87::execute(&mut cpu.x87, a, operand(b), c),
     }
     Ok(0)
 }

@@ -243,7 +243,10 @@ fn rare(
         Op::Poll if cpu.poll.load(Ordering::Relaxed) == 0 => one(0),
         Op::Poll => Err(Stop::Poll(inst.imm)),
         Op::Call => match Helper::from_aux(inst.aux) {
-            Some(h) => one(helper::call(h, cpu, a, b, c).map_err(Stop::Fault)?),
+            Some(h) => {
+                let stack = through_ss(inst.imm) != 0;
+                one(helper::call(h, cpu, [a, b, c], stack).map_err(Stop::Fault)?)
+            }
             None => one(0),
         },
         op => {

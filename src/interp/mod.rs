@@ -285,8 +285,11 @@ impl Program {
                         Err(Stop::Poll(m.imm))
                     }
                     Op::Call => match Helper::from_aux(m.aux) {
-                        Some(h) => crate::helper::call(h, cpu, a, b, ints[m.c as usize])
-                            .map_err(Stop::Fault),
+                        Some(h) => {
+                            let stack = through_ss(m.imm) != 0;
+                            crate::helper::call(h, cpu, [a, b, ints[m.c as usize]], stack)
+                                .map_err(Stop::Fault)
+                        }
                         None => Ok(0),
                     },
                     op => match eval::int(op, m.w, m.imm, a, b, ints[m.c as usize]) {
@@ -507,13 +510,10 @@ pub fn probe(w: Width, addr: GuestAddr) -> Result<u64, MemFault> {
 /// The exception of a failed access; `aux` & 2 says that it went through SS.
 #[must_use]
 pub fn access_fault(f: MemFault, aux: u16) -> Fault {
-    match f.classify() {
-        Fault::GeneralProtection if aux & 2 != 0 => Fault::StackFault,
-        fault => fault,
-    }
+    f.classify_through(aux & 2 != 0)
 }
 
-/// What `aux` would say, from the `imm` of an atomic operation.
+/// What `aux` would say, from the `imm` of an atomic operation or a call.
 #[must_use]
 pub fn through_ss(imm: u64) -> u16 {
     if imm & 2 != 0 { 2 } else { 0 }

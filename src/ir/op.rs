@@ -232,7 +232,8 @@ ops! {
     CheckCanonical "check.canonical" "I:" Check;
     /// A safepoint: leaves the region with RIP = `imm` if the poll word is set.
     Poll "poll" ":" Check;
-    /// Calls helper number `aux` with up to three integers.
+    /// Calls helper number `aux` with up to three integers. `imm` & 2: its memory operand is addressed
+    /// through SS.
     Call "call" "III?:I" All;
 
     /// Lane 0.

@@ -192,7 +192,7 @@ impl Cx<'_> {
         if self.stack {
             match inst.op {
                 Op::Load | Op::Store | Op::VLoad | Op::VStore => inst.aux |= THROUGH_SS,
-                Op::Rmw | Op::Cas => inst.imm |= u64::from(THROUGH_SS),
+                Op::Rmw | Op::Cas | Op::Call => inst.imm |= u64::from(THROUGH_SS),
                 _ => {}
             }
         }

@@ -180,7 +180,7 @@ impl Lowerer<'_> {
         let desc = [
             u64::from(op_number(Op::Call)) | u64::from(inst.aux) << 16,
             self.rip.0,
-            0,
+            inst.imm,
             0,
         ];
         self.call(&desc, abi::slot::CALL_SYNCED, abi::slot::HELPER);

@@ -39,6 +39,15 @@ impl MemFault {
             Fault::GeneralProtection
         }
     }
+
+    /// The same of an access through SS, if `stack` says so: then it is #SS, not #GP.
+    #[must_use]
+    pub const fn classify_through(self, stack: bool) -> Fault {
+        match self.classify() {
+            Fault::GeneralProtection if stack => Fault::StackFault,
+            fault => fault,
+        }
+    }
 }
 
 /// An exception of the guest CPU. RIP is the faulting instruction for faults and the next one for

@@ -33,8 +33,9 @@ pub extern "C" fn run_helper(cpu: &mut CpuState, desc: &Desc) -> u64 {
     let Some(helper) = Helper::from_aux(u16::from_le_bytes([low, high])) else {
         return 0;
     };
-    let [a, b, c] = [0, 1, 2].map(|i| argument(cpu, i));
-    match helper::call(helper, cpu, a, b, c) {
+    let args = [0, 1, 2].map(|i| argument(cpu, i));
+    let stack = interp::through_ss(desc[2]) != 0;
+    match helper::call(helper, cpu, args, stack) {
         Ok(v) => {
             set_result(cpu, v.into());
             0

@@ -17,20 +17,21 @@ mod transcendental;
 mod unit;
 mod wide;
 
+use super::MemOperand;
 use crate::sys::guest;
 use crate::x86::state::X87;
 use crate::x86::x87op::{X87Op, X87Place, X87Word};
-use crate::x86::{Fault, GuestAddr, MemFault};
+use crate::x86::{Fault, GuestAddr};
 use num::{Class, F80, Format, Operand, round};
 use transcendental::Angle;
 use unit::{C0, C1, C2, C3, DE, Unit};
 
-/// Carries out the instruction `word` describes; `at` is the address of its memory operand, `value` its
+/// Carries out the instruction `word` describes; `m` is its memory operand, `value` its
 /// integer argument. Gives FCOMI's flags.
 ///
 /// # Errors
 /// #MF if an exception is pending, else a page fault of an operand.
-pub(super) fn execute(x: &mut X87, word: u64, at: u64, value: u64) -> Result<u64, Fault> {
+pub(super) fn execute(x: &mut X87, word: u64, m: MemOperand, value: u64) -> Result<u64, Fault> {
     if x.pending() {
         return Err(Fault::X87);
     }
@@ -38,9 +39,8 @@ pub(super) fn execute(x: &mut X87, word: u64, at: u64, value: u64) -> Result<u64
         return Err(Fault::InvalidOpcode);
     };
     let before = x.fsw;
-    let at = GuestAddr(at);
     let mut u = Unit::new(x);
-    let r = step(&mut u, word, at, value);
+    let r = step(&mut u, word, m, value);
     let Ok(flags) = r else {
         x.fsw = before;
         return r;
@@ -48,7 +48,7 @@ pub(super) fn execute(x: &mut X87, word: u64, at: u64, value: u64) -> Result<u64
     let unmasked = u.finish();
     x.fip = word.ip.0;
     if word.place.is_memory() {
-        x.fdp = at.0;
+        x.fdp = m.at.0;
     }
     if unmasked {
         x.fop = opcode(word.ip).unwrap_or(x.fop);
@@ -70,7 +70,7 @@ fn opcode(ip: GuestAddr) -> Option<u16> {
     None
 }
 
-fn step(u: &mut Unit<'_>, word: X87Word, at: GuestAddr, value: u64) -> Result<u64, Fault> {
+fn step(u: &mut Unit<'_>, word: X87Word, m: MemOperand, value: u64) -> Result<u64, Fault> {
     // What leaves C1 alone unless there is a stack fault, as CPUs do.
     if !matches!(
         word.op,
@@ -79,16 +79,16 @@ fn step(u: &mut Unit<'_>, word: X87Word, at: GuestAddr, value: u64) -> Result<u6
         u.set_codes(C1, 0);
     }
     match word.op {
-        X87Op::Ld => load(u, word, at, value)?,
+        X87Op::Ld => load(u, word, m, value)?,
         X87Op::Bld => {
-            let v = convert::from_bcd(read80(at)?);
+            let v = convert::from_bcd(read80(m)?);
             u.push(v);
         }
         X87Op::LdConst => {
             let v = constant(u, word.index);
             u.push(v);
         }
-        X87Op::St | X87Op::Istt | X87Op::Bst => store(u, word, at)?,
+        X87Op::St | X87Op::Istt | X87Op::Bst => store(u, word, m)?,
         X87Op::Xch => {
             let a = register(u, 0);
             let b = register(u, word.index);
@@ -149,13 +149,13 @@ fn memory_operand(place: X87Place, value: u64) -> Operand {
     }
 }
 
-fn read80(at: GuestAddr) -> Result<[u8; 10], Fault> {
+fn read80(m: MemOperand) -> Result<[u8; 10], Fault> {
     let mut bytes = [0; 10];
-    guest::read_bytes(at, &mut bytes).map_err(MemFault::classify)?;
+    guest::read_bytes(m.at, &mut bytes).map_err(|f| m.fault(f))?;
     Ok(bytes)
 }
 
-fn load(u: &mut Unit<'_>, word: X87Word, at: GuestAddr, value: u64) -> Result<(), Fault> {
+fn load(u: &mut Unit<'_>, word: X87Word, m: MemOperand, value: u64) -> Result<(), Fault> {
     let v = match word.place {
         X87Place::Source | X87Place::Dest => {
             if u.is_empty(word.index) {
@@ -169,7 +169,7 @@ fn load(u: &mut Unit<'_>, word: X87Word, at: GuestAddr, value: u64) -> Result<()
             u.raw(word.index)
         }
         X87Place::M80 => {
-            let [m0, m1, m2, m3, m4, m5, m6, m7, e0, e1] = read80(at)?;
+            let [m0, m1, m2, m3, m4, m5, m6, m7, e0, e1] = read80(m)?;
             F80 {
                 se: u16::from_le_bytes([e0, e1]),
                 m: u64::from_le_bytes([m0, m1, m2, m3, m4, m5, m6, m7]),
@@ -219,7 +219,7 @@ fn constant(u: &Unit<'_>, index: u8) -> F80 {
     }
 }
 
-fn store(u: &mut Unit<'_>, word: X87Word, at: GuestAddr) -> Result<(), Fault> {
+fn store(u: &mut Unit<'_>, word: X87Word, m: MemOperand) -> Result<(), Fault> {
     let empty = u.is_empty(0);
     if empty {
         u.underflow();
@@ -267,9 +267,9 @@ fn store(u: &mut Unit<'_>, word: X87Word, at: GuestAddr) -> Result<(), Fault> {
     };
     if u.store_blocked() {
         // An unmasked exception keeps the result back, but the operand was looked at before.
-        guest::probe_write(at, size as u64).map_err(MemFault::classify)?;
+        guest::probe_write(m.at, size as u64).map_err(|f| m.fault(f))?;
     } else {
-        guest::write_whole(at, &bytes[..size]).map_err(MemFault::classify)?;
+        guest::write_whole(m.at, &bytes[..size]).map_err(|f| m.fault(f))?;
         u.pop(word.pops);
     }
     Ok(())

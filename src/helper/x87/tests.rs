@@ -13,6 +13,14 @@ const THREE: Bits = (0x4000, 3 << 62);
 const INFINITY: Bits = (0x7fff, 1 << 63);
 const INDEFINITE: Bits = (0xffff, 3 << 62);
 
+/// The operand at this address, through DS.
+fn data(at: u64) -> MemOperand {
+    MemOperand {
+        at: GuestAddr(at),
+        stack: false,
+    }
+}
+
 struct Machine(X87);
 
 impl Machine {
@@ -44,7 +52,7 @@ impl Machine {
             pops,
             ip: GuestAddr(0x40_0000),
         };
-        execute(&mut self.0, word.encode(), at, value)
+        execute(&mut self.0, word.encode(), data(at), value)
     }
 
     fn st(&self, i: usize) -> Bits {
@@ -257,7 +265,7 @@ fn constants_follow_rounding_control() {
             pops: 0,
             ip: GuestAddr(0),
         };
-        execute(&mut m.0, word.encode(), 0, 0).unwrap();
+        execute(&mut m.0, word.encode(), data(0), 0).unwrap();
         m.st(0)
     };
     assert_eq!(pi(0x37f), (0x4000, 0xc90f_daa2_2168_c235));
@@ -310,7 +318,7 @@ fn the_last_opcode_is_found_when_an_exception_is_unmasked() {
         pops: 1,
         ip: GuestAddr(code.as_ptr() as u64),
     };
-    execute(&mut m.0, word.encode(), 0, 0).unwrap();
+    execute(&mut m.0, word.encode(), data(0), 0).unwrap();
     assert_eq!((m.0.fop, m.0.fip), (0x6f9, code.as_ptr() as u64));
     assert_eq!((m.flags(), m.0.ftw), (0x84, 3), "no pop");
 }
