@@ -10,12 +10,13 @@ mod support;
 
 use felix::exec::cold::ColdEngine;
 use felix::exec::interp::InterpEngine;
-use felix::lift::ROWS;
+use felix::interp::direct::flags_used_in_time;
+use felix::lift::{self, ROWS};
 use felix::lower::FpMode;
 use felix::replay::worker::{Hello, Job, read_frame, write_frame};
-use felix::replay::{After, Case, CaseMemory, Machine};
+use felix::replay::{After, Case, CaseCode, CaseMemory, Machine};
 use felix::replay::{CODE, HexBytes, Registers};
-use felix::x86::CpuState;
+use felix::x86::{CpuState, GuestAddr};
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::collections::BTreeSet;
 use std::fs;
@@ -158,6 +159,11 @@ fn replay(file: &Path, engine: &Shared) -> Result<(), Failed> {
     let mut wrong = Vec::new();
     let mut engine = engine.lock().unwrap_or_else(PoisonError::into_inner);
     for (n, case) in cases(file)?.iter().enumerate() {
+        if let Err(block) = flags_in_time(case) {
+            return Err(
+                format!("case {n}: the engine for cold code reads other flags:\n{block}").into(),
+            );
+        }
         let Some(expected) = &case.after else {
             return Err(format!("case {n} does not say what must come out").into());
         };
@@ -183,6 +189,18 @@ fn replay(file: &Path, engine: &Shared) -> Result<(), Failed> {
                cargo run --release -p harness -- replay";
     let name = file.strip_prefix(support::top()).unwrap_or(file);
     Err(format!("{}\n{how} {}", wrong.join("\n"), name.display()).into())
+}
+
+/// What `interp::direct` relies on: lifted code uses the flags it got before it sets others.
+fn flags_in_time(case: &Case) -> Result<(), String> {
+    let at = GuestAddr(case.before.rip.0);
+    let Ok(region) = lift::translate(&CaseCode::of(case), at, lift::Limits::default()) else {
+        return Ok(());
+    };
+    match region.blocks.iter().find(|b| !flags_used_in_time(&b.insts)) {
+        Some(block) => Err(block.to_string()),
+        None => Ok(()),
+    }
 }
 
 /// Random bytes as code: every case ends in a fault or a system call, or is stopped at the first loop
@@ -212,6 +230,10 @@ fn random_code(engine: &mut Interp) -> Result<(), Failed> {
             after: None,
         };
         let after = engine.machine.run(&mut engine.engine, &case);
+        let cold = engine.machine.run(&mut engine.cold, &case);
+        if cold != after {
+            return Err(format!("cold code differs: {case:?}\n{after:?}\n{cold:?}").into());
+        }
         vectors.insert(after.stop.vector);
     }
     // Were it always the same end, this would test nothing.
