@@ -1,4 +1,5 @@
-//! Which status flags are undefined at each point of a sequence with forward jumps.
+//! Which status flags are undefined at each point of a sequence: jumps go forward, or back to where
+//! no fewer flags are undefined.
 
 use felix::x86::Rflags;
 use iced_x86::{Instruction, Mnemonic, OpKind, RflagsBits};
@@ -65,6 +66,17 @@ impl Undefined {
         let read = bits(insn.rflags_read()) | if pushes { Rflags::STATUS } else { 0 };
         // CMPS and SCAS with REP may run no element and keep what was.
         read & self.now == 0
+    }
+
+    /// What is undefined here.
+    pub fn now(&self) -> u64 {
+        self.now
+    }
+
+    /// What is undefined at the end: here, and where jumps went beyond.
+    pub fn at_end(&self) -> u64 {
+        let beyond = self.arriving.get(self.at..).unwrap_or_default();
+        beyond.iter().fold(self.now, |a, b| a | b)
     }
 
     /// A jump from here to instruction `target`.
