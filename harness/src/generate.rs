@@ -210,6 +210,7 @@ impl Generator {
             registry.wrote(&insn);
             if insn.mnemonic() == Mnemonic::Popfq || insn.mnemonic() == Mnemonic::Popf {
                 insns.extend(operands::tame_flags(ip, insn)?);
+                undefined.advance(2);
             } else {
                 insns.push(insn);
             }

@@ -95,9 +95,16 @@ impl Undefined {
             self.now &= !defined;
         }
         self.now |= undefined;
-        self.at += 1;
-        if let Some(t) = self.arriving.get(self.at) {
-            self.now |= t;
+        self.advance(1);
+    }
+
+    /// Goes on by `n` places: an instruction may take more than one.
+    pub fn advance(&mut self, n: usize) {
+        for _ in 0..n {
+            self.at += 1;
+            if let Some(t) = self.arriving.get(self.at) {
+                self.now |= t;
+            }
         }
         self.ever |= self.now;
     }
