@@ -5,6 +5,7 @@
 //! sequence (`Undefined`), so that only defined flags are ever read or compared.
 
 mod operands;
+mod shape;
 mod undefined;
 
 use crate::sys::GUEST_FS;
@@ -14,11 +15,12 @@ use felix::replay::{CODE, CODE_LEN, Case, DATA, DATA_LEN, Hex64, HexBytes, Regis
 use felix::x86::Rflags;
 use iced_x86::{
     BlockEncoder, BlockEncoderOptions, Code, Formatter, Instruction, InstructionBlock,
-    IntelFormatter, Mnemonic, OpKind,
+    IntelFormatter, Mnemonic, OpKind, Register,
 };
 use operands::Registry;
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
+use shape::{FUNCTION, Shape};
 use undefined::Undefined;
 
 /// The random numbers of one case.
@@ -32,6 +34,8 @@ pub struct Generator {
     /// Whether cases begin with MXCSR.DE set where the JIT's usual mode, which does not track it,
     /// would show otherwise.
     denormal_sticky: bool,
+    /// Whether some cases have loops and calls, which takes instructions of its own.
+    shaped: bool,
 }
 
 impl Generator {
@@ -53,6 +57,7 @@ impl Generator {
             rows,
             longest,
             denormal_sticky,
+            shaped: only.is_empty(),
         }
     }
 
@@ -76,63 +81,35 @@ impl Generator {
         // Short ones are as likely as long ones: they reduce better.
         let len = 1 + rng.random_range(0..self.longest) * usize::from(rng.random_bool(0.7));
         let mut registry = Registry::new(rng);
+        let shape = (self.shaped && len >= 4 && rng.random_bool(0.3))
+            .then(|| Shape::new(rng, &mut registry));
+        let shape = shape.as_ref();
         let mut undefined = Undefined::new(len);
-        let mut insns: Vec<Instruction> = Vec::with_capacity(len);
-        let mut tries = 0;
-        while insns.len() < len && tries < len * 20 {
-            tries += 1;
-            let row = &self.rows[rng.random_range(0..self.rows.len())];
-            let code = row[rng.random_range(0..row.len())];
-            let Some(mut insn) = registry.instruction(rng, code) else {
-                continue;
-            };
-            let at = insns.len();
-            if insn.is_jcc_short_or_near()
-                || insn.is_jmp_short_or_near()
-                || insn.is_call_near()
-                || insn.is_loop()
-                || insn.is_loopcc()
-                || insn.is_jcx_short()
-            {
-                // Forward only: cases end.
-                let target = rng.random_range(at + 1..=len);
-                insn.set_near_branch64(label(target));
-                if !undefined.allows(&insn) {
-                    continue;
-                }
-                undefined.jump(target);
-            } else if !undefined.allows(&insn) {
-                continue;
-            }
-            insn.set_ip(label(at));
-            undefined.step(&insn);
-            let last = ENDS.contains(&insn.mnemonic());
-            registry.wrote(&insn);
-            if insn.mnemonic() == Mnemonic::Popfq || insn.mnemonic() == Mnemonic::Popf {
-                insns.extend(operands::tame_flags(label(at), insn)?);
-            } else {
-                insns.push(insn);
-            }
-            if last {
-                break;
-            }
-        }
-        if insns.len() < len {
-            // Cut short: jumps beyond the end go to it.
-            let n = insns.len();
-            for insn in &mut insns {
-                if insn.op_count() > 0
-                    && insn.op_kind(0) == OpKind::NearBranch64
-                    && insn.near_branch64() > label(n)
-                {
-                    insn.set_near_branch64(label(len));
-                }
-            }
-        }
+        let mut insns = self.part(rng, &mut registry, &mut undefined, (0, len), shape)?;
         let mut end = Instruction::with(Code::Int3);
         end.set_ip(label(len));
         // Sequences may be shorter than planned: jumps to the end stay valid.
         insns.push(end);
+        let mut undefined_flags = undefined.mask();
+        if shape.is_some_and(|s| s.function) {
+            let len = rng.random_range(1..10);
+            let mut undefined = Undefined::new(len);
+            let part = (FUNCTION, len);
+            insns.extend(self.part(rng, &mut registry, &mut undefined, part, shape)?);
+            // The code after the calls was made for defined flags.
+            let mut ip = label(FUNCTION + len);
+            if undefined.at_end() != 0 {
+                let (a, b) = (Register::RAX, Register::RCX);
+                let mut cmp = Instruction::with2(Code::Cmp_r64_rm64, a, b).ok()?;
+                cmp.set_ip(ip);
+                insns.push(cmp);
+                ip += 16;
+            }
+            let mut ret = Instruction::with(Code::Retnq);
+            ret.set_ip(ip);
+            insns.push(ret);
+            undefined_flags |= undefined.mask();
+        }
         let start = if rng.random_bool(0.1) {
             // Across the page boundary inside the window.
             CODE + 0x1000 - rng.random_range(1..32)
@@ -154,9 +131,107 @@ impl Generator {
             before,
             memory: rng.random_range(0..64),
             patches: registry.patches(),
-            undefined_flags: Hex64(undefined.mask()),
+            undefined_flags: Hex64(undefined_flags),
             after: None,
         })
+    }
+    /// A sequence of `len` instructions, or fewer, with labels from `base` on.
+    fn part(
+        &self,
+        rng: &mut Random,
+        registry: &mut Registry,
+        undefined: &mut Undefined,
+        (base, len): (usize, usize),
+        shape: Option<&Shape>,
+    ) -> Option<Vec<Instruction>> {
+        let mut insns: Vec<Instruction> = Vec::with_capacity(len);
+        // The undefined flags before each instruction that a jump back may lead to.
+        let mut heads: Vec<(u64, u64)> = Vec::new();
+        let mut tries = 0;
+        while insns.len() < len && tries < len * 20 {
+            tries += 1;
+            let at = insns.len();
+            let ip = label(base + at);
+            if let Some(shape) = shape {
+                let call = shape.function && base != FUNCTION && undefined.now() == 0;
+                if call && rng.random_bool(0.12) {
+                    let mut call =
+                        Instruction::with_branch(Code::Call_rel32_64, label(FUNCTION)).ok()?;
+                    call.set_ip(ip);
+                    heads.push((ip, 0));
+                    undefined.step(&call);
+                    insns.push(call);
+                    continue;
+                }
+                if at > 0 && at + 2 <= len && rng.random_bool(0.15) {
+                    let (head, allowed) = heads[rng.random_range(0..heads.len())];
+                    let before = undefined.now();
+                    let after = label(base + at + 2);
+                    if let Some(pair) = shape.back(rng, ip, head, after, (before, allowed)) {
+                        heads.push((ip, before));
+                        pair.iter().for_each(|i| undefined.step(i));
+                        insns.extend(pair);
+                    }
+                    continue;
+                }
+            }
+            let row = &self.rows[rng.random_range(0..self.rows.len())];
+            let code = row[rng.random_range(0..row.len())];
+            let Some(mut insn) = registry.instruction(rng, code) else {
+                continue;
+            };
+            let last = ENDS.contains(&insn.mnemonic());
+            if let Some(shape) = shape {
+                let function = base == FUNCTION;
+                if function && last || !shape.admits(rng, registry, &insn, function) {
+                    continue;
+                }
+            }
+            if insn.is_jcc_short_or_near()
+                || insn.is_jmp_short_or_near()
+                || insn.is_call_near()
+                || insn.is_loop()
+                || insn.is_loopcc()
+                || insn.is_jcx_short()
+            {
+                // Forward only, so that cases end; `Shape` makes the jumps back.
+                let target = rng.random_range(at + 1..=len);
+                insn.set_near_branch64(label(base + target));
+                if !undefined.allows(&insn) {
+                    continue;
+                }
+                undefined.jump(target);
+            } else if !undefined.allows(&insn) {
+                continue;
+            }
+            insn.set_ip(ip);
+            heads.push((ip, undefined.now()));
+            undefined.step(&insn);
+            registry.wrote(&insn);
+            if insn.mnemonic() == Mnemonic::Popfq || insn.mnemonic() == Mnemonic::Popf {
+                insns.extend(operands::tame_flags(ip, insn)?);
+                undefined.advance(2);
+            } else {
+                insns.push(insn);
+            }
+            if last {
+                break;
+            }
+        }
+        if insns.len() < len {
+            // Cut short: jumps beyond the end go to it.
+            let beyond = label(base + insns.len())..label(base + len);
+            for insn in &mut insns {
+                if insn.op_count() > 0
+                    && insn.op_kind(0) == OpKind::NearBranch64
+                    && insn.near_branch64() > beyond.start
+                    && insn.near_branch64() < beyond.end
+                {
+                    insn.set_near_branch64(beyond.end);
+                }
+            }
+        }
+        Some(insns)
     }
 }
 

@@ -13,7 +13,7 @@ use clap::{Parser, Subcommand};
 use compare::{Exclusions, Outcomes, Used, Verdict, judge, read_cases};
 use engines::{Interp, Runner, jit::Jit, native::Native, unicorn::Unicorn};
 use felix::lift::ROWS;
-use felix::replay::{Case, Hex64};
+use felix::replay::{After, Case, ENDLESS, Hex64};
 use generate::Generator;
 use iced_x86::{InstructionInfoFactory, Mnemonic};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -334,10 +334,12 @@ fn reduce_case(
     let engine = e.name();
     reduce::reduce(case, &mut |c| {
         let one = std::slice::from_ref(c);
-        let (Ok(mut a), Ok(mut b)) = (e.run(one), o.run(one)) else {
+        let last = |r: Result<Vec<Option<After>>>| r.ok().and_then(|mut v| v.pop().flatten());
+        // A loop that has lost its counter: engines are not stopped.
+        let Some(b) = last(o.run(one)).filter(|b| b.stop.vector != ENDLESS) else {
             return false;
         };
-        let (Some(Some(a)), Some(Some(b))) = (a.pop(), b.pop()) else {
+        let Some(a) = last(e.run(one)) else {
             return false;
         };
         let outcomes = Outcomes::from([(engine, a), (o.name(), b)]);

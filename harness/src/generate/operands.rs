@@ -87,10 +87,7 @@ impl Registry {
     /// Forgets what registers hold that `insn` writes.
     pub fn wrote(&mut self, insn: &Instruction) {
         for used in self.factory.info(insn).used_registers() {
-            let writes = !matches!(
-                used.access(),
-                OpAccess::Read | OpAccess::CondRead | OpAccess::None | OpAccess::NoMemAccess
-            );
+            let writes = written(used.access());
             let full = used.register().full_register();
             // Stack instructions keep RSP a pointer.
             if writes && full.is_gpr64() && (full != Register::RSP || !insn.is_stack_instruction())
@@ -98,6 +95,28 @@ impl Registry {
                 self.holds[full.number()] = Holds::Anything;
             }
         }
+    }
+
+    /// Gives a register a small number, as a counter.
+    pub fn count(&mut self, register: Register, n: u64) {
+        self.values[register.number()] = n;
+        self.holds[register.number()] = Holds::Small;
+    }
+
+    /// Whether `insn` may write the register.
+    pub fn writes(&mut self, insn: &Instruction, register: Register) -> bool {
+        let used = self.factory.info(insn).used_registers();
+        used.iter()
+            .any(|u| written(u.access()) && u.register().full_register() == register)
+    }
+
+    /// Whether `insn` may write a register that holds a pointer, other than RSP.
+    pub fn spoils_pointer(&mut self, insn: &Instruction) -> bool {
+        let used = self.factory.info(insn).used_registers();
+        used.iter()
+            .filter(|u| written(u.access()))
+            .map(|u| u.register().full_register())
+            .any(|r| r.is_gpr64() && r != Register::RSP && self.holds[r.number()] == Holds::Pointer)
     }
 
     /// An instruction with this encoding; `None` if the operands drawn do not encode.
@@ -366,6 +385,13 @@ impl Registry {
         }
         Some(())
     }
+}
+
+fn written(access: OpAccess) -> bool {
+    !matches!(
+        access,
+        OpAccess::Read | OpAccess::CondRead | OpAccess::None | OpAccess::NoMemAccess
+    )
 }
 
 fn half(r: Register) -> Register {

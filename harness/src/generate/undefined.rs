@@ -1,4 +1,5 @@
-//! Which status flags are undefined at each point of a sequence with forward jumps.
+//! Which status flags are undefined at each point of a sequence: jumps go forward, or back to where
+//! no fewer flags are undefined.
 
 use felix::x86::Rflags;
 use iced_x86::{Instruction, Mnemonic, OpKind, RflagsBits};
@@ -67,6 +68,17 @@ impl Undefined {
         read & self.now == 0
     }
 
+    /// What is undefined here.
+    pub fn now(&self) -> u64 {
+        self.now
+    }
+
+    /// What is undefined at the end: here, and where jumps went beyond.
+    pub fn at_end(&self) -> u64 {
+        let beyond = self.arriving.get(self.at..).unwrap_or_default();
+        beyond.iter().fold(self.now, |a, b| a | b)
+    }
+
     /// A jump from here to instruction `target`.
     pub fn jump(&mut self, target: usize) {
         if let Some(t) = self.arriving.get_mut(target) {
@@ -83,9 +95,16 @@ impl Undefined {
             self.now &= !defined;
         }
         self.now |= undefined;
-        self.at += 1;
-        if let Some(t) = self.arriving.get(self.at) {
-            self.now |= t;
+        self.advance(1);
+    }
+
+    /// Goes on by `n` places: an instruction may take more than one.
+    pub fn advance(&mut self, n: usize) {
+        for _ in 0..n {
+            self.at += 1;
+            if let Some(t) = self.arriving.get(self.at) {
+                self.now |= t;
+            }
         }
         self.ever |= self.now;
     }
