@@ -69,15 +69,15 @@ pub enum Kind {
     MovReg { d: Gpr, s: Gpr },
     /// d = imm
     MovImm { d: Gpr, imm: u64 },
-    /// d = [m], `w` bits
+    /// d = memory, `w` bits
     Load { d: Gpr, m: Address },
-    /// All of d = [m], `w` bits, zero-extended
+    /// All of d = memory, `w` bits, zero-extended
     LoadZero { d: Gpr, m: Address },
-    /// d, `to` wide, = [m], `w` bits, sign-extended
+    /// d, `to` wide, = memory, `w` bits, sign-extended
     LoadSign { d: Gpr, m: Address, to: Width },
-    /// [m] = s
+    /// Memory = s
     Store { s: Gpr, m: Address },
-    /// [m] = imm
+    /// Memory = imm
     StoreImm { imm: i32, m: Address },
     /// All of d = the low `w` bits of s, zero-extended
     Zero { d: Gpr, s: Gpr },
@@ -89,11 +89,11 @@ pub enum Kind {
     AluReg { op: Alu, d: Gpr, s: Gpr },
     /// d = d op imm
     AluImm { op: Alu, d: Gpr, imm: i64 },
-    /// d = d op [m]
+    /// d = d op memory
     AluLoad { op: Alu, d: Gpr, m: Address },
-    /// [m] = [m] op s
+    /// Memory = memory op s
     AluStore { op: Alu, s: Gpr, m: Address },
-    /// [m] = [m] op imm
+    /// Memory = memory op imm
     AluStoreImm { op: Alu, imm: i32, m: Address },
     /// d = d + 1 or d - 1, CF stays
     Inc { d: Gpr, down: bool },
@@ -111,9 +111,9 @@ pub enum Kind {
     Leave,
     /// XMM register d = s
     MovVector { d: u8, s: u8 },
-    /// d = [m], 128 bits; `aligned`: #GP if the address is not
+    /// d = memory, 128 bits; `aligned`: #GP if the address is not
     LoadVector { d: u8, m: Address, aligned: bool },
-    /// [m] = s, 128 bits
+    /// Memory = s, 128 bits
     StoreVector { s: u8, m: Address, aligned: bool },
     /// d = 0
     ZeroVector { d: u8 },
@@ -129,7 +129,7 @@ pub enum Kind {
     Set { d: Gpr, c: Cond },
     /// d = condition ? s : d
     Cmov { d: Gpr, s: Gpr, c: Cond },
-    /// d = condition ? [m] : d, but reads [m] in any case
+    /// d = condition ? memory : d, but reads memory in any case
     CmovLoad { d: Gpr, m: Address, c: Cond },
     /// Nothing
     Nop,
@@ -143,11 +143,11 @@ pub enum Kind {
     Ret { extra: u16 },
     /// Goes to the address in s
     JmpReg { s: Gpr },
-    /// Goes to the address in [m]
+    /// Goes to the address in memory
     JmpLoad { m: Address },
     /// Calls the address in s
     CallReg { s: Gpr },
-    /// Calls the address in [m]
+    /// Calls the address in memory
     CallLoad { m: Address },
 }
 
