@@ -25,11 +25,11 @@ const AT: u64 = 0x40_1000;
 const TARGET: u64 = AT + 0x40;
 /// The hosts: what each is called, and what it has.
 const HOSTS: [(&str, &str); 5] = [
-    ("gc", "gc"),
-    ("zb", "gc,zba,zbb,zbs,zbc"),
-    ("zicond", "gc,zba,zbb,zbs,zbc,zicond"),
-    ("v128", "gc,zba,zbb,zbs,zbc,zicond,v128"),
-    ("v256", "gc,zba,zbb,zbs,zbc,zicond,v256"),
+    ("gc", "gc,ztso"),
+    ("zb", "gc,zba,zbb,zbs,zbc,ztso"),
+    ("zicond", "gc,zba,zbb,zbs,zbc,zicond,ztso"),
+    ("v128", "gc,zba,zbb,zbs,zbc,zicond,ztso,v128"),
+    ("v256", "gc,zba,zbb,zbs,zbc,zicond,ztso,v256"),
 ];
 
 fn isa(host: &str) -> HostIsa {

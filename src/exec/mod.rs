@@ -54,6 +54,11 @@ pub trait CodeMemory: Fetch + Send + Sync {
     /// fault, if the guest may write there at all.
     fn watch(&self, page: GuestAddr);
 
+    /// True if other processes may see the memory: the order of accesses matters then, as between threads.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     /// A write to `addr` faulted. If that was only because of `watch`, lets writes to the page through
     /// again and says true: the translations made from it are stale. Another thread may watch it again
     /// before the write is repeated, so that it faults once more.

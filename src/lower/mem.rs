@@ -8,8 +8,8 @@ use crate::rv64::{Imm12, Shamt, Xreg};
 use crate::x86::{Trap, Width};
 
 /// Bits of a fence's operands: device input and output, memory reads and writes.
-const READ: u32 = 2;
-const WRITE: u32 = 1;
+pub(super) const READ: u32 = 2;
+pub(super) const WRITE: u32 = 1;
 
 impl Lowerer<'_> {
     /// The base register and displacement of an access at `addr` + `disp` of up to `span` bytes.

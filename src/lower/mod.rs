@@ -6,6 +6,9 @@
 //!
 //! `vector::lower_vector` is the one entrance for all operations on V128 and F values.
 //!
+//! On a host with Ztso, loads and stores are in x86's order by themselves; on others each has its fence. Who
+//! knows that nobody looks on (one thread, no shared mapping) lowers as for a host with Ztso.
+//!
 //! Knows neither addresses of the running process nor memory; expects flags in legal form (see
 //! `ir::op`). Deterministic: the same region and host give the same bytes.
 
@@ -251,6 +254,10 @@ impl<'a> Lowerer<'a> {
             Ty::V128 => 128,
             _ => int::result_bits(inst),
         };
+        let ordered = !self.has(Feature::Ztso) && !inst.lazy;
+        if ordered && stores(inst.op) {
+            self.asm.fence(mem::READ | mem::WRITE, mem::WRITE);
+        }
         match inst.op {
             Op::Insn => self.rip = GuestAddr(inst.imm),
             Op::Const => {
@@ -277,6 +284,9 @@ impl<'a> Lowerer<'a> {
                     self.evaluate(v, inst);
                 }
             }
+        }
+        if ordered && loads(inst.op) {
+            self.asm.fence(mem::READ, mem::READ | mem::WRITE);
         }
     }
 
@@ -428,6 +438,17 @@ impl<'a> Lowerer<'a> {
     fn guest(g: Gpr) -> Xreg {
         abi::gpr(g)
     }
+}
+
+/// True for what reads memory without ordering it: x86 loads come before whatever follows (SDM vol. 3,
+/// 9.2.2).
+const fn loads(op: Op) -> bool {
+    matches!(op, Op::Load | Op::VLoad | Op::RepMovs)
+}
+
+/// True for what writes memory without ordering it: x86 stores come after whatever was before.
+const fn stores(op: Op) -> bool {
+    matches!(op, Op::Store | Op::VStore | Op::RepMovs | Op::RepStos)
 }
 
 /// Byte offset of a variable that lives in the register file.

@@ -2,7 +2,7 @@
 
 use super::{FpMode, Memory, lower, lower_with};
 use crate::lift::{self, Fetch, Limits};
-use crate::rv64::{HostIsa, listing};
+use crate::rv64::{Feature, HostIsa, listing};
 use crate::x86::{GuestAddr, MemFault, MemFaultKind};
 
 struct Bytes(Vec<u8>);
@@ -38,10 +38,15 @@ fn region(hex: &str) -> crate::ir::Region {
     region
 }
 
-/// The hot part of what `hex` becomes: up to the first place where code is left.
+/// The hot part of what `hex` becomes where nobody else looks at memory: up to the first place where
+/// code is left.
 fn hot(hex: &str, isa: &str) -> Vec<String> {
-    let region = region(hex);
     let isa: HostIsa = isa.parse().unwrap();
+    hot_for(hex, isa.with(Feature::Ztso))
+}
+
+fn hot_for(hex: &str, isa: HostIsa) -> Vec<String> {
+    let region = region(hex);
     let t = lower(&region, isa, FpMode::Usual).unwrap();
     assert_eq!(
         t,
@@ -53,6 +58,33 @@ fn hot(hex: &str, isa: &str) -> Vec<String> {
     lines
         .take_while(|l| !l.starts_with("ld t6, 912(s0)"))
         .collect()
+}
+
+#[test]
+fn loads_and_stores_are_fenced_unless_the_host_orders_them() {
+    // mov rax, [rdi]; movups xmm0, [rsi]; mov [rdx], rax; movups [rcx], xmm0; hlt
+    let hex = "48 8b 07 0f 10 06 48 89 02 0f 11 01 f4";
+    for isa in ["gc", "gc,zba,zbb,zbs,v128"] {
+        let isa: HostIsa = isa.parse().unwrap();
+        let code = hot_for(hex, isa);
+        let is = |l: &String, what: &[&str]| what.iter().any(|w| l.starts_with(w));
+        let place = |what: &[&str], base: &str| {
+            code.iter()
+                .position(|l| is(l, what) && l.contains(base))
+                .unwrap_or_else(|| panic!("no {what:?} of {base} in {code:#?}"))
+        };
+        let fence = |at: usize, kind: &str| assert_eq!(code[at], kind, "{code:#?}");
+        fence(place(&["ld"], "(s5)") + 1, "fence r, rw");
+        fence(place(&["sd"], "(a5)") - 1, "fence rw, w");
+        let fences = |kind: &str| code.iter().filter(|l| *l == kind).count();
+        assert_eq!(
+            (fences("fence r, rw"), fences("fence rw, w")),
+            (2, 2),
+            "{code:#?}"
+        );
+        let free = hot_for(hex, isa.with(Feature::Ztso));
+        assert!(free.iter().all(|l| !l.starts_with("fence")), "{free:#?}");
+    }
 }
 
 #[test]

@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::ops::Range;
 use std::os::fd::RawFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The guest's page size.
@@ -113,9 +114,12 @@ struct Inner {
 #[derive(Default)]
 pub struct AddressSpace {
     inner: Mutex<Inner>,
+    /// Whether there is, or was, a shared mapping.
+    shared: AtomicBool,
 }
 
 static SPACE: AddressSpace = AddressSpace {
+    shared: AtomicBool::new(false),
     inner: Mutex::new(Inner {
         regions: BTreeMap::new(),
         watched: BTreeSet::new(),
@@ -355,6 +359,11 @@ impl AddressSpace {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// True if another process may see, or have seen, memory of the guest.
+    pub fn is_shared(&self) -> bool {
+        self.shared.load(Ordering::Acquire)
+    }
+
     /// Keeps the map's lock over a fork.
     pub fn for_fork(&self) -> ForkGuard<'_> {
         ForkGuard { _lock: self.lock() }
@@ -430,6 +439,9 @@ impl AddressSpace {
             changes.push(addr..addr + len);
         }
         let writable = region.shared && region.prot & WRITE != 0;
+        if region.shared {
+            self.shared.store(true, Ordering::Release);
+        }
         inner.put(addr, region);
         if writable {
             inner.writable_now(&(addr..addr + len), changes);
@@ -681,6 +693,9 @@ impl AddressSpace {
         let mut inner = self.lock();
         let end = addr + round_up(len).unwrap_or(len);
         inner.cut(&(addr..end));
+        if region.shared {
+            self.shared.store(true, Ordering::Release);
+        }
         inner.put(addr, Region { end, ..region });
     }
 

@@ -36,6 +36,10 @@ impl CodeMemory for GuestMemory {
         space().watch(page.0);
     }
 
+    fn is_shared(&self) -> bool {
+        space().is_shared()
+    }
+
     fn unwatch(&self, addr: GuestAddr) -> bool {
         space().unwatch(addr.0)
     }

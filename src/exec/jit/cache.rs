@@ -232,6 +232,13 @@ impl Cache {
         }
     }
 
+    /// Forgets all code, but not what is watched. No thread may be in the code, nor come back to it.
+    pub fn restart(&mut self) {
+        let watched = std::mem::take(&mut self.watched);
+        self.clear();
+        self.watched = watched;
+    }
+
     /// Forgets everything. No thread may be in the code, nor come back to it.
     pub fn clear(&mut self) {
         for lookup in self.lookups.iter().filter_map(Weak::upgrade) {

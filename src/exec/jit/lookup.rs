@@ -75,7 +75,10 @@ impl Lookup {
     pub fn clear(&self) {
         for i in 0..ENTRIES {
             let cell = &self.0[usize::try_from(2 * i).expect("small")];
-            cell.store(nobody(i), Ordering::Relaxed);
+            // Most were never written, and should not become memory.
+            if cell.load(Ordering::Relaxed) != nobody(i) {
+                cell.store(nobody(i), Ordering::Relaxed);
+            }
         }
     }
 }

@@ -23,7 +23,7 @@ use crate::lift::region::Lifter;
 use crate::lift::{self, Limits};
 use crate::lower::{self, FpMode, LowerError, Translation, What, abi};
 use crate::opt::{self, Optimizer};
-use crate::rv64::HostIsa;
+use crate::rv64::{Feature, HostIsa};
 use crate::sys;
 use crate::sys::jit::{Capture, Executable, Routines};
 use crate::x86::{CpuState, Fault, Gpr, GuestAddr, MemFault, MemFaultKind, Trap};
@@ -31,7 +31,7 @@ use cache::{Cache, source_pages};
 use lookup::Lookup;
 use std::collections::VecDeque;
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
@@ -62,6 +62,8 @@ struct Shared {
     /// The pages withdrawn last, by the generation that began with it. Changes under the cache's lock,
     /// as the generation does.
     withdrawn: Mutex<VecDeque<(u64, u64, u64)>>,
+    /// Whether code keeps x86's order of loads and stores: once somebody else may look on.
+    ordered: AtomicBool,
     observer: Option<Arc<Observer>>,
 }
 
@@ -132,6 +134,7 @@ impl JitEngine {
             stats: Mutex::default(),
             generation: AtomicU64::new(0),
             withdrawn: Mutex::default(),
+            ordered: AtomicBool::new(false),
             observer,
         }))
     }
@@ -281,7 +284,7 @@ impl JitEngine {
         let counting = observer.is_some_and(|o| o.counting());
         let (region, mut t, mut cache) = loop {
             let generation = self.shared.generation.load(Ordering::Acquire);
-            let isa = self.shared.isa;
+            let isa = self.shared.lowered_for();
             let guest_at = GuestAddr(guest);
             let made = self
                 .translator
@@ -478,6 +481,22 @@ impl Shared {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What code is lowered for: without anybody to look on, no order need be kept.
+    fn lowered_for(&self) -> HostIsa {
+        if self.ordered.load(Ordering::Acquire) {
+            self.isa
+        } else {
+            self.isa.with(Feature::Ztso)
+        }
+    }
+
+    /// From now on memory has other users. Called while the process has one thread, which is not in code.
+    fn order(&self) {
+        if !self.ordered.swap(true, Ordering::AcqRel) && !self.isa.has(Feature::Ztso) {
+            self.cache().restart();
+        }
+    }
+
     /// True if code `t` is made from may have been withdrawn since `generation`.
     fn withdrawn_since(&self, generation: u64, t: &Translation) -> bool {
         if self.generation.load(Ordering::Acquire) == generation {
@@ -562,6 +581,9 @@ fn from_start(fault: MemFault, addr: GuestAddr, before: u8) -> MemFault {
 
 impl Engine for JitEngine {
     fn run(&mut self, cpu: &mut CpuState) -> Exit {
+        if self.shared.memory.is_shared() {
+            self.shared.order();
+        }
         self.prepare(cpu);
         // How the code just left is to be told where it led to.
         let mut from = None;
@@ -664,6 +686,7 @@ impl Engine for JitEngine {
     }
 
     fn for_thread(&self) -> io::Result<Box<dyn Engine + Send>> {
+        self.shared.order();
         Ok(Box::new(JitEngine::with(Arc::clone(&self.shared))?))
     }
 
