@@ -114,7 +114,7 @@ struct Inner {
 #[derive(Default)]
 pub struct AddressSpace {
     inner: Mutex<Inner>,
-    /// Whether there is, or was, a shared mapping.
+    /// Whether there is, or was, a mapping through which other processes may exchange something.
     shared: AtomicBool,
 }
 
@@ -353,13 +353,25 @@ fn range(addr: u64, len: u64) -> Result<Range<u64>, Errno> {
     Ok(addr..end)
 }
 
+/// True for a file on a disk: what processes exchange messages through lies in memory (shm_overview(7),
+/// memfd_create(2)), but caches and databases that libraries read are mapped shared by many programs.
+fn is_quiet_file(fd: RawFd) -> bool {
+    const IN_MEMORY: [i64; 3] = [
+        0x0102_1994, // TMPFS_MAGIC
+        0x9584_58f6, // HUGETLBFS_MAGIC
+        0x8584_58f6, // RAMFS_MAGIC
+    ];
+    fd >= 0 && host::fs_type(fd).is_ok_and(|ty| !IN_MEMORY.contains(&ty))
+}
+
 impl AddressSpace {
     fn lock(&self) -> MutexGuard<'_, Inner> {
         // A panic elsewhere does not leave the map half-changed in a way that matters more than going on.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// True if another process may see, or have seen, memory of the guest.
+    /// True if the guest may exchange something with another process through memory, or may have: it has
+    /// a shared mapping that it can write, or of a file in memory.
     pub fn is_shared(&self) -> bool {
         self.shared.load(Ordering::Acquire)
     }
@@ -439,7 +451,7 @@ impl AddressSpace {
             changes.push(addr..addr + len);
         }
         let writable = region.shared && region.prot & WRITE != 0;
-        if region.shared {
+        if region.shared && (region.prot & WRITE != 0 || !is_quiet_file(req.fd)) {
             self.shared.store(true, Ordering::Release);
         }
         inner.put(addr, region);
@@ -487,6 +499,9 @@ impl AddressSpace {
             changes.push(r.clone());
         }
         for (start, mut region) in inner.cut(&r) {
+            if region.shared && prot & WRITE != 0 {
+                self.shared.store(true, Ordering::Release);
+            }
             region.prot = prot;
             inner.put(start, region);
         }
