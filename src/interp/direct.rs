@@ -126,7 +126,7 @@ pub fn block(
                 }
                 continue;
             }
-            _ => match rare(cpu, insts, inst, pool, slots, i) {
+            _ => match rare(cpu, insts, inst, pool, slots) {
                 Ok(v) => {
                     slots.0[i & (SLOTS - 1)] = v;
                     continue;
@@ -197,7 +197,6 @@ fn rare(
     inst: &Inst,
     pool: &[[u8; 16]],
     slots: &Slots,
-    at: usize,
 ) -> Result<[u64; 2], Stop> {
     let [a, b, c] = [0, 1, 2].map(|n| slots.int(inst.args[n]));
     let one = |v: u64| Ok([v, 0]);
@@ -250,7 +249,6 @@ fn rare(
             None => one(0),
         },
         op => {
-            debug_assert!(at < MAX_INSTS);
             let failed = |_| Stop::Fault(Fault::Simd);
             if let Some(r) = float::scalar(op, inst.w, inst.aux, a, b, &mut cpu.mxcsr) {
                 return one(r.map_err(failed)?);

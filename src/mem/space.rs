@@ -843,7 +843,9 @@ mod tests {
             },
             ..anon(0, len, prot, 0)
         };
+        assert!(!s.is_shared());
         let code = s.map(&shared(READ | EXEC, 0, 2 * PAGE), &mut c).unwrap();
+        assert!(s.is_shared(), "a file in memory may be written by others");
         c.clear();
         let data = s.map(&shared(READ | WRITE, PAGE, PAGE), &mut c).unwrap();
         let second = code + PAGE..code + 2 * PAGE;

@@ -620,6 +620,25 @@ fn changed_code_is_translated_anew() {
 }
 
 #[test]
+fn a_second_thread_makes_code_keep_the_order_of_memory() {
+    let Ok(mut engine) = JitEngine::new(Arc::new(PlainMemory), HostIsa::GC) else {
+        return;
+    };
+    let _ = sys::fault::install();
+    let guest = Guest::new(10);
+    assert_eq!(guest.run(&mut engine), expected(10));
+    assert!(engine.shared.lowered_for().has(Feature::Ztso));
+    let _second = engine.for_thread().unwrap();
+    assert!(!engine.shared.lowered_for().has(Feature::Ztso));
+    assert_eq!(
+        engine.shared.cache().used(),
+        0,
+        "code without fences is left"
+    );
+    assert_eq!(guest.run(&mut engine), expected(10));
+}
+
+#[test]
 fn threads_share_and_withdraw_translations() {
     let Ok(engine) = JitEngine::new(Arc::new(PlainMemory), probe()) else {
         return;
