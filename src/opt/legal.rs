@@ -9,11 +9,10 @@ use crate::x86::{Rflags, Width};
 pub fn run(region: &mut Region, r: &mut Rewriter) -> bool {
     let mut changed = false;
     for block in &mut region.blocks {
-        let needs = block.insts.iter().any(|i| {
-            i.var() == Some(Var::Flags)
-                && i.op == Op::Set
-                && !eval::is_record(block.insts[i.args[0].index()].op)
-        });
+        let needs = block
+            .insts
+            .iter()
+            .any(|i| i.sets(Var::Flags) && !eval::is_record(block.insts[i.args[0].index()].op));
         if !needs {
             continue;
         }
@@ -21,7 +20,7 @@ pub fn run(region: &mut Region, r: &mut Rewriter) -> bool {
         r.reset();
         for inst in &block.insts {
             let mut inst = r.with_mapped_args(*inst);
-            if inst.op == Op::Set && inst.var() == Some(Var::Flags) {
+            if inst.sets(Var::Flags) {
                 let f = inst.args[0];
                 if !eval::is_record(r.def(f).op) {
                     inst.args[0] = record(r, f);

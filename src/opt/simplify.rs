@@ -6,16 +6,23 @@ use super::{flags, vector};
 use crate::ir::{Block, EXIT_UNLESS, Helper, Inst, Op, Region, Target, Term, Value, Var};
 use crate::x86::{Cond, Gpr, Width};
 
-/// Runs the pass. `wanted`, for the first run: the blocks that want the flags they are entered with.
-pub fn run(region: &mut Region, r: &mut Rewriter, wanted: Option<&[bool]>) {
-    let mut given = vec![None; region.blocks.len()];
-    if let Some(wanted) = wanted {
-        let mut preds = vec![0; region.blocks.len()];
-        for t in region.blocks.iter().flat_map(Block::successors) {
-            if let Target::Block(b) = t {
-                preds[b.index()] += 1;
-            }
-        }
+/// Working memory, kept from region to region: for the blocks that get the flags they are entered with,
+/// these.
+#[derive(Default)]
+pub struct Memory(Vec<Option<Given>>);
+
+/// Runs the pass. For the first run: how many ways lead to each block, and whether it wants the flags it is
+/// entered with.
+pub fn run(
+    region: &mut Region,
+    r: &mut Rewriter,
+    memory: &mut Memory,
+    first: Option<(&[u32], &[bool])>,
+) {
+    let given = &mut memory.0;
+    given.clear();
+    given.resize(region.blocks.len(), None);
+    if let Some((preds, wanted)) = first {
         for (b, g) in given.iter_mut().enumerate() {
             if preds[b] == 1 && wanted[b] && !region.blocks[b].entry {
                 *g = Some(Given::None);

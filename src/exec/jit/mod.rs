@@ -309,13 +309,8 @@ impl JitEngine {
             }
         };
         let (insns, words) = (u64::from(t.guest_insns), t.words() as u64);
-        let kept = match observer {
-            Some(o) => o.prepare(region, &mut t).map(|seen| (o, seen)),
-            None => {
-                self.translator.lifter.recycle(region);
-                None
-            }
-        };
+        let kept = observer.and_then(|o| Some((o, o.prepare(&region, &mut t)?)));
+        self.translator.lifter.recycle(region);
         let Some(id) = cache.install(&self.shared.code, t) else {
             return Ok(Next::Evaluate);
         };
@@ -448,6 +443,7 @@ impl Translator {
         for limits in smaller {
             let mut region = self.lifter.translate(memory, at, limits, known)?;
             self.optimizer.optimize(&mut region);
+            self.lifter.reuse(self.optimizer.spare());
             match lower::lower_with(&region, isa, mode, counting, &mut self.lowering) {
                 Ok(t) => return Ok(Some((region, t))),
                 Err(LowerError::TooComplex | LowerError::Asm(_)) => {}
