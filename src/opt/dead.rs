@@ -54,15 +54,15 @@ fn liveness(region: &Region, wanted: &mut Vec<bool>) {
 /// Ends at the first instruction that decides, which is nearly always one of the first few.
 fn looks(block: &Block, wanted: &[bool]) -> bool {
     for inst in &block.insts {
-        match inst.op {
-            Op::Set | Op::Get if inst.imm == Var::Flags.encode() => return inst.op == Op::Get,
-            Op::ExitIf => {
-                if inst.exit().is_some_and(|t| at_target(t, wanted)) {
-                    return true;
-                }
-            }
-            op if op.observes() => return true,
-            _ => {}
+        if inst.sets(Var::Flags) {
+            return false;
+        }
+        let looks = match inst.exit() {
+            Some(to) => at_target(to, wanted),
+            None => inst.op.observes() || inst.gets(Var::Flags),
+        };
+        if looks {
+            return true;
         }
     }
     at_end(&block.term, wanted)
