@@ -279,6 +279,10 @@ impl<'a> Lowerer<'a> {
         self.inherit(n);
         self.count_execution(n, 0);
         for (i, inst) in block.insts.iter().enumerate() {
+            if inst.op == Op::Insn {
+                self.rip = GuestAddr(inst.imm);
+                continue;
+            }
             let at = u32::try_from(i).expect("blocks are bounded");
             self.begin(at);
             if i + 1 == block.insts.len() && self.turned_exit(n, inst, block.term) {
@@ -306,7 +310,6 @@ impl<'a> Lowerer<'a> {
             self.asm.fence(mem::READ | mem::WRITE, mem::WRITE);
         }
         match inst.op {
-            Op::Insn => self.rip = GuestAddr(inst.imm),
             Op::Const => {
                 self.vals[v.index()].konst = Some(inst.imm);
                 self.vals[v.index()].bits = 64 - inst.imm.leading_zeros();

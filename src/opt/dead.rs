@@ -211,7 +211,12 @@ const KEPT: Value = Value(0);
 fn compact(block: &mut Block, map: &mut [Value], at_end: Option<Value>) {
     let insts = &mut block.insts;
     let mut n = 0;
-    for i in 0..map.len() {
+    // What comes before the first that goes stays as it is.
+    while n < map.len() && map[n] == KEPT {
+        map[n] = Value(u32::try_from(n).expect("blocks are bounded"));
+        n += 1;
+    }
+    for i in n..map.len() {
         if map[i] != KEPT {
             continue;
         }

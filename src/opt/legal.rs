@@ -19,14 +19,14 @@ pub fn run(region: &mut Region, r: &mut Rewriter) -> bool {
         changed = true;
         r.reset();
         for inst in &block.insts {
-            let mut inst = r.with_mapped_args(*inst);
+            let mut inst = r.with_mapped_args(inst);
             if inst.sets(Var::Flags) {
                 let f = inst.args[0];
                 if !eval::is_record(r.def(f).op) {
                     inst.args[0] = record(r, f);
                 }
             }
-            let v = r.push(inst);
+            let v = r.push(&inst);
             r.define(v);
         }
         r.finish(block);

@@ -125,20 +125,20 @@ fn take(r: &mut Rewriter, pool: &mut Vec<[u8; 16]>, known: &mut Known, given: Gi
             Source::Gpr(g) => {
                 let mut get = Inst::new(Op::Get, Width::W64);
                 get.imm = Var::Gpr(g).encode();
-                step(r, pool, known, get)
+                step(r, pool, known, &get)
             }
             Source::Param(n) => {
                 let mut param = Inst::new(Op::Param, Width::W64);
                 param.imm = n;
-                r.push(param)
+                r.push(&param)
             }
         };
     }
-    let bundle = r.push(bundle);
+    let bundle = r.push(&bundle);
     let mut set = Inst::new(Op::Set, Width::W64);
     set.imm = Var::Flags.encode();
     set.args[0] = bundle;
-    step(r, pool, known, set);
+    step(r, pool, known, &set);
 }
 
 /// What each variable is known to hold, the last trap that was not taken, and whether there was a poll.
@@ -146,6 +146,13 @@ struct Known([Value; Var::COUNT], Option<(Value, u16)>, bool);
 
 fn slot(var: Var) -> usize {
     usize::try_from(var.encode()).expect("small")
+}
+
+impl Known {
+    /// What the variable of a `get` or `set` is known to hold.
+    fn held(&mut self, inst: &Inst) -> &mut Value {
+        &mut self.0[usize::try_from(inst.imm).expect("the number of a variable")]
+    }
 }
 
 /// `later` is about the blocks from number `first` on.
@@ -161,7 +168,7 @@ fn simplify(
     let mut known = Known([Value::NONE; Var::COUNT], None, false);
     take(r, pool, &mut known, given.unwrap_or(Given::None));
     for inst in &block.insts {
-        let mut inst = r.with_mapped_args(*inst);
+        let mut inst = r.with_mapped_args(inst);
         if let Some(to) = inst.exit() {
             if let Some(x) = inverted(r, inst.args[0]) {
                 inst.args[0] = x;
@@ -188,14 +195,14 @@ fn simplify(
                     give(r, &known, &mut inst)
                 };
             }
-            let v = r.push(inst);
+            let v = r.append(&inst);
             r.define(v);
             if here {
                 take(r, pool, &mut known, EQUAL);
             }
             continue;
         }
-        let v = step(r, pool, &mut known, inst);
+        let v = step(r, pool, &mut known, &inst);
         r.define(v);
     }
     r.finish(block);
@@ -214,31 +221,27 @@ fn inverted(r: &Rewriter, v: Value) -> Option<Value> {
     boolean.then_some(d.args[0])
 }
 
-fn step(r: &mut Rewriter, pool: &mut Vec<[u8; 16]>, known: &mut Known, inst: Inst) -> Value {
+fn step(r: &mut Rewriter, pool: &mut Vec<[u8; 16]>, known: &mut Known, inst: &Inst) -> Value {
     match inst.op {
+        Op::Insn => r.append(inst),
+        Op::Const => r.konst(inst.imm),
         Op::Get => {
-            let Some(var) = inst.var() else {
-                return r.push(inst);
-            };
-            let place = &mut known.0[slot(var)];
-            if !place.is_some() {
-                *place = r.push(inst);
+            let held = known.held(inst);
+            if !held.is_some() {
+                *held = r.append(inst);
             }
-            *place
+            *held
         }
         Op::Set => {
-            let Some(var) = inst.var() else {
-                return r.push(inst);
-            };
             // Setting a variable to what it holds is nothing, unless an earlier `set` of the flags is
             // lazy: that decision has been made for that very instruction. An MMX register's exponent is
             // set with it.
-            let more = matches!(var, Var::Flags | Var::Mm(_));
-            if known.0[slot(var)] == inst.args[0] && !more {
-                return Value::NONE;
+            let held = known.held(inst);
+            let more = || matches!(inst.var(), Some(Var::Flags | Var::Mm(_)));
+            if *held != inst.args[0] || more() {
+                *held = inst.args[0];
+                r.append(inst);
             }
-            known.0[slot(var)] = inst.args[0];
-            r.push(inst);
             Value::NONE
         }
         Op::Call => {
@@ -254,14 +257,15 @@ fn step(r: &mut Rewriter, pool: &mut Vec<[u8; 16]>, known: &mut Known, inst: Ins
                     *v = Value::NONE;
                 }
             }
-            r.push(inst)
+            r.append(inst)
         }
         Op::Load | Op::Store | Op::VLoad | Op::VStore => {
-            let inst = match r.constant(inst.args[0]) {
-                Some(at) => from_page(r, at, inst),
-                None => from_rsp(r, known, inst),
-            };
-            r.emit(inst)
+            let mut inst = *inst;
+            match r.constant(inst.args[0]) {
+                Some(at) => from_page(r, at, &mut inst),
+                None => from_rsp(r, known, &mut inst),
+            }
+            r.emit(&inst)
         }
         Op::CondOf => match Cond::ALL.get(usize::from(inst.aux)) {
             Some(c) => flags::cond(r, inst.args[0], *c),
@@ -269,9 +273,9 @@ fn step(r: &mut Rewriter, pool: &mut Vec<[u8; 16]>, known: &mut Known, inst: Ins
         },
         Op::FlBits => flags::bits(r, inst.args[0], inst.imm),
         Op::FlFcmp => {
-            let mut comi = inst;
+            let mut comi = *inst;
             comi.op = Op::FComi;
-            let bits = r.push(comi);
+            let bits = r.push(&comi);
             r.op(Op::FlRaw, Width::W64, &[bits])
         }
         // Who comes here has passed the block's first one.
@@ -292,31 +296,26 @@ fn step(r: &mut Rewriter, pool: &mut Vec<[u8; 16]>, known: &mut Known, inst: Ins
 }
 
 /// An access to a constant address is relative to a round one, which others may share.
-fn from_page(r: &mut Rewriter, at: u64, inst: Inst) -> Inst {
+fn from_page(r: &mut Rewriter, at: u64, inst: &mut Inst) {
     let at = at.wrapping_add(inst.imm);
     let low = (at << 52).cast_signed() >> 52;
-    let mut near = inst;
-    near.args[0] = r.konst(at.wrapping_sub(low.cast_unsigned()));
-    near.imm = low.cast_unsigned();
-    near
+    inst.args[0] = r.konst(at.wrapping_sub(low.cast_unsigned()));
+    inst.imm = low.cast_unsigned();
 }
 
 /// An access near RSP is relative to the RSP that the block knows, so that what is pushed and popped
 /// needs no register of its own.
-fn from_rsp(r: &Rewriter, known: &Known, inst: Inst) -> Inst {
+fn from_rsp(r: &Rewriter, known: &Known, inst: &mut Inst) {
     let rsp = known.0[slot(Var::Gpr(Gpr::RSP))];
-    let (Some((base, _)), Some((at, distance))) = (near_rsp(r, rsp), near_rsp(r, inst.args[0]))
-    else {
-        return inst;
-    };
-    let disp = inst.imm.wrapping_add(distance);
-    if base != at || i32::try_from(disp.cast_signed()).is_err() {
-        return inst;
+    if let Some((at, distance)) = near_rsp(r, inst.args[0])
+        && let Some((base, _)) = near_rsp(r, rsp)
+    {
+        let disp = inst.imm.wrapping_add(distance);
+        if base == at && i32::try_from(disp.cast_signed()).is_ok() {
+            inst.args[0] = base;
+            inst.imm = disp;
+        }
     }
-    let mut near = inst;
-    near.args[0] = base;
-    near.imm = disp;
-    near
 }
 
 /// If `v` is a `get rsp` plus a constant: these.
@@ -329,7 +328,8 @@ fn near_rsp(r: &Rewriter, v: Value) -> Option<(Value, u64)> {
         Op::Add if d.w == Width::W64 => (d.args[0], r.constant(d.args[1])?),
         _ => (v, 0),
     };
-    (r.def(base).op == Op::Get && r.def(base).var() == Some(Var::Gpr(Gpr::RSP)))
+    r.def(base)
+        .gets(Var::Gpr(Gpr::RSP))
         .then_some((base, distance))
 }
 

@@ -86,11 +86,7 @@ impl Finished<'_> {
     /// The code as bytes.
     #[must_use]
     pub fn bytes(&self) -> Vec<u8> {
-        let mut bytes = vec![0; 4 * self.words.len()];
-        for (bytes, w) in bytes.as_chunks_mut().0.iter_mut().zip(self.words) {
-            *bytes = w.to_le_bytes();
-        }
-        bytes
+        crate::sys::cast::bytes_of(self.words).to_vec()
     }
 }
 
