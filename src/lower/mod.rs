@@ -285,12 +285,18 @@ impl<'a> Lowerer<'a> {
             }
             let at = u32::try_from(i).expect("blocks are bounded");
             self.begin(at);
-            if i + 1 == block.insts.len() && self.turned_exit(n, inst, block.term) {
-                return;
-            }
-            self.instruction(Value(at), inst);
-            if inst.op == Op::ExitIf {
-                self.count_execution(n, at + 1);
+            // The most frequent ones first.
+            match inst.op {
+                Op::Const => self.known(Value(at), inst.imm),
+                Op::Get => self.get(Value(at), inst),
+                Op::ExitIf => {
+                    if i + 1 == block.insts.len() && self.turned_exit(n, inst, block.term) {
+                        return;
+                    }
+                    self.exit_if(inst);
+                    self.count_execution(n, at + 1);
+                }
+                _ => self.instruction(Value(at), inst),
             }
         }
         self.begin(u32::try_from(block.insts.len()).expect("blocks are bounded"));
@@ -310,10 +316,7 @@ impl<'a> Lowerer<'a> {
             self.asm.fence(mem::READ | mem::WRITE, mem::WRITE);
         }
         match inst.op {
-            Op::Const => {
-                self.vals[v.index()].konst = Some(inst.imm);
-                self.vals[v.index()].bits = 64 - inst.imm.leading_zeros();
-            }
+            Op::Const => self.known(v, inst.imm),
             Op::Get => self.get(v, inst),
             _ if inst.lazy || self.facts.of[v.index()].deferred => {}
             Op::Set => self.set(inst),
@@ -322,7 +325,6 @@ impl<'a> Lowerer<'a> {
             Op::Store => self.store(inst),
             Op::Fence => self.fence(inst),
             Op::TrapIf => self.trap_if(inst),
-            Op::ExitIf => self.exit_if(inst),
             Op::CheckCanonical => self.check_canonical(inst),
             Op::Poll => self.poll(inst),
             Op::Call => self.call_helper(v, inst),
@@ -340,6 +342,13 @@ impl<'a> Lowerer<'a> {
         }
     }
 
+    /// `v` is a constant.
+    fn known(&mut self, v: Value, c: u64) {
+        let val = &mut self.vals[v.index()];
+        val.konst = Some(c);
+        val.bits = 64 - c.leading_zeros();
+    }
+
     fn get(&mut self, v: Value, inst: &Inst) {
         match inst.var() {
             Some(Var::Gpr(g)) => {
@@ -348,7 +357,10 @@ impl<'a> Lowerer<'a> {
                 }
                 self.place(v, Loc::Guest(g), self.form(g));
             }
-            Some(Var::Xmm(_)) => vector::lower_vector(self, v, inst),
+            Some(Var::Xmm(_)) => {
+                self.vals[v.index()].bits = 128;
+                vector::lower_vector(self, v, inst);
+            }
             Some(Var::Flags) => self.get_flags(v),
             Some(var @ (Var::Fsw | Var::Ftw)) => {
                 let r = self.def(v, Form::Exact);

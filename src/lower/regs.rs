@@ -111,41 +111,39 @@ impl Lowerer<'_> {
         self.short |= u16::from(form != Form::Exact) << g.num();
     }
 
-    /// The position being lowered.
-    fn dead(&self, v: usize) -> bool {
-        self.facts.of[v].last_use < self.at
-    }
-
     /// Begins a position: forgets values nobody needs any more, unpins all registers.
     pub(super) fn begin(&mut self, at: u32) {
         self.at = at;
         self.pinned = 0;
         if self.dies < at {
-            self.release(|l, v| l.dead(v));
+            self.release(at);
         }
     }
 
     /// Ends the reading of arguments: those needed no longer may be overwritten by the result.
     pub(super) fn args_done(&mut self) {
         if self.dies <= self.at {
-            self.release(|l, v| l.facts.of[v].last_use <= l.at);
+            self.release(self.at + 1);
         }
     }
 
-    fn release(&mut self, gone: impl Fn(&Self, usize) -> bool) {
-        let mut live = std::mem::take(&mut self.live);
+    /// Forgets the values last needed before position `at`.
+    fn release(&mut self, at: u32) {
         let mut dies = u32::MAX;
-        live.retain(|v| {
-            let keep = !gone(self, v.index());
-            if keep {
-                dies = dies.min(self.facts.of[v.index()].last_use);
+        let mut kept = 0;
+        for i in 0..self.live.len() {
+            let v = self.live[i];
+            let last_use = self.facts.of[v.index()].last_use;
+            if last_use >= at {
+                dies = dies.min(last_use);
+                self.live[kept] = v;
+                kept += 1;
             } else {
-                self.free_slot(*v);
+                self.free_slot(v);
                 self.vals[v.index()].loc = Loc::None;
             }
-            keep
-        });
-        self.live = live;
+        }
+        self.live.truncate(kept);
         self.dies = dies;
     }
 
@@ -164,9 +162,12 @@ impl Lowerer<'_> {
     /// Puts `v` on the list of values that are somewhere.
     pub(super) fn place(&mut self, v: Value, loc: Loc, form: Form) {
         let val = &mut self.vals[v.index()];
+        // On the list are only those that are somewhere, and known ones that were.
+        let new = val.loc == Loc::None && val.konst.is_none();
+        debug_assert!(!new || !self.live.contains(&v));
         val.loc = loc;
         val.form = form;
-        if !self.live.contains(&v) {
+        if new || !self.live.contains(&v) {
             self.live.push(v);
             self.dies = self.dies.min(self.facts.of[v.index()].last_use);
         }
@@ -243,7 +244,7 @@ impl Lowerer<'_> {
 
     /// Frees the spill slot `v` is in, if it is in one.
     pub(super) fn free_slot(&mut self, v: Value) {
-        let val = self.vals[v.index()];
+        let val = &self.vals[v.index()];
         let Loc::Mem(off) = val.loc else { return };
         if let Some(bytes) = usize::from(off).checked_sub(abi::scratch(abi::slot::SPILL)) {
             let i = bytes / 8;

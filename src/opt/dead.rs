@@ -6,7 +6,7 @@
 //! they are set there. The same is done inside a block for the other variables (removed only where
 //! nothing can fault or leave in between).
 
-use crate::ir::{Block, EXIT_FLAGS, Effect, Inst, Op, Region, Target, Term, Value, Var};
+use crate::ir::{Block, EXIT_FLAGS, Effect, Inst, Op, Region, Target, Term, Value, Var, eval};
 use crate::x86::Width;
 
 /// Working memory, kept from region to region.
@@ -15,15 +15,18 @@ pub struct Memory {
     uses: Vec<Use>,
     map: Vec<Value>,
     wanted: Vec<bool>,
+    /// What the flags that stay are set to.
+    bundles: Vec<Value>,
 }
 
-/// Runs the pass.
-pub fn run(region: &mut Region, memory: &mut Memory) {
+/// Runs the pass; true if a bundle that is still set is no record.
+pub fn run(region: &mut Region, memory: &mut Memory) -> bool {
     liveness(region, &mut memory.wanted);
-    let Memory { uses, map, wanted } = memory;
+    let mut illegal = false;
     for block in &mut region.blocks {
-        sweep(block, wanted, uses, map);
+        illegal |= sweep(block, memory);
     }
+    illegal
 }
 
 /// For each block, whether somebody may look at the flags it is entered with.
@@ -100,13 +103,18 @@ enum Use {
     Real,
 }
 
-fn sweep(block: &mut Block, wanted: &[bool], uses: &mut Vec<Use>, map: &mut Vec<Value>) {
+fn sweep(block: &mut Block, memory: &mut Memory) -> bool {
+    let Memory {
+        uses,
+        map,
+        wanted,
+        bundles,
+    } = memory;
     let n = block.insts.len();
     uses.clear();
     uses.resize(n, Use::None);
-    // What is kept is marked here first.
-    map.clear();
-    map.resize(n, Value::NONE);
+    let uses = uses.as_mut_slice();
+    bundles.clear();
     if let Some(v) = block.term.value() {
         uses[v.index()] = Use::Real;
     }
@@ -154,6 +162,10 @@ fn sweep(block: &mut Block, wanted: &[bool], uses: &mut Vec<Use>, map: &mut Vec<
                     let bundle = inst.args[0];
                     uses[bundle.index()] = Use::Real;
                     bundle_at_end = Some(bundle);
+                    bundles.push(bundle);
+                }
+                if keep != Use::None {
+                    bundles.push(inst.args[0]);
                 }
                 keep
             }
@@ -186,17 +198,21 @@ fn sweep(block: &mut Block, wanted: &[bool], uses: &mut Vec<Use>, map: &mut Vec<
                 Use::Real
             }
         };
+        // From here on: whether it stays, and as what.
+        uses[i] = keep;
         if keep == Use::None {
             continue;
         }
-        map[i] = KEPT;
         inst.lazy = keep == Use::Lazy;
         for a in inst.args() {
             let used = &mut uses[a.index()];
             *used = keep.max(*used);
         }
     }
-    compact(block, map, bundle_at_end);
+    let illegal = |b: &Value| !eval::is_record(block.insts[b.index()].op);
+    let illegal = bundles.iter().any(illegal);
+    compact(block, uses, map, bundle_at_end);
+    illegal
 }
 
 /// The bit of the variable that a `get` or `set` names.
@@ -204,27 +220,24 @@ fn bit(inst: &Inst) -> u128 {
     1 << (inst.imm & 127)
 }
 
-/// A mark in the map: the instruction stays.
-const KEPT: Value = Value(0);
-
-/// Renumbers after removal, and sets the flags to bundle `at_end`.
-fn compact(block: &mut Block, map: &mut [Value], at_end: Option<Value>) {
+/// Renumbers after removal of what has no use, and sets the flags to bundle `at_end`.
+fn compact(block: &mut Block, uses: &[Use], map: &mut Vec<Value>, at_end: Option<Value>) {
+    let number = |n: usize| Value(u32::try_from(n).expect("blocks are bounded"));
     let insts = &mut block.insts;
-    let mut n = 0;
     // What comes before the first that goes stays as it is.
-    while n < map.len() && map[n] == KEPT {
-        map[n] = Value(u32::try_from(n).expect("blocks are bounded"));
-        n += 1;
-    }
-    for i in n..map.len() {
-        if map[i] != KEPT {
+    let whole = uses.iter().position(|u| *u == Use::None);
+    let mut n = whole.unwrap_or(uses.len());
+    map.clear();
+    map.extend((0..n).map(number));
+    for (i, keep) in uses.iter().enumerate().skip(n) {
+        map.push(number(n));
+        if *keep == Use::None {
             continue;
         }
         let mut inst = insts[i];
         for a in inst.args.iter_mut().take_while(|a| a.is_some()) {
             *a = map[a.index()];
         }
-        map[i] = Value(u32::try_from(n).expect("blocks are bounded"));
         insts[n] = inst;
         n += 1;
     }

@@ -5,9 +5,8 @@ use super::rewrite::Rewriter;
 use crate::ir::{Op, Region, Value, Var, eval};
 use crate::x86::{Rflags, Width};
 
-/// Runs the pass; true if anything changed.
-pub fn run(region: &mut Region, r: &mut Rewriter) -> bool {
-    let mut changed = false;
+/// Runs the pass.
+pub fn run(region: &mut Region, r: &mut Rewriter) {
     for block in &mut region.blocks {
         let needs = block
             .insts
@@ -16,7 +15,6 @@ pub fn run(region: &mut Region, r: &mut Rewriter) -> bool {
         if !needs {
             continue;
         }
-        changed = true;
         r.reset();
         for inst in &block.insts {
             let mut inst = r.with_mapped_args(inst);
@@ -31,7 +29,6 @@ pub fn run(region: &mut Region, r: &mut Rewriter) -> bool {
         }
         r.finish(block);
     }
-    changed
 }
 
 /// A record for bundle `f`.

@@ -43,9 +43,10 @@ impl Optimizer {
         let wanted = dead::wanted(region, dead);
         simplify::run(region, rewriter, simplify, Some((&extend.preds, wanted)));
         debug_verify(region, "simplify");
-        dead::run(region, dead);
+        let illegal = dead::run(region, dead);
         debug_verify(region, "dead");
-        if legal::run(region, rewriter) {
+        if illegal {
+            legal::run(region, rewriter);
             // The expansion of a bundle is worth folding, and leaves its operands dead.
             simplify::run(region, rewriter, simplify, None);
             dead::run(region, dead);

@@ -168,6 +168,11 @@ fn simplify(
     let mut known = Known([Value::NONE; Var::COUNT], None, false);
     take(r, pool, &mut known, given.unwrap_or(Given::None));
     for inst in &block.insts {
+        if !inst.args[0].is_some() {
+            let v = step(r, pool, &mut known, inst);
+            r.define(v);
+            continue;
+        }
         let mut inst = r.with_mapped_args(inst);
         if let Some(to) = inst.exit() {
             if let Some(x) = inverted(r, inst.args[0]) {
