@@ -14,7 +14,7 @@ impl Lowerer<'_> {
     /// `get flags`: the record stays where it is, unless it is overwritten before its last use.
     pub(super) fn get_flags(&mut self, v: Value) {
         let last = self.facts.of[v.index()].last_use as usize;
-        let stored = |i: &Inst| i.op == Op::Set && !i.lazy && i.var() == Some(Var::Flags);
+        let stored = |i: &Inst| i.sets(Var::Flags) && !i.lazy;
         let between = self.block.insts.get(v.index()..last).unwrap_or(&[]);
         let home = variable(Var::Flags);
         if !between.iter().any(stored) {

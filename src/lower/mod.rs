@@ -289,6 +289,8 @@ impl<'a> Lowerer<'a> {
             match inst.op {
                 Op::Const => self.known(Value(at), inst.imm),
                 Op::Get => self.get(Value(at), inst),
+                Op::Set if inst.lazy => {}
+                Op::Set => self.set(inst),
                 Op::ExitIf => {
                     if i + 1 == block.insts.len() && self.turned_exit(n, inst, block.term) {
                         return;
@@ -319,7 +321,6 @@ impl<'a> Lowerer<'a> {
             Op::Const => self.known(v, inst.imm),
             Op::Get => self.get(v, inst),
             _ if inst.lazy || self.facts.of[v.index()].deferred => {}
-            Op::Set => self.set(inst),
             Op::CondOf | Op::FlBits => self.flag_query(v, inst),
             Op::Load => self.load(v, inst),
             Op::Store => self.store(inst),

@@ -269,31 +269,35 @@ impl Lowerer<'_> {
     }
 
     /// Where `v` is, in a register: loads it or makes it if it is not in one. Form as it is.
+    #[inline]
     fn any(&mut self, v: Value) -> Xreg {
-        let val = self.vals[v.index()];
-        match val.loc {
+        match self.vals[v.index()].loc {
             Loc::Guest(g) => self.pin(abi::gpr(g)),
             Loc::Temp(r) => self.pin(r),
-            Loc::Mem(off) => {
-                let r = self.temp();
-                self.asm.ld(r, self.off(off), abi::STATE);
-                self.free_slot(v);
-                self.place(v, Loc::Temp(r), val.form);
-                r
-            }
-            // F and V128 values are asked for elsewhere.
-            Loc::None | Loc::F(_) | Loc::V(_) => {
-                debug_assert!(val.konst.is_some(), "v{} is nowhere", v.0);
-                let c = val.konst.unwrap_or(0);
-                if c == 0 {
-                    return Xreg::ZERO;
-                }
-                let r = self.temp();
-                self.constant(r, c);
-                self.place(v, Loc::Temp(r), Form::Exact);
-                r
-            }
+            _ => self.brought(v),
         }
+    }
+
+    /// A register for `v`, which is in none.
+    fn brought(&mut self, v: Value) -> Xreg {
+        let val = self.vals[v.index()];
+        if let Loc::Mem(off) = val.loc {
+            let r = self.temp();
+            self.asm.ld(r, self.off(off), abi::STATE);
+            self.free_slot(v);
+            self.place(v, Loc::Temp(r), val.form);
+            return r;
+        }
+        // F and V128 values are asked for elsewhere.
+        debug_assert!(val.konst.is_some(), "v{} is nowhere", v.0);
+        let c = val.konst.unwrap_or(0);
+        if c == 0 {
+            return Xreg::ZERO;
+        }
+        let r = self.temp();
+        self.constant(r, c);
+        self.place(v, Loc::Temp(r), Form::Exact);
+        r
     }
 
     /// A register with `v` as IR defines it.

@@ -101,10 +101,18 @@ fn taken(block: &mut Block) -> Block {
 fn predecessors(region: &Region, preds: &mut Vec<u32>) {
     preds.clear();
     preds.resize(region.blocks.len(), 0);
-    for t in region.blocks.iter().flat_map(Block::successors) {
+    let mut count = |t: Target| {
         if let Target::Block(b) = t {
             preds[b.index()] += 1;
         }
+    };
+    for block in &region.blocks {
+        block
+            .insts
+            .iter()
+            .filter_map(Inst::exit)
+            .for_each(&mut count);
+        block.term.targets().for_each(&mut count);
     }
     count_entries(region, preds);
 }

@@ -113,7 +113,7 @@ fn give(r: &Rewriter, known: &Known, exit: &mut Inst) -> Given {
 }
 
 /// Begins a block with what it is given.
-fn take(r: &mut Rewriter, pool: &mut Vec<[u8; 16]>, known: &mut Known, given: Given) {
+fn take(r: &mut Rewriter, known: &mut Known, given: Given) {
     let Given::Bundle { op, w, from } = given else {
         return;
     };
@@ -125,7 +125,7 @@ fn take(r: &mut Rewriter, pool: &mut Vec<[u8; 16]>, known: &mut Known, given: Gi
             Source::Gpr(g) => {
                 let mut get = Inst::new(Op::Get, Width::W64);
                 get.imm = Var::Gpr(g).encode();
-                step(r, pool, known, &get)
+                self::get(r, known, &get)
             }
             Source::Param(n) => {
                 let mut param = Inst::new(Op::Param, Width::W64);
@@ -138,7 +138,7 @@ fn take(r: &mut Rewriter, pool: &mut Vec<[u8; 16]>, known: &mut Known, given: Gi
     let mut set = Inst::new(Op::Set, Width::W64);
     set.imm = Var::Flags.encode();
     set.args[0] = bundle;
-    step(r, pool, known, &set);
+    self::set(r, known, &set);
 }
 
 /// What each variable is known to hold, the last trap that was not taken, and whether there was a poll.
@@ -166,48 +166,50 @@ fn simplify(
 ) {
     r.reset();
     let mut known = Known([Value::NONE; Var::COUNT], None, false);
-    take(r, pool, &mut known, given.unwrap_or(Given::None));
+    take(r, &mut known, given.unwrap_or(Given::None));
     for inst in &block.insts {
-        if !inst.args[0].is_some() {
-            let v = step(r, pool, &mut known, inst);
-            r.define(v);
-            continue;
-        }
-        let mut inst = r.with_mapped_args(inst);
-        if let Some(to) = inst.exit() {
-            if let Some(x) = inverted(r, inst.args[0]) {
-                inst.args[0] = x;
-                inst.aux ^= EXIT_UNLESS;
-            }
-            if let Some(c) = r.constant(inst.args[0])
-                && inst.args().count() == 1
-            {
-                if (c != 0) == (inst.aux & EXIT_UNLESS != 0) {
-                    r.define(Value::NONE);
-                    continue;
+        let v = match inst.op {
+            // The most frequent ones first.
+            Op::Insn => r.append(inst),
+            Op::Const => r.konst(inst.imm),
+            Op::Get => get(r, &mut known, inst),
+            Op::Set => set(r, &mut known, &r.with_mapped_args(inst)),
+            Op::ExitIf => {
+                let mut inst = r.with_mapped_args(inst);
+                let to = inst.exit().expect("an exit leads somewhere");
+                if let Some(x) = inverted(r, inst.args[0]) {
+                    inst.args[0] = x;
+                    inst.aux ^= EXIT_UNLESS;
                 }
-                block.term = Term::Jump(to);
-                break;
+                if let Some(c) = r.constant(inst.args[0])
+                    && inst.args().count() == 1
+                {
+                    if (c != 0) == (inst.aux & EXIT_UNLESS != 0) {
+                        r.define(Value::NONE);
+                        continue;
+                    }
+                    block.term = Term::Jump(to);
+                    break;
+                }
+                let (there, here) = equal(r, &known, &inst);
+                if let Target::Block(b) = to
+                    && let Some(n) = b.index().checked_sub(first)
+                    && let Some(given) = &mut later[n]
+                {
+                    *given = if there {
+                        EQUAL
+                    } else {
+                        give(r, &known, &mut inst)
+                    };
+                }
+                let v = r.append(&inst);
+                if here {
+                    take(r, &mut known, EQUAL);
+                }
+                v
             }
-            let (there, here) = equal(r, &known, &inst);
-            if let Target::Block(b) = to
-                && let Some(n) = b.index().checked_sub(first)
-                && let Some(given) = &mut later[n]
-            {
-                *given = if there {
-                    EQUAL
-                } else {
-                    give(r, &known, &mut inst)
-                };
-            }
-            let v = r.append(&inst);
-            r.define(v);
-            if here {
-                take(r, pool, &mut known, EQUAL);
-            }
-            continue;
-        }
-        let v = step(r, pool, &mut known, &inst);
+            _ => step(r, pool, &mut known, &r.with_mapped_args(inst)),
+        };
         r.define(v);
     }
     r.finish(block);
@@ -226,29 +228,32 @@ fn inverted(r: &Rewriter, v: Value) -> Option<Value> {
     boolean.then_some(d.args[0])
 }
 
+#[inline]
+fn get(r: &mut Rewriter, known: &mut Known, inst: &Inst) -> Value {
+    let held = known.held(inst);
+    if !held.is_some() {
+        *held = r.append(inst);
+    }
+    *held
+}
+
+#[inline]
+fn set(r: &mut Rewriter, known: &mut Known, inst: &Inst) -> Value {
+    // Setting a variable to what it holds is nothing, unless an earlier `set` of the flags is
+    // lazy: that decision has been made for that very instruction. An MMX register's exponent is
+    // set with it.
+    let held = known.held(inst);
+    let more = || matches!(inst.var(), Some(Var::Flags | Var::Mm(_)));
+    if *held != inst.args[0] || more() {
+        *held = inst.args[0];
+        r.append(inst);
+    }
+    Value::NONE
+}
+
+/// Any other instruction, whose arguments are mapped.
 fn step(r: &mut Rewriter, pool: &mut Vec<[u8; 16]>, known: &mut Known, inst: &Inst) -> Value {
     match inst.op {
-        Op::Insn => r.append(inst),
-        Op::Const => r.konst(inst.imm),
-        Op::Get => {
-            let held = known.held(inst);
-            if !held.is_some() {
-                *held = r.append(inst);
-            }
-            *held
-        }
-        Op::Set => {
-            // Setting a variable to what it holds is nothing, unless an earlier `set` of the flags is
-            // lazy: that decision has been made for that very instruction. An MMX register's exponent is
-            // set with it.
-            let held = known.held(inst);
-            let more = || matches!(inst.var(), Some(Var::Flags | Var::Mm(_)));
-            if *held != inst.args[0] || more() {
-                *held = inst.args[0];
-                r.append(inst);
-            }
-            Value::NONE
-        }
         Op::Call => {
             let info = Helper::from_aux(inst.aux).map(Helper::info);
             for (i, v) in known.0.iter_mut().enumerate() {
