@@ -29,6 +29,7 @@ pub struct Installed {
     /// Offset of its first byte.
     pub start: usize,
     alive: bool,
+    /// Its code has gone where it runs.
     translation: Box<Translation>,
 }
 
@@ -93,7 +94,6 @@ impl Cache {
             .filter(|end| *end <= memory.len())?;
         self.next = end;
         memory.write(start, &t.code);
-        // From now on it is there.
         t.code = Vec::new();
         let id = self.regions.len();
         for (n, (guest, offset)) in t.entries.iter().enumerate() {
