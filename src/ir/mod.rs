@@ -160,12 +160,14 @@ impl Inst {
     }
 
     /// The arguments that are there.
+    #[inline]
     pub fn args(&self) -> impl Iterator<Item = Value> + '_ {
         self.args.iter().copied().take_while(|v| v.is_some())
     }
 
     /// Where an `exit.if` goes.
     #[must_use]
+    #[inline]
     pub fn exit(&self) -> Option<Target> {
         if self.op != Op::ExitIf {
             return None;
@@ -190,8 +192,23 @@ impl Inst {
         };
     }
 
+    /// True for `get var`.
+    #[must_use]
+    #[inline]
+    pub const fn gets(&self, var: Var) -> bool {
+        self.op as u8 == Op::Get as u8 && self.imm == var.encode()
+    }
+
+    /// True for `set var`.
+    #[must_use]
+    #[inline]
+    pub const fn sets(&self, var: Var) -> bool {
+        self.op as u8 == Op::Set as u8 && self.imm == var.encode()
+    }
+
     /// The variable of a `get` or `set`.
     #[must_use]
+    #[inline]
     pub fn var(&self) -> Option<Var> {
         matches!(self.op, Op::Get | Op::Set)
             .then(|| Var::decode(self.imm))

@@ -33,6 +33,7 @@ impl AddrMap {
         self.used = 0;
     }
 
+    #[inline]
     fn place(&self, addr: u64) -> usize {
         let mask = self.places.len() - 1;
         #[allow(clippy::cast_possible_truncation)] // Hosts have 64 bits.
@@ -68,6 +69,7 @@ impl AddrMap {
         self.put(addr.0, n);
     }
 
+    #[inline]
     fn put(&mut self, addr: u64, n: u32) {
         let i = self.place(addr);
         if self.places[i].1 == EMPTY {

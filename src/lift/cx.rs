@@ -42,13 +42,29 @@ impl RegionBuilder {
 
     /// Takes the memory of blocks that are needed no longer.
     pub fn recycle(&mut self, mut blocks: Vec<Block>) {
-        for block in blocks.drain(..) {
-            if block.insts.capacity() > 0 && self.spare.len() < 64 {
-                self.spare.push(block.insts);
-            }
-        }
+        self.reuse(blocks.drain(..).map(|block| block.insts));
         if self.blocks.capacity() < blocks.capacity() {
             self.blocks = blocks;
+        }
+    }
+
+    /// Takes memory for the instructions of blocks.
+    pub fn reuse(&mut self, spare: impl Iterator<Item = Vec<Inst>>) {
+        for insts in spare {
+            if insts.capacity() > 0 && self.spare.len() < 64 {
+                self.spare.push(insts);
+            }
+        }
+    }
+
+    /// Memory for the instructions of a block.
+    fn memory(&mut self) -> Vec<Inst> {
+        match self.spare.pop() {
+            Some(mut insts) => {
+                insts.clear();
+                insts
+            }
+            None => Vec::with_capacity(64),
         }
     }
 
@@ -71,8 +87,7 @@ impl RegionBuilder {
     /// Makes `block`, which is empty, the one being filled.
     pub fn begin(&mut self, block: BlockId) {
         debug_assert!(self.blocks[block.index()].insts.is_empty());
-        self.insts = self.spare.pop().unwrap_or_else(|| Vec::with_capacity(64));
-        self.insts.clear();
+        self.insts = self.memory();
     }
 
     /// Goes back to filling `block`; what was emitted since it was finished is dropped.
@@ -444,7 +459,9 @@ impl Cx<'_> {
         let t = self.target(addr);
         if self.out.polls && matches!(t, Target::Exit(_)) && addr <= self.ip() {
             let stub = self.new_block();
+            let insts = self.out.memory();
             let block = &mut self.out.blocks[stub.index()];
+            block.insts = insts;
             let mut poll = Inst::new(Op::Poll, Width::W64);
             poll.imm = addr.0;
             block.insts.push(poll);

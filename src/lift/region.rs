@@ -127,6 +127,12 @@ pub struct Lifter {
     work: Vec<GuestAddr>,
     /// Marks for addresses that may not have been reached yet.
     pending: Vec<(GuestAddr, u8)>,
+    /// Where blocks begin: address, and position in `insns`.
+    starts: Vec<(GuestAddr, usize)>,
+    /// The straight runs, as addresses.
+    runs: Vec<(u64, u64)>,
+    /// Memory for a region's `source`.
+    source: Vec<(GuestAddr, u32)>,
     out: RegionBuilder,
 }
 
@@ -144,7 +150,8 @@ impl Lifter {
         known: &dyn Fn(GuestAddr) -> bool,
     ) -> Result<Region, Fault> {
         self.discover(fetch, entry, limits, known)?;
-        let mut starts: Vec<(GuestAddr, usize)> = Vec::new();
+        let mut starts = std::mem::take(&mut self.starts);
+        starts.clear();
         for (i, m) in self.marks.iter().enumerate() {
             if m & mark::LEADER != 0 {
                 starts.push((GuestAddr(self.insns[i].ip()), i));
@@ -162,6 +169,7 @@ impl Lifter {
             self.out.blocks[n].entry = *addr == entry || self.marks[*at] & mark::ENTRY != 0;
             self.lift_block(id, *at);
         }
+        self.starts = starts;
         Ok(Region {
             blocks: std::mem::take(&mut self.out.blocks),
             pool: std::mem::take(&mut self.out.pool),
@@ -173,6 +181,13 @@ impl Lifter {
     /// Takes the memory of a region that is needed no longer.
     pub fn recycle(&mut self, region: Region) {
         self.out.recycle(region.blocks);
+        self.out.pool = region.pool;
+        self.source = region.source;
+    }
+
+    /// Takes memory for the instructions of blocks.
+    pub fn reuse(&mut self, spare: impl Iterator<Item = Vec<Inst>>) {
+        self.out.reuse(spare);
     }
 
     /// Finds the straight run of instructions at `entry`; gives how many there are and the length of all
@@ -222,28 +237,32 @@ impl Lifter {
         }
     }
 
-    fn source(&self) -> Vec<(GuestAddr, u32)> {
-        let mut runs: Vec<(u64, u64)> = Vec::new();
+    /// The bytes all this was made from.
+    fn source(&mut self) -> Vec<(GuestAddr, u32)> {
+        let mut runs = std::mem::take(&mut self.runs);
+        runs.clear();
         let mut start = None;
-        for (i, insn) in self.insns.iter().enumerate() {
-            let from = *start.get_or_insert(insn.ip());
-            if self.marks[i] & mark::LAST != 0 {
-                runs.push((from, insn.ip().wrapping_add(self.len_of(i) as u64)));
+        for (i, m) in self.marks.iter().enumerate() {
+            let from = *start.get_or_insert(i);
+            if m & mark::LAST != 0 {
+                let end = self.insns[i].ip().wrapping_add(self.len_of(i) as u64);
+                runs.push((self.insns[from].ip(), end));
                 start = None;
             }
         }
         runs.sort_unstable();
-        let mut ranges: Vec<(u64, u64)> = Vec::with_capacity(runs.len());
-        for (start, end) in runs {
-            match ranges.last_mut() {
-                Some((_, e)) if start <= *e => *e = end.max(*e),
-                _ => ranges.push((start, end)),
+        let mut source = std::mem::take(&mut self.source);
+        source.clear();
+        let mut runs_left = runs.iter().copied().peekable();
+        while let Some((start, mut end)) = runs_left.next() {
+            while let Some((_, e)) = runs_left.next_if(|next| next.0 <= end) {
+                end = end.max(e);
             }
+            let len = u32::try_from(end.wrapping_sub(start)).unwrap_or(0);
+            source.push((GuestAddr(start), len));
         }
-        ranges
-            .into_iter()
-            .map(|(s, e)| (GuestAddr(s), u32::try_from(e.wrapping_sub(s)).unwrap_or(0)))
-            .collect()
+        self.runs = runs;
+        source
     }
 
     fn discover(

@@ -7,36 +7,59 @@
 use crate::ir::{Block, EXIT_FLAGS, Inst, Op, Value, Var};
 use crate::rv64::{Feature, HostIsa, Imm12};
 use crate::x86::{Gpr, Width};
+use std::num::NonZeroU32;
 
 /// Never used.
 pub const NEVER: u32 = 0;
 
-/// Facts about a block's values, by position.
+/// Facts about a block's values.
 #[derive(Debug, Default)]
 pub struct Analysis {
-    /// The position of the last instruction that needs the value; the block's length for its
-    /// terminator; 0 if none does.
-    pub last_use: Vec<u32>,
-    /// How many executed instructions use it.
-    pub uses: Vec<u32>,
-    /// True if the instruction emits nothing where it stands: its only user does its work.
-    pub deferred: Vec<bool>,
-    /// True for a load that is wanted sign-extended.
-    pub signed: Vec<bool>,
-    /// For each position, the delayed `set flags` in force there, as its bundle.
-    pub pending: Vec<Option<Value>>,
-    /// The `set` of a guest register that takes the value, if it is the first one: its position.
-    pub set_at: Vec<Option<u32>>,
+    /// By position, the block's length included.
+    pub of: Vec<Fact>,
+    /// The positions `defer` is about: those whose argument's work they may do.
+    takers: Vec<u32>,
+    /// The values RSP is set to.
+    rsp: Vec<Value>,
     /// Working memory of `keep`.
     seen: Vec<Value>,
     /// See `seen`.
     work: Vec<Value>,
 }
 
+/// What is known of a position and its value.
+#[derive(Clone, Copy, Debug)]
+pub struct Fact {
+    /// The position of the last instruction that needs the value; the block's length for its
+    /// terminator; `NEVER` if none does.
+    pub last_use: u32,
+    /// How many executed instructions use it.
+    pub uses: u32,
+    /// The `set` of a guest register that takes the value, if it is the first one: its position.
+    pub set_at: Option<NonZeroU32>,
+    /// The delayed `set flags` in force here, as its bundle.
+    pub pending: Option<Value>,
+    /// True if the instruction emits nothing where it stands: its only user does its work.
+    pub deferred: bool,
+    /// True for a load that is wanted sign-extended.
+    pub signed: bool,
+}
+
+impl Fact {
+    const NONE: Fact = Fact {
+        last_use: NEVER,
+        uses: 0,
+        set_at: None,
+        pending: None,
+        deferred: false,
+        signed: false,
+    };
+}
+
 /// True if a point may be made for the instruction: its place must be able to give the guest's state.
 #[must_use]
 pub fn is_point(inst: &Inst) -> bool {
-    !inst.lazy && (inst.op.observes() || inst.op.effect() == crate::ir::Effect::Fp)
+    !inst.lazy && inst.op.observes()
 }
 
 fn is_flag_bundle(op: Op) -> bool {
@@ -57,90 +80,98 @@ pub fn refill<T: Clone>(v: &mut Vec<T>, n: usize, value: T) {
 pub fn analyse(a: &mut Analysis, block: &Block, isa: HostIsa) {
     let n = block.insts.len();
     let end = u32::try_from(n).expect("blocks are bounded");
-    refill(&mut a.last_use, n, NEVER);
-    refill(&mut a.uses, n, 0);
-    refill(&mut a.deferred, n, false);
-    refill(&mut a.signed, n, false);
-    refill(&mut a.pending, n + 1, None);
-    refill(&mut a.set_at, n, None);
-    for (i, inst) in block
-        .insts
-        .iter()
-        .enumerate()
-        .filter(|(_, inst)| !inst.lazy)
-    {
-        let at = u32::try_from(i).expect("blocks are bounded");
+    refill(&mut a.of, n + 1, Fact::NONE);
+    a.takers.clear();
+    a.rsp.clear();
+    let mut delays = false;
+    for (at, inst) in (0..end).zip(&block.insts) {
+        if inst.lazy {
+            delays |= inst.op == Op::Set;
+            continue;
+        }
         for v in inst.args() {
-            a.last_use[v.index()] = at;
-            a.uses[v.index()] += 1;
+            let of = &mut a.of[v.index()];
+            of.last_use = at;
+            of.uses += 1;
         }
-        if matches!(inst.var(), Some(Var::Gpr(_))) && inst.op == Op::Set {
-            a.set_at[inst.args[0].index()].get_or_insert(at);
-        }
-        a.deferred[i] = is_flag_bundle(inst.op);
-    }
-    if let Some(v) = block.term.value() {
-        a.last_use[v.index()] = end;
-        a.uses[v.index()] += 1;
-    }
-    defer(block, isa, a);
-    // Backwards, so that a deferred user's need is final before its arguments inherit it.
-    for i in (0..n).rev() {
-        if a.deferred[i] {
-            let until = a.last_use[i];
-            for v in block.insts[i].args() {
-                a.last_use[v.index()] = a.last_use[v.index()].max(until);
-            }
-        }
-    }
-    delayed_flags(block, a);
-}
-
-fn defer(block: &Block, isa: HostIsa, a: &mut Analysis) {
-    // What RSP moves by is added up, if nobody wants to know it meanwhile.
-    let sets = |i: &&Inst| i.op == Op::Set && i.var() == Some(Var::Gpr(Gpr::RSP));
-    for inst in block.insts.iter().filter(sets) {
-        let v = inst.args[0];
-        if near_rsp(block, v).is_some() {
-            // Counted down, and back up below: what is left are other uses.
-            a.uses[v.index()] -= 1;
-            a.deferred[v.index()] = a.uses[v.index()] == 0;
-        }
-    }
-    for inst in block.insts.iter().filter(sets) {
-        let v = inst.args[0];
-        a.uses[v.index()] += u32::from(near_rsp(block, v).is_some());
-    }
-    let single = |a: &Analysis, v: Value| a.uses[v.index()] == 1;
-    for inst in block.insts.iter().filter(|i| !i.lazy) {
         match inst.op {
-            Op::Select | Op::TrapIf | Op::ExitIf => {
-                let c = inst.args[0];
-                if is_compare(block.insts[c.index()].op) && single(a, c) {
-                    a.deferred[c.index()] = true;
+            Op::Set => {
+                let v = inst.args[0];
+                if let Some(Var::Gpr(g)) = inst.var() {
+                    let set_at = &mut a.of[v.index()].set_at;
+                    *set_at = set_at.or(NonZeroU32::new(at));
+                    if g == Gpr::RSP && near_rsp(block, v).is_some() {
+                        a.rsp.push(v);
+                    }
                 }
             }
             Op::Sext => {
                 let v = inst.args[0];
                 let load = &block.insts[v.index()];
                 if load.op == Op::Load && load.w == inst.w && load.w != Width::W64 {
-                    a.signed[v.index()] = true;
+                    a.of[v.index()].signed = true;
                 }
             }
-            // A sum with a constant is an immediate form, which wants the shifted value itself.
-            Op::Add if inst.w == Width::W64 && isa.has(Feature::Zba) => {
-                let constant = inst.args().any(|v| {
-                    let d = &block.insts[v.index()];
-                    d.op == Op::Const && Imm12::new(d.imm.cast_signed()).is_some()
-                });
-                let shifted = inst
-                    .args()
-                    .find(|v| scaled(block, *v).is_some() && single(a, *v));
-                if let Some(v) = shifted.filter(|_| !constant) {
-                    a.deferred[v.index()] = true;
-                }
-            }
+            Op::Select | Op::TrapIf | Op::ExitIf => a.takers.push(at),
+            Op::Add if inst.w == Width::W64 => a.takers.push(at),
+            op if is_flag_bundle(op) => a.of[at as usize].deferred = true,
             _ => {}
+        }
+    }
+    if let Some(v) = block.term.value() {
+        let of = &mut a.of[v.index()];
+        of.last_use = end;
+        of.uses += 1;
+    }
+    defer(block, isa, a);
+    // Backwards, so that a deferred user's need is final before its arguments inherit it.
+    for (i, inst) in block.insts.iter().enumerate().rev() {
+        if a.of[i].deferred {
+            let until = a.of[i].last_use;
+            for v in inst.args() {
+                let last = &mut a.of[v.index()].last_use;
+                *last = until.max(*last);
+            }
+        }
+    }
+    if delays {
+        delayed_flags(block, a);
+    }
+}
+
+fn defer(block: &Block, isa: HostIsa, a: &mut Analysis) {
+    // What RSP moves by is added up, if nobody wants to know it meanwhile.
+    for v in &a.rsp {
+        // Counted down, and back up below: what is left are other uses.
+        let of = &mut a.of[v.index()];
+        of.uses -= 1;
+        of.deferred = of.uses == 0;
+    }
+    for v in &a.rsp {
+        a.of[v.index()].uses += 1;
+    }
+    let single = |of: &[Fact], v: Value| of[v.index()].uses == 1;
+    for at in &a.takers {
+        let inst = &block.insts[*at as usize];
+        if inst.op != Op::Add {
+            let c = inst.args[0];
+            if is_compare(block.insts[c.index()].op) && single(&a.of, c) {
+                a.of[c.index()].deferred = true;
+            }
+        } else if isa.has(Feature::Zba) {
+            let shifted = inst
+                .args()
+                .find(|v| scaled(block, *v).is_some() && single(&a.of, *v));
+            // A sum with a constant is an immediate form, which wants the shifted value itself.
+            let constant = |v: Value| {
+                let d = &block.insts[v.index()];
+                d.op == Op::Const && Imm12::new(d.imm.cast_signed()).is_some()
+            };
+            if let Some(v) = shifted
+                && !inst.args().any(constant)
+            {
+                a.of[v.index()].deferred = true;
+            }
         }
     }
 }
@@ -155,7 +186,7 @@ pub fn near_rsp(block: &Block, v: Value) -> Option<(Value, i16)> {
     let [base, by, ..] = inst.args;
     let by = &block.insts[by.index()];
     let distance = (by.op == Op::Const).then(|| Imm12::new(by.imm.cast_signed()))??;
-    let rsp = block.insts[base.index()].var() == Some(Var::Gpr(Gpr::RSP));
+    let rsp = block.insts[base.index()].gets(Var::Gpr(Gpr::RSP));
     rsp.then_some((base, i16::try_from(distance.get()).ok()?))
 }
 
@@ -171,32 +202,33 @@ pub fn scaled(block: &Block, v: Value) -> Option<(Value, u64)> {
 }
 
 fn delayed_flags(block: &Block, a: &mut Analysis) {
-    let sets_flags = |i: &Inst| i.op == Op::Set && i.var() == Some(Var::Flags);
-    let n = block.insts.len();
     let mut pending: Option<Value> = None;
     let mut last_point = None;
-    for i in 0..=n {
-        let inst = block.insts.get(i);
-        // The end counts as a point: terminators leave code.
-        let set = inst.is_none_or(sets_flags);
-        let unseen = |i: &Inst| i.op == Op::ExitIf && i.aux & EXIT_FLAGS == 0;
-        if inst.is_none_or(|i| is_point(i) && !unseen(i)) {
-            a.pending[i] = pending;
+    for (i, inst) in block.insts.iter().enumerate() {
+        let unseen = inst.op == Op::ExitIf && inst.aux & EXIT_FLAGS == 0;
+        if is_point(inst) && !unseen {
+            a.of[i].pending = pending;
             last_point = Some(i);
         }
-        if set {
+        if inst.sets(Var::Flags) {
             if let (Some(v), Some(p)) = (pending, last_point) {
-                keep(block, a, v, u32::try_from(p).expect("blocks are bounded"));
+                keep(block, a, v, p);
             }
-            pending = inst.filter(|inst| inst.lazy).map(|inst| inst.args[0]);
+            pending = inst.lazy.then_some(inst.args[0]);
             last_point = None;
         }
+    }
+    // The end counts as a point: terminators leave code.
+    if let Some(v) = pending {
+        let end = block.insts.len();
+        a.of[end].pending = pending;
+        keep(block, a, v, end);
     }
 }
 
 /// Keeps what the recipe for bundle `v` reads until after `point`, whose own result must not replace it.
-fn keep(block: &Block, a: &mut Analysis, v: Value, point: u32) {
-    let point = point + 1;
+fn keep(block: &Block, a: &mut Analysis, v: Value, point: usize) {
+    let point = u32::try_from(point + 1).expect("blocks are bounded");
     a.seen.clear();
     a.work.clear();
     a.work.push(v);
@@ -205,10 +237,11 @@ fn keep(block: &Block, a: &mut Analysis, v: Value, point: u32) {
             continue;
         }
         a.seen.push(v);
-        a.last_use[v.index()] = a.last_use[v.index()].max(point);
+        let last = &mut a.of[v.index()].last_use;
+        *last = point.max(*last);
         // What the recipe evaluates reads more.
         let inst = &block.insts[v.index()];
-        if in_recipe(inst) || a.deferred[v.index()] {
+        if in_recipe(inst) || a.of[v.index()].deferred {
             a.work.extend(inst.args());
         }
     }

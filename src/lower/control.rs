@@ -4,7 +4,7 @@
 //! `Point` that says what happened. A direct exit is one aligned `jal` that goes to such a call until
 //! it is patched to go to its target.
 
-use super::{Lowerer, Point, What, abi};
+use super::{Cold, ExitLink, Lowerer, Point, What, abi};
 use crate::ir::{IndirectKind, Inst, Op, Target, Term, Value};
 use crate::rv64::{Imm12, Label, Shamt, Xreg};
 use crate::x86::state::offset;
@@ -41,7 +41,7 @@ impl Lowerer<'_> {
     /// The registers and test that say whether I64 value `v` is not 0.
     pub(super) fn condition(&mut self, v: Value) -> Ready {
         let inst = self.inst(v);
-        if !self.facts.deferred[v.index()] {
+        if !self.facts.of[v.index()].deferred {
             return (Test::Ne, self.exact(v), Xreg::ZERO);
         }
         let (a, b) = self.compare_operands(&inst);
@@ -85,7 +85,7 @@ impl Lowerer<'_> {
     /// A label behind the hot code where `point` happens.
     pub(super) fn leave(&mut self, point: Point) -> Label {
         let label = self.asm.label();
-        self.cold.push(super::Cold { label, point });
+        self.cold.push(Cold { label, point });
         label
     }
 
@@ -146,8 +146,11 @@ impl Lowerer<'_> {
     /// A direct exit: the word to patch.
     pub(super) fn exit(&mut self, to: GuestAddr) {
         let stub = self.asm.label();
-        self.links.push((stub, to));
-        self.link_words.push(self.asm.offset());
+        self.links.push(ExitLink {
+            target: to,
+            stub,
+            word: self.asm.offset(),
+        });
         self.asm.jal_to(Xreg::ZERO, stub);
     }
 
@@ -183,16 +186,20 @@ impl Lowerer<'_> {
         self.points.push(p);
     }
 
-    /// Emits what stands behind the hot code. Gives each exit's stub and veneer.
-    pub(super) fn cold_code(&mut self) -> Vec<(usize, usize)> {
-        for cold in std::mem::take(&mut self.cold) {
-            self.asm.bind(cold.label);
-            self.call_leave(cold.point);
+    /// Emits what stands behind the hot code. Gives the offset of the first exit's stub; the others
+    /// follow, each `STUB` bytes long.
+    pub(super) fn cold_code(&mut self) -> usize {
+        let cold = std::mem::take(&mut self.cold);
+        for Cold { label, point } in &cold {
+            self.asm.bind(*label);
+            self.call_leave(*point);
         }
-        let mut places = Vec::new();
-        for (n, (label, target)) in self.links.clone().into_iter().enumerate() {
-            self.asm.bind(label);
-            let stub = self.asm.offset();
+        self.cold = cold;
+        let first = self.asm.offset();
+        for n in 0..self.links.len() {
+            let ExitLink { target, stub, .. } = self.links[n];
+            self.asm.bind(stub);
+            debug_assert_eq!(self.asm.offset(), first + n * STUB);
             let what = What::Link(u32::try_from(n).expect("code is bounded"));
             self.call_leave(Point {
                 offset: 0,
@@ -202,13 +209,18 @@ impl Lowerer<'_> {
                 rsp: 0,
                 flags: None,
             });
-            places.push((stub, self.asm.offset()));
+            debug_assert_eq!(self.asm.offset(), first + n * STUB + STUB_LEAVES);
             self.asm.ebreak();
             self.asm.ebreak();
         }
-        places
+        first
     }
 }
+
+/// Bytes of an exit's stub: the call of the leaving routine, and room for a farther jump.
+pub(super) const STUB: usize = STUB_LEAVES + 8;
+/// Bytes of the call.
+pub(super) const STUB_LEAVES: usize = 8;
 
 /// The width whose low bits decide `cond != 0` for a value of `bits` bits.
 #[must_use]

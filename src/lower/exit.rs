@@ -5,18 +5,16 @@
 //! block that one exit leads to begins with what was known there: its heir.
 
 use super::analysis::in_recipe;
-use super::regs::{Form, Loc, Val};
+use super::regs::{Form, Loc, Slots, Val};
 use super::{Lowerer, abi};
 use crate::ir::{EXIT_FLAGS, EXIT_UNLESS, Inst, Op, Region, Target, Term, Value};
 use crate::rv64::Label;
-use crate::x86::Gpr;
 
-/// What the lowering of a block goes on from.
+/// What the lowering of a block goes on from, but for its values (`Lowerer::saved`).
 struct Snapshot {
-    live: Vec<(Value, Val)>,
-    forms: [Form; 16],
+    short: u16,
     rsp_lag: i16,
-    slots: Vec<bool>,
+    slots: Slots,
     flag_code: Option<u64>,
     pinned: u32,
     vtype: super::vector::Vtype,
@@ -24,16 +22,16 @@ struct Snapshot {
 
 /// What is known at the entry of a block that one exit leads to.
 pub(super) struct Heir {
-    forms: [Form; 16],
+    short: u16,
     rsp_lag: i16,
     flag_code: Option<u64>,
     params: [Val; 3],
     vtype: super::vector::Vtype,
 }
 
-/// For each block: whether one exit of a block before it is the only way to it.
-pub(super) fn heirs(region: &Region) -> Vec<bool> {
-    let mut ways = vec![0u32; region.blocks.len()];
+/// For each block: 1 if one exit of a block before it is the only way to it.
+pub(super) fn count_ways(region: &Region, ways: &mut Vec<u32>) {
+    super::analysis::refill(ways, region.blocks.len(), 0);
     for (i, block) in region.blocks.iter().enumerate() {
         if block.entry {
             ways[i] += 2;
@@ -49,7 +47,6 @@ pub(super) fn heirs(region: &Region) -> Vec<bool> {
             }
         }
     }
-    ways.into_iter().map(|w| w == 1).collect()
 }
 
 impl Lowerer<'_> {
@@ -60,11 +57,13 @@ impl Lowerer<'_> {
             ready.0 = ready.0.invert();
         }
         let heir = match target {
-            Target::Block(b) if self.heirs[b.index()] => Some(b.index()),
+            Target::Block(b) if self.ways[b.index()] == 1 => Some(b.index()),
             _ => None,
         };
-        let flags = self.facts.pending[self.at as usize].filter(|_| inst.aux & EXIT_FLAGS != 0);
-        let short = self.rsp_lag != 0 || self.forms.iter().any(|f| *f != Form::Exact);
+        let flags = self.facts.of[self.at as usize]
+            .pending
+            .filter(|_| inst.aux & EXIT_FLAGS != 0);
+        let short = self.rsp_lag != 0 || self.short != 0;
         if let Target::Block(b) = target
             && flags.is_none()
             && (heir.is_some() || !short)
@@ -76,6 +75,17 @@ impl Lowerer<'_> {
         }
         let stub = self.asm.label();
         self.branch(ready, stub);
+        if let Target::Exit(to) = target
+            && flags.is_none()
+            && !short
+        {
+            // Nothing to make exact on the way.
+            self.asm.section(true);
+            self.asm.bind(stub);
+            self.exit(to);
+            self.asm.section(false);
+            return;
+        }
         let here = self.snapshot();
         self.asm.section(true);
         self.asm.bind(stub);
@@ -104,9 +114,9 @@ impl Lowerer<'_> {
         let (Some(Target::Block(b)), Term::Jump(other)) = (inst.exit(), term) else {
             return false;
         };
-        let delayed = self.facts.pending[self.at as usize].is_some();
+        let delayed = self.facts.of[self.at as usize].pending.is_some();
         if b.index() != n + 1
-            || !self.heirs[b.index()]
+            || self.ways[b.index()] != 1
             || other == Target::Block(b)
             || inst.aux & EXIT_FLAGS != 0 && delayed
         {
@@ -122,45 +132,46 @@ impl Lowerer<'_> {
 
     /// Computes what nobody wanted until now but the delayed `bundle` is made of.
     fn delayed(&mut self, bundle: Value) {
-        let mut wanted: Vec<Value> = Vec::new();
+        let mut missing = std::mem::take(&mut self.missing);
+        missing.clear();
+        missing.push(bundle);
         let mut next = 0;
-        let mut found = vec![bundle];
-        while let Some(v) = found.get(next).copied() {
+        while let Some(v) = missing.get(next).copied() {
             next += 1;
             for a in self.inst(v).args() {
                 let inst = self.inst(a);
-                let skipped = in_recipe(&inst) || self.facts.deferred[a.index()];
+                let skipped = in_recipe(&inst) || self.facts.of[a.index()].deferred;
                 let nowhere = self.vals[a.index()].loc == Loc::None;
-                if skipped && nowhere && inst.op != Op::Const && !found.contains(&a) {
-                    found.push(a);
-                    wanted.push(a);
+                if skipped && nowhere && inst.op != Op::Const && !missing.contains(&a) {
+                    missing.push(a);
                 }
             }
         }
-        wanted.sort_unstable();
-        for v in wanted {
-            let mut inst = self.inst(v);
+        // In the order of the block, which the bundle itself is not part of.
+        missing[1..].sort_unstable();
+        for v in &missing[1..] {
+            let mut inst = self.inst(*v);
             inst.lazy = false;
             self.pinned = 0;
-            let deferred = std::mem::replace(&mut self.facts.deferred[v.index()], false);
-            self.facts.uses[v.index()] += 1;
-            self.instruction(v, &inst);
-            self.facts.uses[v.index()] -= 1;
-            self.facts.deferred[v.index()] = deferred;
+            let deferred = std::mem::replace(&mut self.facts.of[v.index()].deferred, false);
+            self.facts.of[v.index()].uses += 1;
+            self.instruction(*v, &inst);
+            self.facts.of[v.index()].uses -= 1;
+            self.facts.of[v.index()].deferred = deferred;
         }
+        self.missing = missing;
         self.pinned = 0;
     }
 
-    fn snapshot(&self) -> Snapshot {
+    fn snapshot(&mut self) -> Snapshot {
+        self.saved.clear();
+        let vals = &self.vals;
+        let live = self.live.iter().map(|v| (*v, vals[v.index()]));
+        self.saved.extend(live);
         Snapshot {
-            live: self
-                .live
-                .iter()
-                .map(|v| (*v, self.vals[v.index()]))
-                .collect(),
-            forms: self.forms,
+            short: self.short,
             rsp_lag: self.rsp_lag,
-            slots: self.slots.clone(),
+            slots: self.slots,
             flag_code: self.flag_code,
             pinned: self.pinned,
             vtype: self.simd.vtype(),
@@ -168,17 +179,17 @@ impl Lowerer<'_> {
     }
 
     fn restore(&mut self, s: Snapshot) {
-        for v in std::mem::take(&mut self.live) {
+        for v in self.live.drain(..) {
             let val = &mut self.vals[v.index()];
             val.loc = Loc::None;
             val.form = Form::Exact;
         }
-        for (v, val) in s.live {
+        for (v, val) in self.saved.drain(..) {
             self.vals[v.index()] = val;
             self.live.push(v);
         }
         self.dies = 0;
-        self.forms = s.forms;
+        self.short = s.short;
         self.rsp_lag = s.rsp_lag;
         self.slots = s.slots;
         self.flag_code = s.flag_code;
@@ -193,21 +204,23 @@ impl Lowerer<'_> {
         for (p, v) in params.iter_mut().zip(inst.args().skip(1)) {
             *p = self.vals[v.index()];
         }
-        self.wills[b] = Some(Heir {
-            forms: self.forms,
+        let heir = Heir {
+            short: self.short,
             rsp_lag: self.rsp_lag,
             flag_code: self.flag_code,
             params,
             vtype: self.simd.vtype(),
-        });
+        };
+        self.wills.push((b, heir));
     }
 
     /// Begins a block with what was left to it.
     pub(super) fn inherit(&mut self, block: usize) {
-        let Some(heir) = self.wills[block].take() else {
+        let Some(i) = self.wills.iter().position(|(b, _)| *b == block) else {
             return;
         };
-        self.forms = heir.forms;
+        let (_, heir) = self.wills.swap_remove(i);
+        self.short = heir.short;
         self.rsp_lag = heir.rsp_lag;
         self.flag_code = heir.flag_code;
         self.simd.set_vtype(heir.vtype);
@@ -221,12 +234,11 @@ impl Lowerer<'_> {
             if let Loc::Mem(off) = val.loc
                 && let Some(bytes) = usize::from(off).checked_sub(abi::scratch(abi::slot::SPILL))
             {
-                self.slots[bytes / 8] = true;
+                self.slots.take(bytes / 8, 1);
             }
             if val.loc != Loc::None {
                 self.place(v, val.loc, val.form);
             }
         }
-        debug_assert!(Gpr::all().all(|g| self.early[g.index()].is_none()));
     }
 }

@@ -8,13 +8,13 @@ use super::{Lowerer, Place, Point, Recipe, Step, What, abi, variable};
 use crate::ir::{Inst, Op, Value, Var, eval};
 use crate::rv64::Xreg;
 use crate::x86::state::offset;
-use crate::x86::{FlagOp, FlagRecord, Gpr, Width};
+use crate::x86::{FlagOp, FlagRecord, Width};
 
 impl Lowerer<'_> {
     /// `get flags`: the record stays where it is, unless it is overwritten before its last use.
     pub(super) fn get_flags(&mut self, v: Value) {
-        let last = self.facts.last_use[v.index()] as usize;
-        let stored = |i: &Inst| i.op == Op::Set && !i.lazy && i.var() == Some(Var::Flags);
+        let last = self.facts.of[v.index()].last_use as usize;
+        let stored = |i: &Inst| i.sets(Var::Flags) && !i.lazy;
         let between = self.block.insts.get(v.index()..last).unwrap_or(&[]);
         let home = variable(Var::Flags);
         if !between.iter().any(stored) {
@@ -105,19 +105,13 @@ impl Lowerer<'_> {
 
     /// The guest's state here, as a point whose offset is still to be set.
     pub(super) fn describe(&mut self, what: What) -> Point {
-        let mut sext = 0;
-        for g in Gpr::all() {
-            if self.forms[g.index()] != Form::Exact {
-                sext |= 1 << g.num();
-            }
-        }
-        let pending = self.facts.pending[self.at as usize];
+        let pending = self.facts.of[self.at as usize].pending;
         let flags = pending.map(|v| self.recipe(v));
         Point {
             offset: 0,
             rip: self.rip.0,
             what,
-            sext,
+            sext: self.short,
             rsp: self.rsp_lag,
             flags,
         }
@@ -166,7 +160,7 @@ impl Lowerer<'_> {
                 },
                 _ => Step::FlagBits { mask: inst.imm, at },
             }
-        } else if in_recipe(&inst) || self.facts.deferred[v.index()] {
+        } else if in_recipe(&inst) || self.facts.of[v.index()].deferred {
             let mut args = [0; 3];
             for (i, a) in inst.args().take(3).enumerate() {
                 args[i] = self.step(a, first);

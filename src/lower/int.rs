@@ -134,7 +134,7 @@ impl Lowerer<'_> {
                 return self.add_imm(v, x, i, w);
             }
             if w == Width::W64
-                && self.facts.deferred[y.index()]
+                && self.facts.of[y.index()].deferred
                 && let Some((index, scale)) = super::analysis::scaled(self.block, y)
             {
                 let (i, x) = (self.exact(index), self.exact(x));

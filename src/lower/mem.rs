@@ -22,7 +22,7 @@ impl Lowerer<'_> {
                 return (Xreg::ZERO, d);
             }
             // Several accesses near it: it is worth a register.
-            if self.facts.uses[addr.index()] > 1
+            if self.facts.of[addr.index()].uses > 1
                 && let Some(d) = fits(disp.cast_signed())
             {
                 return (self.exact(addr), d);
@@ -76,7 +76,7 @@ impl Lowerer<'_> {
             self.fload(d, inst.w, base, disp);
             return;
         }
-        if self.facts.signed[v.index()] {
+        if self.facts.of[v.index()].signed {
             let d = self.def(v, Form::Sext(inst.w));
             self.access(inst, base, disp, 0);
             return match inst.w {

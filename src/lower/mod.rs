@@ -60,6 +60,22 @@ struct Cold {
     point: Point,
 }
 
+/// A direct exit.
+struct ExitLink {
+    target: GuestAddr,
+    /// Where it goes until it is linked.
+    stub: Label,
+    /// Offset of the word to patch.
+    word: usize,
+}
+
+/// Up to four words placed behind the code.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Literal {
+    words: [u64; 4],
+    count: usize,
+}
+
 /// A region being lowered. Fields from `block` on are about the current block.
 pub(crate) struct Lowerer<'a> {
     region: &'a Region,
@@ -68,11 +84,12 @@ pub(crate) struct Lowerer<'a> {
     labels: Vec<Label>,
     cold: Vec<Cold>,
     detours: Vec<call::Detour>,
-    /// Which blocks begin with what is known at an exit, and that.
-    heirs: Vec<bool>,
-    wills: Vec<Option<exit::Heir>>,
-    links: Vec<(Label, GuestAddr)>,
-    literals: Vec<(Label, Vec<u64>)>,
+    /// How many ways lead to each block (`exit::count_ways`).
+    ways: Vec<u32>,
+    /// What is left to blocks, by their number.
+    wills: Vec<(usize, exit::Heir)>,
+    links: Vec<ExitLink>,
+    literals: Vec<(Label, Literal)>,
     /// With counters: block, instruction, where the code behind begins, the label of the cell's address.
     counters: Option<Vec<(u32, u32, usize, Label)>>,
     points: Vec<Point>,
@@ -80,8 +97,6 @@ pub(crate) struct Lowerer<'a> {
     steps: Vec<Step>,
     /// Which steps the current recipe has, by what they give.
     done: Vec<(Value, u16)>,
-    /// Offset of the word to patch, by exit.
-    link_words: Vec<usize>,
     too_complex: bool,
 
     block: &'a Block,
@@ -92,13 +107,18 @@ pub(crate) struct Lowerer<'a> {
     dies: u32,
     /// Registers the current instruction has read.
     pinned: u32,
-    /// What the guest registers hold.
-    forms: [Form; 16],
+    /// The guest registers (bit = number) that hold sign extensions of 32-bit values.
+    short: u16,
     /// RSP is its host register plus this: what is pushed and popped is added up.
     rsp_lag: i16,
     /// The value that was computed into the register before its `set`.
-    early: [Option<Value>; 16],
-    slots: Vec<bool>,
+    early: [Value; 16],
+    /// The spill slots in use.
+    slots: regs::Slots,
+    /// What `exit_if` comes back to.
+    saved: Vec<(Value, Val)>,
+    /// What `delayed` has to compute.
+    missing: Vec<Value>,
     at: u32,
     rip: GuestAddr,
     /// The flag code the register file is known to hold.
@@ -119,13 +139,24 @@ pub fn lower(region: &Region, isa: HostIsa, mode: FpMode) -> Result<Translation,
 /// Working memory, kept from region to region.
 #[derive(Default)]
 pub struct Memory {
+    asm: Assembler,
+    labels: Vec<Label>,
+    cold: Vec<Cold>,
+    ways: Vec<u32>,
+    wills: Vec<(usize, exit::Heir)>,
+    links: Vec<ExitLink>,
+    literals: Vec<(Label, Literal)>,
+    entries: Vec<(u64, usize)>,
+    points: Vec<Point>,
+    steps: Vec<Step>,
+    done: Vec<(Value, u16)>,
     facts: Analysis,
     vals: Vec<Val>,
     live: Vec<Value>,
-    slots: Vec<bool>,
-    labels: Vec<Label>,
-    done: Vec<(Value, u16)>,
+    saved: Vec<(Value, Val)>,
+    missing: Vec<Value>,
     records: Vec<(Value, u16)>,
+    simd: vector::State,
 }
 
 /// As `lower`; with `counting`, every block counts its executions, at its beginning
@@ -141,24 +172,21 @@ pub fn lower_with(
     memory: &mut Memory,
 ) -> Result<Translation, LowerError> {
     let first = &region.blocks[0];
-    // What is usual: growing costs more than room that stays empty.
-    let usual = 16 + 8 * region.guest_insns as usize;
     let mut l = Lowerer {
         region,
         isa,
-        asm: Assembler::with_capacity(usual),
+        asm: take(&mut memory.asm),
         labels: take(&mut memory.labels),
-        cold: Vec::new(),
+        cold: take(&mut memory.cold),
         detours: Vec::new(),
-        heirs: exit::heirs(region),
-        wills: region.blocks.iter().map(|_| None).collect(),
-        links: Vec::new(),
-        literals: Vec::new(),
+        ways: take(&mut memory.ways),
+        wills: take(&mut memory.wills),
+        links: take(&mut memory.links),
+        literals: take(&mut memory.literals),
         counters: counting.then(Vec::new),
-        points: Vec::with_capacity(usual / 4),
-        steps: Vec::with_capacity(usual / 2),
+        points: take(&mut memory.points),
+        steps: take(&mut memory.steps),
         done: take(&mut memory.done),
-        link_words: Vec::new(),
         too_complex: false,
         block: first,
         facts: take(&mut memory.facts),
@@ -166,37 +194,60 @@ pub fn lower_with(
         live: take(&mut memory.live),
         dies: 0,
         pinned: 0,
-        forms: [Form::Exact; 16],
+        short: 0,
         rsp_lag: 0,
-        early: [None; 16],
-        slots: take(&mut memory.slots),
+        early: [Value::NONE; 16],
+        slots: regs::Slots::default(),
+        saved: take(&mut memory.saved),
+        missing: take(&mut memory.missing),
         at: 0,
         rip: first.addr,
         flag_code: None,
         records: take(&mut memory.records),
-        simd: vector::State::new(mode),
+        simd: take(&mut memory.simd),
     };
+    l.asm.clear();
     l.labels.clear();
+    l.cold.clear();
+    l.wills.clear();
+    l.links.clear();
+    l.literals.clear();
+    l.points.clear();
+    l.steps.clear();
+    l.simd.reset(mode);
+    exit::count_ways(region, &mut l.ways);
     for _ in &region.blocks {
         let label = l.asm.label();
         l.labels.push(label);
     }
-    let mut entries = Vec::new();
+    let mut entries = take(&mut memory.entries);
+    entries.clear();
     for (n, block) in region.blocks.iter().enumerate() {
         if block.entry {
             entries.push((block.addr.0, l.asm.offset()));
         }
         l.block(n, block);
     }
-    let translation = l.finish(entries);
+    let translation = l.finish(&entries);
     *memory = Memory {
+        asm: l.asm,
+        labels: l.labels,
+        cold: l.cold,
+        ways: l.ways,
+        wills: l.wills,
+        links: l.links,
+        literals: l.literals,
+        entries,
+        points: l.points,
+        steps: l.steps,
+        done: l.done,
         facts: l.facts,
         vals: l.vals,
         live: l.live,
-        slots: l.slots,
-        labels: l.labels,
-        done: l.done,
+        saved: l.saved,
+        missing: l.missing,
         records: l.records,
+        simd: l.simd,
     };
     translation
 }
@@ -217,14 +268,10 @@ impl<'a> Lowerer<'a> {
         analysis::refill(&mut self.vals, block.insts.len(), Val::NEW);
         self.live.clear();
         self.dies = 0;
-        self.forms = [Form::Exact; 16];
+        self.short = 0;
         self.rsp_lag = 0;
-        self.early = [None; 16];
-        analysis::refill(
-            &mut self.slots,
-            crate::x86::state::SCRATCH_WORDS - abi::slot::SPILL,
-            false,
-        );
+        self.early = [Value::NONE; 16];
+        self.slots = regs::Slots::default();
         self.rip = block.addr;
         self.flag_code = None;
         self.records.clear();
@@ -232,14 +279,26 @@ impl<'a> Lowerer<'a> {
         self.inherit(n);
         self.count_execution(n, 0);
         for (i, inst) in block.insts.iter().enumerate() {
+            if inst.op == Op::Insn {
+                self.rip = GuestAddr(inst.imm);
+                continue;
+            }
             let at = u32::try_from(i).expect("blocks are bounded");
             self.begin(at);
-            if i + 1 == block.insts.len() && self.turned_exit(n, inst, block.term) {
-                return;
-            }
-            self.instruction(Value(at), inst);
-            if inst.op == Op::ExitIf {
-                self.count_execution(n, at + 1);
+            // The most frequent ones first.
+            match inst.op {
+                Op::Const => self.known(Value(at), inst.imm),
+                Op::Get => self.get(Value(at), inst),
+                Op::Set if inst.lazy => {}
+                Op::Set => self.set(inst),
+                Op::ExitIf => {
+                    if i + 1 == block.insts.len() && self.turned_exit(n, inst, block.term) {
+                        return;
+                    }
+                    self.exit_if(inst);
+                    self.count_execution(n, at + 1);
+                }
+                _ => self.instruction(Value(at), inst),
             }
         }
         self.begin(u32::try_from(block.insts.len()).expect("blocks are bounded"));
@@ -259,20 +318,14 @@ impl<'a> Lowerer<'a> {
             self.asm.fence(mem::READ | mem::WRITE, mem::WRITE);
         }
         match inst.op {
-            Op::Insn => self.rip = GuestAddr(inst.imm),
-            Op::Const => {
-                self.vals[v.index()].konst = Some(inst.imm);
-                self.vals[v.index()].bits = 64 - inst.imm.leading_zeros();
-            }
+            Op::Const => self.known(v, inst.imm),
             Op::Get => self.get(v, inst),
-            _ if inst.lazy || self.facts.deferred[v.index()] => {}
-            Op::Set => self.set(inst),
+            _ if inst.lazy || self.facts.of[v.index()].deferred => {}
             Op::CondOf | Op::FlBits => self.flag_query(v, inst),
             Op::Load => self.load(v, inst),
             Op::Store => self.store(inst),
             Op::Fence => self.fence(inst),
             Op::TrapIf => self.trap_if(inst),
-            Op::ExitIf => self.exit_if(inst),
             Op::CheckCanonical => self.check_canonical(inst),
             Op::Poll => self.poll(inst),
             Op::Call => self.call_helper(v, inst),
@@ -290,15 +343,25 @@ impl<'a> Lowerer<'a> {
         }
     }
 
+    /// `v` is a constant.
+    fn known(&mut self, v: Value, c: u64) {
+        let val = &mut self.vals[v.index()];
+        val.konst = Some(c);
+        val.bits = 64 - c.leading_zeros();
+    }
+
     fn get(&mut self, v: Value, inst: &Inst) {
         match inst.var() {
             Some(Var::Gpr(g)) => {
                 if g == Gpr::RSP {
                     self.flush_rsp();
                 }
-                self.place(v, Loc::Guest(g), self.forms[g.index()]);
+                self.place(v, Loc::Guest(g), self.form(g));
             }
-            Some(Var::Xmm(_)) => vector::lower_vector(self, v, inst),
+            Some(Var::Xmm(_)) => {
+                self.vals[v.index()].bits = 128;
+                vector::lower_vector(self, v, inst);
+            }
             Some(Var::Flags) => self.get_flags(v),
             Some(var @ (Var::Fsw | Var::Ftw)) => {
                 let r = self.def(v, Form::Exact);
@@ -339,13 +402,18 @@ impl<'a> Lowerer<'a> {
         }
     }
 
-    /// A label for `words`, placed behind the code.
+    /// A label for `words`, at most four, placed behind the code.
     fn literal(&mut self, words: &[u64]) -> Label {
-        if let Some((l, _)) = self.literals.iter().find(|(_, w)| w == words) {
+        let mut literal = Literal {
+            words: [0; 4],
+            count: words.len(),
+        };
+        literal.words[..words.len()].copy_from_slice(words);
+        if let Some((l, _)) = self.literals.iter().find(|(_, w)| *w == literal) {
             return *l;
         }
         let l = self.asm.label();
-        self.literals.push((l, words.to_vec()));
+        self.literals.push((l, literal));
         l
     }
 
@@ -365,18 +433,18 @@ impl<'a> Lowerer<'a> {
         counters.push((n, inst, at, cell));
     }
 
-    fn finish(&mut self, entries: Vec<(u64, usize)>) -> Result<Translation, LowerError> {
+    fn finish(&mut self, entries: &[(u64, usize)]) -> Result<Translation, LowerError> {
         let hot = self.asm.offset();
         self.slow_code();
         self.split_code();
         self.detour_code();
-        let places = self.cold_code();
+        let first_stub = self.cold_code();
         if !self.asm.offset().is_multiple_of(8) {
             self.asm.ebreak();
         }
-        for (label, words) in std::mem::take(&mut self.literals) {
-            self.asm.bind(label);
-            for w in words {
+        for (label, literal) in &self.literals {
+            self.asm.bind(*label);
+            for w in &literal.words[..literal.count] {
                 for half in [w & 0xffff_ffff, w >> 32] {
                     self.asm.word(u32::try_from(half).expect("a half"));
                 }
@@ -392,13 +460,12 @@ impl<'a> Lowerer<'a> {
         if self.too_complex {
             return Err(LowerError::TooComplex);
         }
-        let done = take(&mut self.asm).finish()?;
+        let done = self.asm.finish()?;
         let offset = |at: usize| u32::try_from(done.offset(at)).expect("jumps reached");
-        let mut points = take(&mut self.points);
-        for p in &mut points {
+        for p in &mut self.points {
             p.offset = offset(p.offset as usize);
         }
-        points.sort_unstable_by_key(|p| p.offset);
+        self.points.sort_unstable_by_key(|p| p.offset);
         // The counting itself lies before each start and is not counted.
         let ends = counters.iter().skip(1).map(|(_, _, at, _)| at - COUNTING);
         let counters = (counters.iter().zip(ends.chain([hot])).enumerate())
@@ -410,24 +477,22 @@ impl<'a> Lowerer<'a> {
                 address: offset(first_address + 8 * n),
             })
             .collect();
-        let exits = places
-            .iter()
-            .zip(&self.link_words)
-            .zip(&self.links)
-            .map(|(((stub, veneer), word), (_, target))| Link {
-                word: offset(*word),
-                stub: offset(*stub),
-                veneer: offset(*veneer),
-                target: target.0,
+        let stubs = (first_stub..).step_by(control::STUB);
+        let exits = (self.links.iter().zip(stubs))
+            .map(|(link, stub)| Link {
+                word: offset(link.word),
+                stub: offset(stub),
+                veneer: offset(stub + control::STUB_LEAVES),
+                target: link.target.0,
             })
             .collect();
         Ok(Translation {
             code: done.bytes(),
-            entries: entries.into_iter().map(|(a, at)| (a, offset(at))).collect(),
+            entries: entries.iter().map(|(a, at)| (*a, offset(*at))).collect(),
             exits,
             counters,
-            points,
-            steps: take(&mut self.steps),
+            points: self.points.clone(),
+            steps: self.steps.clone(),
             source: self.region.source.iter().map(|(a, n)| (a.0, *n)).collect(),
             guest_insns: self.region.guest_insns,
             mode: self.simd.mode,

@@ -68,10 +68,47 @@ impl Val {
     };
 }
 
+/// The spill slots in use, by number.
+#[derive(Clone, Copy, Default)]
+pub struct Slots(u128);
+
+impl Slots {
+    const COUNT: usize = crate::x86::state::SCRATCH_WORDS - abi::slot::SPILL;
+
+    /// The first of `words` free consecutive ones.
+    fn find(self, words: usize) -> Option<usize> {
+        let wanted = (1 << words) - 1;
+        (0..=Self::COUNT - words)
+            .step_by(words)
+            .find(|i| self.0 >> i & wanted == 0)
+    }
+
+    /// Takes `words` from number `i` on.
+    pub fn take(&mut self, i: usize, words: usize) {
+        self.0 |= ((1 << words) - 1) << i;
+    }
+
+    fn free(&mut self, i: usize, words: usize) {
+        self.0 &= !(((1 << words) - 1) << i);
+    }
+}
+
+const _: () = assert!(Slots::COUNT <= 128);
+
 impl Lowerer<'_> {
-    /// The position being lowered.
-    fn dead(&self, v: usize) -> bool {
-        self.facts.last_use[v] < self.at
+    /// What guest register `g` holds.
+    pub(super) fn form(&self, g: Gpr) -> Form {
+        if self.short >> g.num() & 1 != 0 {
+            Form::Sext(Width::W32)
+        } else {
+            Form::Exact
+        }
+    }
+
+    fn set_form(&mut self, g: Gpr, form: Form) {
+        debug_assert!(matches!(form, Form::Exact | Form::Sext(Width::W32)));
+        self.short &= !(1 << g.num());
+        self.short |= u16::from(form != Form::Exact) << g.num();
     }
 
     /// Begins a position: forgets values nobody needs any more, unpins all registers.
@@ -79,31 +116,34 @@ impl Lowerer<'_> {
         self.at = at;
         self.pinned = 0;
         if self.dies < at {
-            self.release(|l, v| l.dead(v));
+            self.release(at);
         }
     }
 
     /// Ends the reading of arguments: those needed no longer may be overwritten by the result.
     pub(super) fn args_done(&mut self) {
         if self.dies <= self.at {
-            self.release(|l, v| l.facts.last_use[v] <= l.at);
+            self.release(self.at + 1);
         }
     }
 
-    fn release(&mut self, gone: impl Fn(&Self, usize) -> bool) {
-        let mut live = std::mem::take(&mut self.live);
+    /// Forgets the values last needed before position `at`.
+    fn release(&mut self, at: u32) {
         let mut dies = u32::MAX;
-        live.retain(|v| {
-            let keep = !gone(self, v.index());
-            if keep {
-                dies = dies.min(self.facts.last_use[v.index()]);
+        let mut kept = 0;
+        for i in 0..self.live.len() {
+            let v = self.live[i];
+            let last_use = self.facts.of[v.index()].last_use;
+            if last_use >= at {
+                dies = dies.min(last_use);
+                self.live[kept] = v;
+                kept += 1;
             } else {
-                self.free_slot(*v);
+                self.free_slot(v);
                 self.vals[v.index()].loc = Loc::None;
             }
-            keep
-        });
-        self.live = live;
+        }
+        self.live.truncate(kept);
         self.dies = dies;
     }
 
@@ -122,21 +162,30 @@ impl Lowerer<'_> {
     /// Puts `v` on the list of values that are somewhere.
     pub(super) fn place(&mut self, v: Value, loc: Loc, form: Form) {
         let val = &mut self.vals[v.index()];
+        // On the list are only those that are somewhere, and known ones that were.
+        let new = val.loc == Loc::None && val.konst.is_none();
+        debug_assert!(!new || !self.live.contains(&v));
         val.loc = loc;
         val.form = form;
-        if !self.live.contains(&v) {
+        if new || !self.live.contains(&v) {
             self.live.push(v);
-            self.dies = self.dies.min(self.facts.last_use[v.index()]);
+            self.dies = self.dies.min(self.facts.of[v.index()].last_use);
         }
+    }
+
+    /// The temporaries (bit = number) with values that are needed.
+    fn temps_used(&self) -> u32 {
+        (self.live.iter()).fold(0, |used, v| match self.vals[v.index()].loc {
+            Loc::Temp(r) => used | 1 << r.num(),
+            _ => used,
+        })
     }
 
     /// A temporary nobody uses, spilling if need be. Pinned.
     pub(super) fn temp(&mut self) -> Xreg {
-        let used = |l: &Self, r: Xreg| l.live.iter().any(|v| l.vals[v.index()].loc == Loc::Temp(r));
-        let free = abi::TEMPS
-            .iter()
-            .copied()
-            .find(|r| self.pinned >> r.num() & 1 == 0 && !used(self, *r));
+        let taken = self.pinned | self.temps_used();
+        let free = |r: &&Xreg| taken >> r.num() & 1 == 0;
+        let free = abi::TEMPS.iter().find(free).copied();
         let r = free.unwrap_or_else(|| self.evict());
         self.pin(r)
     }
@@ -153,7 +202,7 @@ impl Lowerer<'_> {
                     if l.vals[v.index()].konst.is_some() {
                         u32::MAX
                     } else {
-                        l.facts.last_use[v.index()]
+                        l.facts.of[v.index()].last_use
                     }
                 })
                 .min()
@@ -165,13 +214,11 @@ impl Lowerer<'_> {
         let victim = unpinned
             .max_by_key(|r| worth(self, *r))
             .expect("an instruction pins fewer registers");
-        let values: Vec<Value> = self
-            .live
-            .iter()
-            .copied()
-            .filter(|v| self.vals[v.index()].loc == Loc::Temp(victim))
-            .collect();
-        for v in values {
+        for i in 0..self.live.len() {
+            let v = self.live[i];
+            if self.vals[v.index()].loc != Loc::Temp(victim) {
+                continue;
+            }
             if self.vals[v.index()].konst.is_some() {
                 self.vals[v.index()].loc = Loc::None;
                 self.vals[v.index()].form = Form::Exact;
@@ -186,27 +233,23 @@ impl Lowerer<'_> {
 
     /// Byte offset of `words` free consecutive words of the scratch area.
     pub(super) fn slot(&mut self, words: usize) -> u16 {
-        let n = self.slots.len();
-        let free = (0..n.saturating_sub(words - 1))
-            .step_by(words)
-            .find(|i| self.slots[*i..*i + words].iter().all(|used| !used));
-        let Some(i) = free else {
+        let Some(i) = self.slots.find(words) else {
             // The code is thrown away; any place will do.
             self.too_complex = true;
             return u16::try_from(abi::scratch(abi::slot::RESULT)).expect("small");
         };
-        self.slots[i..i + words].fill(true);
+        self.slots.take(i, words);
         u16::try_from(abi::scratch(abi::slot::SPILL + i)).expect("small")
     }
 
     /// Frees the spill slot `v` is in, if it is in one.
     pub(super) fn free_slot(&mut self, v: Value) {
-        let val = self.vals[v.index()];
+        let val = &self.vals[v.index()];
         let Loc::Mem(off) = val.loc else { return };
         if let Some(bytes) = usize::from(off).checked_sub(abi::scratch(abi::slot::SPILL)) {
             let i = bytes / 8;
             let words = if val.bits == 128 { 2 } else { 1 };
-            self.slots[i..i + words].fill(false);
+            self.slots.free(i, words);
         }
     }
 
@@ -226,31 +269,35 @@ impl Lowerer<'_> {
     }
 
     /// Where `v` is, in a register: loads it or makes it if it is not in one. Form as it is.
+    #[inline]
     fn any(&mut self, v: Value) -> Xreg {
-        let val = self.vals[v.index()];
-        match val.loc {
+        match self.vals[v.index()].loc {
             Loc::Guest(g) => self.pin(abi::gpr(g)),
             Loc::Temp(r) => self.pin(r),
-            Loc::Mem(off) => {
-                let r = self.temp();
-                self.asm.ld(r, self.off(off), abi::STATE);
-                self.free_slot(v);
-                self.place(v, Loc::Temp(r), val.form);
-                r
-            }
-            // F and V128 values are asked for elsewhere.
-            Loc::None | Loc::F(_) | Loc::V(_) => {
-                debug_assert!(val.konst.is_some(), "v{} is nowhere", v.0);
-                let c = val.konst.unwrap_or(0);
-                if c == 0 {
-                    return Xreg::ZERO;
-                }
-                let r = self.temp();
-                self.constant(r, c);
-                self.place(v, Loc::Temp(r), Form::Exact);
-                r
-            }
+            _ => self.brought(v),
         }
+    }
+
+    /// A register for `v`, which is in none.
+    fn brought(&mut self, v: Value) -> Xreg {
+        let val = self.vals[v.index()];
+        if let Loc::Mem(off) = val.loc {
+            let r = self.temp();
+            self.asm.ld(r, self.off(off), abi::STATE);
+            self.free_slot(v);
+            self.place(v, Loc::Temp(r), val.form);
+            return r;
+        }
+        // F and V128 values are asked for elsewhere.
+        debug_assert!(val.konst.is_some(), "v{} is nowhere", v.0);
+        let c = val.konst.unwrap_or(0);
+        if c == 0 {
+            return Xreg::ZERO;
+        }
+        let r = self.temp();
+        self.constant(r, c);
+        self.place(v, Loc::Temp(r), Form::Exact);
+        r
     }
 
     /// A register with `v` as IR defines it.
@@ -364,7 +411,7 @@ impl Lowerer<'_> {
                     && same_value
                     && val.form == Form::Sext(Width::W32)
                     && !signed
-                    && self.forms[g.index()] == Form::Sext(Width::W32) =>
+                    && self.form(g) == Form::Sext(Width::W32) =>
             {
                 self.normalise(g);
                 return s;
@@ -387,12 +434,12 @@ impl Lowerer<'_> {
 
     /// Makes guest register `g` hold its value exactly.
     pub(super) fn normalise(&mut self, g: Gpr) {
-        if self.forms[g.index()] == Form::Exact {
+        if self.form(g) == Form::Exact {
             return;
         }
         let r = abi::gpr(g);
         self.emit_zext(r, r, Width::W32);
-        self.forms[g.index()] = Form::Exact;
+        self.set_form(g, Form::Exact);
         for v in &self.live {
             let val = &mut self.vals[v.index()];
             if val.loc == Loc::Guest(g) && val.form == Form::Sext(Width::W32) {
@@ -404,7 +451,9 @@ impl Lowerer<'_> {
     /// All guest registers as the rest of the world expects them.
     pub(super) fn normalise_all(&mut self) {
         self.flush_rsp();
-        Gpr::all().for_each(|g| self.normalise(g));
+        if self.short != 0 {
+            Gpr::all().for_each(|g| self.normalise(g));
+        }
     }
 
     /// Makes RSP's host register hold RSP.
@@ -427,7 +476,7 @@ impl Lowerer<'_> {
             self.rsp_lag = distance;
             return true;
         }
-        if self.facts.deferred[v.index()] {
+        if self.facts.of[v.index()].deferred {
             let b = self.exact(base);
             self.move_aliases(Gpr::RSP);
             let d = Imm12::of(distance.into());
@@ -486,13 +535,7 @@ impl Lowerer<'_> {
             None => {
                 // Registers that held ending arguments are good for the result.
                 let ending = self.pinned;
-                self.pinned = self
-                    .live
-                    .iter()
-                    .fold(0, |m, v| match self.vals[v.index()].loc {
-                        Loc::Temp(r) => m | ending & 1 << r.num(),
-                        _ => m,
-                    });
+                self.pinned &= self.temps_used();
                 let r = self.temp();
                 self.pinned |= ending;
                 Loc::Temp(r)
@@ -509,15 +552,15 @@ impl Lowerer<'_> {
     /// The guest register the result can be computed into, because it is set to it later and nothing
     /// before then reads or shows the old content.
     fn direct(&mut self, v: Value) -> Option<Gpr> {
-        let set = self.facts.set_at[v.index()]?;
-        let g = match self.block.insts[set as usize].var() {
+        let set = self.facts.of[v.index()].set_at?.get() as usize;
+        let g = match self.block.insts[set].var() {
             Some(crate::ir::Var::Gpr(g)) => g,
             _ => return None,
         };
         if g == Gpr::RSP && super::analysis::near_rsp(self.block, v).is_some() {
             return None;
         }
-        let between = &self.block.insts[v.index() + 1..set as usize];
+        let between = &self.block.insts[v.index() + 1..set];
         let shown = |i: &crate::ir::Inst| {
             super::analysis::is_point(i)
                 || matches!(i.var(), Some(crate::ir::Var::Gpr(r)) if r == g)
@@ -527,7 +570,7 @@ impl Lowerer<'_> {
         }
         // Delayed flags may have to be computed from the old content.
         self.move_aliases(g);
-        self.early[g.index()] = Some(v);
+        self.early[g.index()] = v;
         Some(g)
     }
 
@@ -538,32 +581,29 @@ impl Lowerer<'_> {
 
     /// Moves values needed at position `first` or later out of guest register `g`.
     fn move_aliases_from(&mut self, g: Gpr, first: u32) {
-        let old: Vec<Value> = self
-            .live
-            .iter()
-            .copied()
-            .filter(|v| {
-                self.vals[v.index()].loc == Loc::Guest(g) && self.facts.last_use[v.index()] >= first
-            })
-            .collect();
-        // Constants can be made again.
-        let (made, old): (Vec<Value>, Vec<Value>) = old
-            .into_iter()
-            .partition(|v| self.vals[v.index()].konst.is_some());
-        for v in made {
+        let mut any = false;
+        for v in &self.live {
             let val = &mut self.vals[v.index()];
-            val.loc = Loc::None;
-            val.form = Form::Exact;
+            if val.loc == Loc::Guest(g) && self.facts.of[v.index()].last_use >= first {
+                any |= val.konst.is_none();
+                if val.konst.is_some() {
+                    // Can be made again.
+                    val.loc = Loc::None;
+                    val.form = Form::Exact;
+                }
+            }
         }
         // One copy serves all of them: forms are facts about the register's content.
-        if old.is_empty() {
+        if !any {
             return;
         }
         let r = self.temp();
         self.asm.mv(r, abi::gpr(g));
-        for v in old {
-            let form = self.vals[v.index()].form;
-            self.place(v, Loc::Temp(r), form);
+        for v in &self.live {
+            let val = &mut self.vals[v.index()];
+            if val.loc == Loc::Guest(g) && self.facts.of[v.index()].last_use >= first {
+                val.loc = Loc::Temp(r);
+            }
         }
     }
 
@@ -589,18 +629,19 @@ impl Lowerer<'_> {
     pub(super) fn set_gpr(&mut self, g: Gpr, v: Value) {
         let val = self.vals[v.index()];
         let d = abi::gpr(g);
-        let early = self.early[g.index()] == Some(v);
+        let early = self.early[g.index()] == v;
         if g == Gpr::RSP {
             if !early && self.set_rsp(v) {
                 return;
             }
             self.rsp_lag = 0;
         }
-        if self.early[g.index()].take() == Some(v) && val.loc == Loc::Guest(g) {
+        self.early[g.index()] = Value::NONE;
+        if early && val.loc == Loc::Guest(g) {
             self.settle(g, v, d, val);
             return;
         }
-        if val.loc == Loc::Guest(g) && val.form == self.forms[g.index()] {
+        if val.loc == Loc::Guest(g) && val.form == self.form(g) {
             // What it holds already.
             return;
         }
@@ -614,10 +655,10 @@ impl Lowerer<'_> {
             } else {
                 Form::Exact
             };
-            self.forms[g.index()] = form;
+            self.set_form(g, form);
             // One that takes more than one instruction is read from there.
             let long = Imm12::new(c.cast_signed()).is_none();
-            if long && g != Gpr::RSP && self.facts.last_use[v.index()] > self.at {
+            if long && g != Gpr::RSP && self.facts.of[v.index()].last_use > self.at {
                 self.place(v, Loc::Guest(g), form);
             }
             return;
@@ -652,8 +693,8 @@ impl Lowerer<'_> {
                 Form::Exact
             }
         };
-        self.forms[g.index()] = form;
-        if self.facts.last_use[v.index()] > self.at {
+        self.set_form(g, form);
+        if self.facts.of[v.index()].last_use > self.at {
             // What is exact in another register stays there; a truncation was made only now.
             let now = self.vals[v.index()];
             if !matches!(now.loc, Loc::Guest(o) if o != g) || now.form != Form::Exact {

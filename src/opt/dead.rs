@@ -6,98 +6,44 @@
 //! they are set there. The same is done inside a block for the other variables (removed only where
 //! nothing can fault or leave in between).
 
-use crate::ir::{Block, EXIT_FLAGS, Effect, Helper, Inst, Op, Region, Target, Term, Value, Var};
+use crate::ir::{Block, EXIT_FLAGS, Effect, Inst, Op, Region, Target, Term, Value, Var, eval};
 use crate::x86::Width;
-
-/// Who may still look at the flags.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-enum Seen {
-    Nobody,
-    Fault,
-    Reader,
-}
 
 /// Working memory, kept from region to region.
 #[derive(Default)]
 pub struct Memory {
     uses: Vec<Use>,
     map: Vec<Value>,
-    events: Vec<Event>,
-    ends: Vec<usize>,
-    entry: Vec<Seen>,
+    wanted: Vec<bool>,
+    /// What the flags that stay are set to.
+    bundles: Vec<Value>,
 }
 
-/// Runs the pass.
-pub fn run(region: &mut Region, memory: &mut Memory) {
-    liveness(region, memory);
-    let Memory {
-        uses, map, entry, ..
-    } = memory;
+/// Runs the pass; true if a bundle that is still set is no record.
+pub fn run(region: &mut Region, memory: &mut Memory) -> bool {
+    liveness(region, &mut memory.wanted);
+    let mut illegal = false;
     for block in &mut region.blocks {
-        let end = at_end(&block.term, entry);
-        sweep(block, end, entry, uses, map);
+        illegal |= sweep(block, memory);
     }
+    illegal
 }
 
 /// For each block, whether somebody may look at the flags it is entered with.
-pub fn wanted(region: &Region, memory: &mut Memory) -> Vec<bool> {
-    liveness(region, memory);
-    memory.entry.iter().map(|s| *s != Seen::Nobody).collect()
+pub fn wanted<'a>(region: &Region, memory: &'a mut Memory) -> &'a [bool] {
+    liveness(region, &mut memory.wanted);
+    &memory.wanted
 }
 
-/// What happens to the flags in a block.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Event {
-    Set,
-    Get,
-    Fault,
-    Exit(Target),
-}
-
-/// What the flags are at the entry of each block.
-fn liveness(region: &Region, memory: &mut Memory) {
-    let Memory {
-        events,
-        ends,
-        entry,
-        ..
-    } = memory;
-    // What happens in each block, last to first: the search goes over it more than once.
-    events.clear();
-    ends.clear();
-    for block in &region.blocks {
-        let begin = events.len();
-        for inst in block.insts.iter().rev() {
-            let event = match (inst.exit(), inst.op) {
-                (Some(t), _) => Event::Exit(t),
-                (None, Op::Set) if inst.var() == Some(Var::Flags) => Event::Set,
-                (None, Op::Get) if inst.var() == Some(Var::Flags) => Event::Get,
-                (None, op) if op.observes() => Event::Fault,
-                _ => continue,
-            };
-            if event != Event::Fault || events[begin..].last() != Some(&Event::Fault) {
-                events.push(event);
-            }
-        }
-        ends.push(events.len());
-    }
-    entry.clear();
-    entry.resize(region.blocks.len(), Seen::Nobody);
+/// For each block, whether somebody may look at the flags it is entered with.
+fn liveness(region: &Region, wanted: &mut Vec<bool>) {
+    wanted.clear();
+    wanted.resize(region.blocks.len(), false);
     loop {
         let mut changed = false;
         for (i, block) in region.blocks.iter().enumerate().rev() {
-            let mut seen = at_end(&block.term, entry);
-            let begin = i.checked_sub(1).map_or(0, |i| ends[i]);
-            for event in &events[begin..ends[i]] {
-                seen = match *event {
-                    Event::Set => Seen::Nobody,
-                    Event::Get => Seen::Reader,
-                    Event::Fault => seen.max(Seen::Fault),
-                    Event::Exit(t) => seen.max(at_target(t, entry)),
-                };
-            }
-            if entry[i] != seen {
-                entry[i] = seen;
+            if !wanted[i] && looks(block, wanted) {
+                wanted[i] = true;
                 changed = true;
             }
         }
@@ -107,32 +53,46 @@ fn liveness(region: &Region, memory: &mut Memory) {
     }
 }
 
-fn at_end(term: &Term, entry: &[Seen]) -> Seen {
-    match term {
-        Term::Indirect { .. } | Term::Syscall { .. } | Term::Trap { .. } => Seen::Reader,
-        _ => term
-            .targets()
-            .map(|t| at_target(t, entry))
-            .max()
-            .unwrap_or(Seen::Reader),
+/// Whether somebody may look at the flags `block` is entered with, as far as is known of other blocks.
+/// Ends at the first instruction that decides, which is nearly always one of the first few.
+fn looks(block: &Block, wanted: &[bool]) -> bool {
+    for inst in &block.insts {
+        if inst.sets(Var::Flags) {
+            return false;
+        }
+        let looks = match inst.exit() {
+            Some(to) => at_target(to, wanted),
+            None => inst.op.observes() || inst.gets(Var::Flags),
+        };
+        if looks {
+            return true;
+        }
+    }
+    at_end(&block.term, wanted)
+}
+
+/// Whether the flags are wanted at a block's end.
+fn at_end(term: &Term, wanted: &[bool]) -> bool {
+    match *term {
+        Term::Jump(t) | Term::Call { target: t, .. } => at_target(t, wanted),
+        Term::Branch { taken, other, .. } => at_target(taken, wanted) || at_target(other, wanted),
+        Term::Indirect { .. } | Term::Syscall { .. } | Term::Trap { .. } => true,
     }
 }
 
-fn at_target(t: Target, entry: &[Seen]) -> Seen {
+fn at_target(t: Target, wanted: &[bool]) -> bool {
     match t {
-        Target::Block(b) => entry[b.index()],
-        Target::Exit(_) => Seen::Reader,
+        Target::Block(b) => wanted[b.index()],
+        Target::Exit(_) => true,
     }
 }
 
-/// From the state after an instruction, which is no exit, to the state before it.
-fn before(inst: &Inst, after: Seen) -> Seen {
-    match (inst.op, inst.var()) {
-        (Op::Set, Some(Var::Flags)) => Seen::Nobody,
-        (Op::Get, Some(Var::Flags)) => Seen::Reader,
-        _ if inst.op.observes() => after.max(Seen::Fault),
-        _ => after,
-    }
+/// Who may still look at the flags.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    Nobody,
+    Fault,
+    Reader,
 }
 
 /// How an instruction's value is used.
@@ -143,137 +103,141 @@ enum Use {
     Real,
 }
 
-fn sweep(block: &mut Block, end: Seen, entry: &[Seen], uses: &mut Vec<Use>, map: &mut Vec<Value>) {
+fn sweep(block: &mut Block, memory: &mut Memory) -> bool {
+    let Memory {
+        uses,
+        map,
+        wanted,
+        bundles,
+    } = memory;
     let n = block.insts.len();
     uses.clear();
     uses.resize(n, Use::None);
-    // What is kept is marked here first.
-    map.clear();
-    map.resize(n, Value::NONE);
+    let uses = uses.as_mut_slice();
+    bundles.clear();
     if let Some(v) = block.term.value() {
         uses[v.index()] = Use::Real;
     }
     // Flags that outlive the block must be in the register file at its end.
-    let mut flags = if end == Seen::Nobody {
-        Seen::Nobody
-    } else {
+    let mut flags = if at_end(&block.term, wanted) {
         Seen::Reader
+    } else {
+        Seen::Nobody
     };
     // Variables, by number.
     let mut overwritten = 0_u128;
     // The flags are wanted at the end, but not by all exits: the bundle to set there.
-    let (mut late, mut at_end) = (false, None);
-    for i in (0..n).rev() {
-        let inst = &mut block.insts[i];
-        if let Some(t) = inst.exit() {
-            let seen = at_target(t, entry);
-            inst.aux &= !EXIT_FLAGS;
-            if seen != Seen::Nobody {
-                inst.aux |= EXIT_FLAGS;
-            }
-            flags = match (flags, seen) {
-                (Seen::Reader, Seen::Nobody) => {
-                    late = true;
-                    Seen::Fault
-                }
-                (Seen::Nobody, Seen::Fault | Seen::Reader) => Seen::Fault,
-                (f, _) => f,
-            };
-        }
-        let wanted = match inst.op.effect() {
-            Effect::Write => {
-                let Some(var) = inst.var() else { continue };
-                if var == Var::Flags {
-                    // Lazy, once decided, stays: a later run sees the expansion of the same bundle.
-                    let wanted = match flags {
-                        Seen::Nobody => Use::None,
-                        Seen::Fault => Use::Lazy,
-                        Seen::Reader if inst.lazy => Use::Lazy,
-                        Seen::Reader => Use::Real,
-                    };
-                    flags = Seen::Nobody;
-                    if std::mem::take(&mut late) {
-                        let bundle = inst.args[0];
-                        uses[bundle.index()] = Use::Real;
-                        at_end = Some(bundle);
-                    }
-                    wanted
-                } else {
-                    let bit = 1 << var.encode();
-                    let before = overwritten;
-                    overwritten |= bit;
-                    if before & bit != 0 {
-                        Use::None
-                    } else {
-                        Use::Real
-                    }
-                }
-            }
+    let (mut late, mut bundle_at_end) = (false, None);
+    for (i, inst) in block.insts.iter_mut().enumerate().rev() {
+        let keep = match inst.op.effect() {
             Effect::Pure => uses[i],
-            // A register read is a snapshot: it cannot be done later, when a fault wants the flags. The
-            // flags themselves can: until a lazy `set flags` is evaluated they are what they were.
-            Effect::Read if uses[i] == Use::Lazy && inst.var() != Some(Var::Flags) => Use::Real,
-            Effect::Read => uses[i],
-            // A read of memory may fault, so it stays even if nobody uses the value.
-            _ => Use::Real,
-        };
-        if inst.op == Op::Get
-            && wanted != Use::None
-            && let Some(var) = inst.var()
-        {
-            overwritten &= !(1 << var.encode());
-        }
-        if inst.op.observes() {
-            overwritten = 0;
-        }
-        flags = match (inst.op, inst.var()) {
-            (Op::Set, Some(Var::Flags)) => flags,
-            (Op::Get, Some(Var::Flags)) if wanted == Use::None => flags,
-            (Op::ExitIf, _) => flags,
-            (Op::Get, Some(Var::Flags)) => {
-                late = false;
-                Seen::Reader
+            Effect::Read if inst.gets(Var::Flags) => {
+                // Can be read later, when a fault wants them: until a lazy `set flags` is evaluated they
+                // are what they were.
+                if uses[i] != Use::None {
+                    late = false;
+                    flags = Seen::Reader;
+                }
+                uses[i]
             }
-            _ => before(inst, flags),
+            Effect::Read => {
+                if uses[i] == Use::None {
+                    continue;
+                }
+                if inst.op == Op::Get {
+                    overwritten &= !bit(inst);
+                }
+                // A snapshot, which cannot be taken later.
+                Use::Real
+            }
+            Effect::Write if inst.sets(Var::Flags) => {
+                // Lazy, once decided, stays: a later run sees the expansion of the same bundle.
+                let keep = match flags {
+                    Seen::Nobody => Use::None,
+                    Seen::Reader if !inst.lazy => Use::Real,
+                    Seen::Fault | Seen::Reader => Use::Lazy,
+                };
+                flags = Seen::Nobody;
+                if std::mem::take(&mut late) {
+                    let bundle = inst.args[0];
+                    uses[bundle.index()] = Use::Real;
+                    bundle_at_end = Some(bundle);
+                    bundles.push(bundle);
+                }
+                if keep != Use::None {
+                    bundles.push(inst.args[0]);
+                }
+                keep
+            }
+            Effect::Write => {
+                if overwritten & bit(inst) != 0 {
+                    continue;
+                }
+                overwritten |= bit(inst);
+                Use::Real
+            }
+            Effect::Mark => Use::Real,
+            // These look at the registers. A read of memory may fault, so it stays even if nobody uses the
+            // value.
+            Effect::Fp | Effect::Load | Effect::Store | Effect::Check | Effect::All => {
+                overwritten = 0;
+                flags = match inst.exit() {
+                    Some(to) => {
+                        let seen = at_target(to, wanted);
+                        inst.aux = inst.aux & !EXIT_FLAGS | if seen { EXIT_FLAGS } else { 0 };
+                        late |= flags == Seen::Reader && !seen;
+                        match flags {
+                            Seen::Reader if !seen => Seen::Fault,
+                            Seen::Nobody if seen => Seen::Fault,
+                            same => same,
+                        }
+                    }
+                    None if flags == Seen::Nobody => Seen::Fault,
+                    None => flags,
+                };
+                Use::Real
+            }
         };
-        if let Some(h) = (inst.op == Op::Call)
-            .then(|| Helper::from_aux(inst.aux))
-            .flatten()
-            && (h.info().gprs || h.info().vectors)
-        {
-            overwritten = 0;
-        }
-        if wanted == Use::None {
+        // From here on: whether it stays, and as what.
+        uses[i] = keep;
+        if keep == Use::None {
             continue;
         }
-        map[i] = KEPT;
-        inst.lazy = wanted == Use::Lazy;
-        let inst = *inst;
+        inst.lazy = keep == Use::Lazy;
         for a in inst.args() {
-            uses[a.index()] = uses[a.index()].max(wanted);
+            let used = &mut uses[a.index()];
+            *used = keep.max(*used);
         }
     }
-    compact(block, map, at_end);
+    let illegal = |b: &Value| !eval::is_record(block.insts[b.index()].op);
+    let illegal = bundles.iter().any(illegal);
+    compact(block, uses, map, bundle_at_end);
+    illegal
 }
 
-/// A mark in the map: the instruction stays.
-const KEPT: Value = Value(0);
+/// The bit of the variable that a `get` or `set` names.
+fn bit(inst: &Inst) -> u128 {
+    1 << (inst.imm & 127)
+}
 
-/// Renumbers after removal, and sets the flags to bundle `at_end`.
-fn compact(block: &mut Block, map: &mut [Value], at_end: Option<Value>) {
+/// Renumbers after removal of what has no use, and sets the flags to bundle `at_end`.
+fn compact(block: &mut Block, uses: &[Use], map: &mut Vec<Value>, at_end: Option<Value>) {
+    let number = |n: usize| Value(u32::try_from(n).expect("blocks are bounded"));
     let insts = &mut block.insts;
-    let mut n = 0;
-    for i in 0..map.len() {
-        if map[i] != KEPT {
+    // What comes before the first that goes stays as it is.
+    let whole = uses.iter().position(|u| *u == Use::None);
+    let mut n = whole.unwrap_or(uses.len());
+    map.clear();
+    map.extend((0..n).map(number));
+    for (i, keep) in uses.iter().enumerate().skip(n) {
+        map.push(number(n));
+        if *keep == Use::None {
             continue;
         }
         let mut inst = insts[i];
-        for a in &mut inst.args {
-            if a.is_some() {
-                *a = map[a.index()];
-            }
+        for a in inst.args.iter_mut().take_while(|a| a.is_some()) {
+            *a = map[a.index()];
         }
-        map[i] = Value(u32::try_from(n).expect("blocks are bounded"));
         insts[n] = inst;
         n += 1;
     }

@@ -87,7 +87,7 @@ fn float_cond(r: &mut Rewriter, comi: Value, c: Cond) -> Value {
         let mut inst = Inst::new(Op::FCmp, d.w);
         inst.args[..2].copy_from_slice(&[x, y]);
         inst.aux = p as u16;
-        r.again(comi, inst)
+        r.again(comi, &inst)
     };
     let (less, less_equal) = if d.aux == 1 {
         (Lt, Le)

@@ -5,34 +5,30 @@ use super::rewrite::Rewriter;
 use crate::ir::{Op, Region, Value, Var, eval};
 use crate::x86::{Rflags, Width};
 
-/// Runs the pass; true if anything changed.
-pub fn run(region: &mut Region, r: &mut Rewriter) -> bool {
-    let mut changed = false;
+/// Runs the pass.
+pub fn run(region: &mut Region, r: &mut Rewriter) {
     for block in &mut region.blocks {
-        let needs = block.insts.iter().any(|i| {
-            i.var() == Some(Var::Flags)
-                && i.op == Op::Set
-                && !eval::is_record(block.insts[i.args[0].index()].op)
-        });
+        let needs = block
+            .insts
+            .iter()
+            .any(|i| i.sets(Var::Flags) && !eval::is_record(block.insts[i.args[0].index()].op));
         if !needs {
             continue;
         }
-        changed = true;
         r.reset();
         for inst in &block.insts {
-            let mut inst = r.with_mapped_args(*inst);
-            if inst.op == Op::Set && inst.var() == Some(Var::Flags) {
+            let mut inst = r.with_mapped_args(inst);
+            if inst.sets(Var::Flags) {
                 let f = inst.args[0];
                 if !eval::is_record(r.def(f).op) {
                     inst.args[0] = record(r, f);
                 }
             }
-            let v = r.push(inst);
+            let v = r.push(&inst);
             r.define(v);
         }
         r.finish(block);
     }
-    changed
 }
 
 /// A record for bundle `f`.

@@ -12,13 +12,15 @@ mod rewrite;
 mod simplify;
 mod vector;
 
-use crate::ir::{Region, verify};
+use crate::ir::{Inst, Region, verify};
 use rewrite::Rewriter;
 
 /// Brings regions into the form engines take. One can be used for any number: it keeps its memory.
 #[derive(Default)]
 pub struct Optimizer {
     rewriter: Rewriter,
+    extend: extend::Memory,
+    simplify: simplify::Memory,
     dead: dead::Memory,
 }
 
@@ -30,21 +32,32 @@ pub fn optimize(region: &mut Region) {
 impl Optimizer {
     /// Brings a region into the form engines take.
     pub fn optimize(&mut self, region: &mut Region) {
-        let Optimizer { rewriter, dead } = self;
-        extend::run(region);
+        let Optimizer {
+            rewriter,
+            extend,
+            simplify,
+            dead,
+        } = self;
+        extend::run(region, extend);
         debug_verify(region, "extend");
         let wanted = dead::wanted(region, dead);
-        simplify::run(region, rewriter, Some(&wanted));
+        simplify::run(region, rewriter, simplify, Some((&extend.preds, wanted)));
         debug_verify(region, "simplify");
-        dead::run(region, dead);
+        let illegal = dead::run(region, dead);
         debug_verify(region, "dead");
-        if legal::run(region, rewriter) {
+        if illegal {
+            legal::run(region, rewriter);
             // The expansion of a bundle is worth folding, and leaves its operands dead.
-            simplify::run(region, rewriter, None);
+            simplify::run(region, rewriter, simplify, None);
             dead::run(region, dead);
         }
         debug_verify(region, "legal");
-        extend::arrange(region);
+        extend::arrange(region, extend);
+    }
+
+    /// The memory of blocks that were joined to others, for who makes blocks.
+    pub fn spare(&mut self) -> impl Iterator<Item = Vec<Inst>> + '_ {
+        self.extend.spare.drain(..)
     }
 }
 

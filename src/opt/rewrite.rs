@@ -19,10 +19,9 @@ const NEAR: usize = 64;
 
 /// Where an instruction goes in the table. Only speed depends on how well it spreads.
 fn seen_slot(i: &Inst) -> usize {
-    let mut h = i.imm ^ u64::from(i.op as u8) << 8 ^ u64::from(i.aux) << 3 ^ u64::from(i.w as u8);
-    for a in i.args {
-        h = h.rotate_left(7) ^ u64::from(a.0);
-    }
+    let h = i.imm ^ u64::from(i.op as u8) << 8 ^ u64::from(i.aux) << 3 ^ u64::from(i.w as u8);
+    let [a, b, c, d] = i.args.map(|a| u64::from(a.0));
+    let h = h.rotate_left(28) ^ a << 21 ^ b << 14 ^ c << 7 ^ d;
     usize::try_from(h.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 57).expect("seven bits")
 }
 
@@ -58,9 +57,11 @@ impl Rewriter {
     }
 
     /// The instruction with its arguments mapped.
-    pub fn with_mapped_args(&self, mut inst: Inst) -> Inst {
-        for a in &mut inst.args {
-            *a = self.mapped(*a);
+    #[inline]
+    pub fn with_mapped_args(&self, inst: &Inst) -> Inst {
+        let mut inst = *inst;
+        for a in inst.args.iter_mut().take_while(|a| a.is_some()) {
+            *a = self.map[a.index()];
         }
         inst
     }
@@ -85,17 +86,29 @@ impl Rewriter {
     }
 
     /// Emits as it is, or finds an equal pure instruction before it.
-    pub fn push(&mut self, inst: Inst) -> Value {
-        let next = Value(u32::try_from(self.out.len()).expect("blocks are bounded"));
+    pub fn push(&mut self, inst: &Inst) -> Value {
         if inst.op.effect() == Effect::Pure {
-            let place = &mut self.seen[seen_slot(&inst)];
-            if place.is_some() && self.out[place.index()] == inst {
+            let next = self.next();
+            let place = &mut self.seen[seen_slot(inst)];
+            if place.is_some() && self.out[place.index()] == *inst {
                 return *place;
             }
             *place = next;
         }
-        self.out.push(inst);
+        self.append(inst)
+    }
+
+    /// Emits what is not pure, as it is.
+    #[inline]
+    pub fn append(&mut self, inst: &Inst) -> Value {
+        let next = self.next();
+        self.out.push(*inst);
         next
+    }
+
+    /// The value of the next instruction that is emitted.
+    fn next(&self) -> Value {
+        Value(u32::try_from(self.out.len()).expect("blocks are bounded"))
     }
 
     /// True if `v` was made recently, and no helper, which could have changed MXCSR, was called since.
@@ -105,8 +118,8 @@ impl Rewriter {
     }
 
     /// Emits a comparison of floats, or finds an equal one since `from`: it raises nothing new.
-    pub fn again(&mut self, from: Value, inst: Inst) -> Value {
-        let equal = self.out[from.index()..].iter().position(|i| *i == inst);
+    pub fn again(&mut self, from: Value, inst: &Inst) -> Value {
+        let equal = self.out[from.index()..].iter().position(|i| i == inst);
         match equal {
             Some(n) => Value(from.0 + u32::try_from(n).expect("blocks are bounded")),
             None => self.push(inst),
@@ -117,14 +130,14 @@ impl Rewriter {
     pub fn konst(&mut self, v: u64) -> Value {
         let mut inst = Inst::new(Op::Const, Width::W64);
         inst.imm = v;
-        self.push(inst)
+        self.push(&inst)
     }
 
     /// Emits an operation, folded.
     pub fn op(&mut self, op: Op, w: Width, args: &[Value]) -> Value {
         let mut inst = Inst::new(op, w);
         inst.args[..args.len()].copy_from_slice(args);
-        self.emit(inst)
+        self.emit(&inst)
     }
 
     /// An operation with a constant second argument, folded.
@@ -138,7 +151,7 @@ impl Rewriter {
         let mut inst = Inst::new(Op::CondOf, Width::W64);
         inst.args[0] = f;
         inst.aux = c as u16;
-        self.push(inst)
+        self.push(&inst)
     }
 
     /// True if all bits of `v` above the low `w` are known to be 0.
@@ -175,8 +188,54 @@ impl Rewriter {
         v
     }
 
+    /// The instruction without extensions of its first `n` arguments, which are read only in their low
+    /// `w` bits.
+    fn narrowed(&self, inst: &Inst, n: usize) -> Inst {
+        let mut inst = *inst;
+        for a in &mut inst.args[..n] {
+            *a = self.low_bits(*a, inst.w);
+        }
+        inst
+    }
+
     /// Emits an instruction, or finds the value it is equal to.
-    pub fn emit(&mut self, mut inst: Inst) -> Value {
+    pub fn emit(&mut self, inst: &Inst) -> Value {
+        match inst.op {
+            op if eval::is_int(op) => self.integer(inst),
+            Op::FlAdd
+            | Op::FlSub
+            | Op::FlAdc
+            | Op::FlSbb
+            | Op::FlAddKeepCarry
+            | Op::FlSubKeepCarry => {
+                let mut inst = self.narrowed(inst, 2);
+                // Nothing is borrowed: the flags of the number itself.
+                if inst.op == Op::FlSub
+                    && self.constant(inst.args[1]).map(|b| inst.w.zext(b)) == Some(0)
+                {
+                    inst.op = Op::FlLogic;
+                    inst.args[1] = Value::NONE;
+                }
+                self.push(&inst)
+            }
+            Op::FlLogic | Op::FlRes => {
+                let inst = self.narrowed(inst, 1);
+                self.push(&inst)
+            }
+            Op::Store => {
+                let mut inst = *inst;
+                inst.args[1] = self.low_bits(inst.args[1], inst.w);
+                self.append(&inst)
+            }
+            Op::VExtract | Op::FGet | Op::FFrom | Op::FBits | Op::FPut => {
+                super::vector::simplified(self, inst).unwrap_or_else(|| self.push(inst))
+            }
+            _ => self.push(inst),
+        }
+    }
+
+    /// Emits a pure integer operation, or finds the value it is equal to.
+    fn integer(&mut self, inst: &Inst) -> Value {
         // How many arguments are read only in their low `w` bits.
         let narrow = match inst.op {
             Op::Add
@@ -190,13 +249,7 @@ impl Rewriter {
             | Op::LtU
             | Op::LeU
             | Op::LtS
-            | Op::LeS
-            | Op::FlAdd
-            | Op::FlSub
-            | Op::FlAdc
-            | Op::FlSbb
-            | Op::FlAddKeepCarry
-            | Op::FlSubKeepCarry => 2,
+            | Op::LeS => 2,
             Op::Shl
             | Op::Shr
             | Op::Sar
@@ -206,36 +259,25 @@ impl Rewriter {
             | Op::Ctz
             | Op::Popcnt
             | Op::Bswap
-            | Op::FlLogic
-            | Op::FlRes
             | Op::Zext
             | Op::Sext => 1,
             _ => 0,
         };
-        for i in 0..narrow {
-            inst.args[i] = self.low_bits(inst.args[i], inst.w);
-        }
-        if inst.op == Op::Store || inst.op == Op::Deposit {
+        let mut inst = self.narrowed(inst, narrow);
+        if inst.op == Op::Deposit {
             inst.args[1] = self.low_bits(inst.args[1], inst.w);
         }
-        // Nothing is borrowed: the flags of the number itself.
-        if inst.op == Op::FlSub && self.constant(inst.args[1]).map(|b| inst.w.zext(b)) == Some(0) {
-            inst.op = Op::FlLogic;
-            inst.args[1] = Value::NONE;
-        }
-        if !eval::is_int(inst.op) {
-            return super::vector::simplified(self, &inst).unwrap_or_else(|| self.push(inst));
-        }
         let [a, b, c, _] = inst.args;
-        let (ka, kb, kc) = (self.constant(a), self.constant(b), self.constant(c));
+        let (ka, kb) = (self.constant(a), self.constant(b));
         let known = |v: Value, k: Option<u64>| if v.is_some() { k } else { Some(0) };
-        if let (Some(x), Some(y), Some(z)) = (known(a, ka), known(b, kb), known(c, kc))
+        if let (Some(x), Some(y)) = (known(a, ka), known(b, kb))
+            && let Some(z) = known(c, self.constant(c))
             && let Some(r) = eval::int(inst.op, inst.w, inst.imm, x, y, z)
         {
             return self.konst(r);
         }
         self.simplified(&inst, ka, kb)
-            .unwrap_or_else(|| self.push(inst))
+            .unwrap_or_else(|| self.push(&inst))
     }
 
     /// Identities. Results of narrow operations are zero-extended, so `a + 0` at 32 bits is `zext.32 a`.
@@ -345,6 +387,6 @@ impl Rewriter {
         let mut inst = Inst::new(Op::FlBits, Width::W64);
         inst.args[0] = f;
         inst.imm = mask & Rflags::STATUS;
-        self.push(inst)
+        self.push(&inst)
     }
 }

@@ -6,16 +6,23 @@ use super::{flags, vector};
 use crate::ir::{Block, EXIT_UNLESS, Helper, Inst, Op, Region, Target, Term, Value, Var};
 use crate::x86::{Cond, Gpr, Width};
 
-/// Runs the pass. `wanted`, for the first run: the blocks that want the flags they are entered with.
-pub fn run(region: &mut Region, r: &mut Rewriter, wanted: Option<&[bool]>) {
-    let mut given = vec![None; region.blocks.len()];
-    if let Some(wanted) = wanted {
-        let mut preds = vec![0; region.blocks.len()];
-        for t in region.blocks.iter().flat_map(Block::successors) {
-            if let Target::Block(b) = t {
-                preds[b.index()] += 1;
-            }
-        }
+/// Working memory, kept from region to region: for the blocks that get the flags they are entered with,
+/// these.
+#[derive(Default)]
+pub struct Memory(Vec<Option<Given>>);
+
+/// Runs the pass. For the first run: how many ways lead to each block, and whether it wants the flags it is
+/// entered with.
+pub fn run(
+    region: &mut Region,
+    r: &mut Rewriter,
+    memory: &mut Memory,
+    first: Option<(&[u32], &[bool])>,
+) {
+    let given = &mut memory.0;
+    given.clear();
+    given.resize(region.blocks.len(), None);
+    if let Some((preds, wanted)) = first {
         for (b, g) in given.iter_mut().enumerate() {
             if preds[b] == 1 && wanted[b] && !region.blocks[b].entry {
                 *g = Some(Given::None);
@@ -106,7 +113,7 @@ fn give(r: &Rewriter, known: &Known, exit: &mut Inst) -> Given {
 }
 
 /// Begins a block with what it is given.
-fn take(r: &mut Rewriter, pool: &mut Vec<[u8; 16]>, known: &mut Known, given: Given) {
+fn take(r: &mut Rewriter, known: &mut Known, given: Given) {
     let Given::Bundle { op, w, from } = given else {
         return;
     };
@@ -118,20 +125,20 @@ fn take(r: &mut Rewriter, pool: &mut Vec<[u8; 16]>, known: &mut Known, given: Gi
             Source::Gpr(g) => {
                 let mut get = Inst::new(Op::Get, Width::W64);
                 get.imm = Var::Gpr(g).encode();
-                step(r, pool, known, get)
+                self::get(r, known, &get)
             }
             Source::Param(n) => {
                 let mut param = Inst::new(Op::Param, Width::W64);
                 param.imm = n;
-                r.push(param)
+                r.push(&param)
             }
         };
     }
-    let bundle = r.push(bundle);
+    let bundle = r.push(&bundle);
     let mut set = Inst::new(Op::Set, Width::W64);
     set.imm = Var::Flags.encode();
     set.args[0] = bundle;
-    step(r, pool, known, set);
+    self::set(r, known, &set);
 }
 
 /// What each variable is known to hold, the last trap that was not taken, and whether there was a poll.
@@ -139,6 +146,13 @@ struct Known([Value; Var::COUNT], Option<(Value, u16)>, bool);
 
 fn slot(var: Var) -> usize {
     usize::try_from(var.encode()).expect("small")
+}
+
+impl Known {
+    /// What the variable of a `get` or `set` is known to hold.
+    fn held(&mut self, inst: &Inst) -> &mut Value {
+        &mut self.0[usize::try_from(inst.imm).expect("the number of a variable")]
+    }
 }
 
 /// `later` is about the blocks from number `first` on.
@@ -152,43 +166,50 @@ fn simplify(
 ) {
     r.reset();
     let mut known = Known([Value::NONE; Var::COUNT], None, false);
-    take(r, pool, &mut known, given.unwrap_or(Given::None));
+    take(r, &mut known, given.unwrap_or(Given::None));
     for inst in &block.insts {
-        let mut inst = r.with_mapped_args(*inst);
-        if let Some(to) = inst.exit() {
-            if let Some(x) = inverted(r, inst.args[0]) {
-                inst.args[0] = x;
-                inst.aux ^= EXIT_UNLESS;
-            }
-            if let Some(c) = r.constant(inst.args[0])
-                && inst.args().count() == 1
-            {
-                if (c != 0) == (inst.aux & EXIT_UNLESS != 0) {
-                    r.define(Value::NONE);
-                    continue;
+        let v = match inst.op {
+            // The most frequent ones first.
+            Op::Insn => r.append(inst),
+            Op::Const => r.konst(inst.imm),
+            Op::Get => get(r, &mut known, inst),
+            Op::Set => set(r, &mut known, &r.with_mapped_args(inst)),
+            Op::ExitIf => {
+                let mut inst = r.with_mapped_args(inst);
+                let to = inst.exit().expect("an exit leads somewhere");
+                if let Some(x) = inverted(r, inst.args[0]) {
+                    inst.args[0] = x;
+                    inst.aux ^= EXIT_UNLESS;
                 }
-                block.term = Term::Jump(to);
-                break;
+                if let Some(c) = r.constant(inst.args[0])
+                    && inst.args().count() == 1
+                {
+                    if (c != 0) == (inst.aux & EXIT_UNLESS != 0) {
+                        r.define(Value::NONE);
+                        continue;
+                    }
+                    block.term = Term::Jump(to);
+                    break;
+                }
+                let (there, here) = equal(r, &known, &inst);
+                if let Target::Block(b) = to
+                    && let Some(n) = b.index().checked_sub(first)
+                    && let Some(given) = &mut later[n]
+                {
+                    *given = if there {
+                        EQUAL
+                    } else {
+                        give(r, &known, &mut inst)
+                    };
+                }
+                let v = r.append(&inst);
+                if here {
+                    take(r, &mut known, EQUAL);
+                }
+                v
             }
-            let (there, here) = equal(r, &known, &inst);
-            if let Target::Block(b) = to
-                && let Some(n) = b.index().checked_sub(first)
-                && let Some(given) = &mut later[n]
-            {
-                *given = if there {
-                    EQUAL
-                } else {
-                    give(r, &known, &mut inst)
-                };
-            }
-            let v = r.push(inst);
-            r.define(v);
-            if here {
-                take(r, pool, &mut known, EQUAL);
-            }
-            continue;
-        }
-        let v = step(r, pool, &mut known, inst);
+            _ => step(r, pool, &mut known, &r.with_mapped_args(inst)),
+        };
         r.define(v);
     }
     r.finish(block);
@@ -207,33 +228,32 @@ fn inverted(r: &Rewriter, v: Value) -> Option<Value> {
     boolean.then_some(d.args[0])
 }
 
-fn step(r: &mut Rewriter, pool: &mut Vec<[u8; 16]>, known: &mut Known, inst: Inst) -> Value {
+#[inline]
+fn get(r: &mut Rewriter, known: &mut Known, inst: &Inst) -> Value {
+    let held = known.held(inst);
+    if !held.is_some() {
+        *held = r.append(inst);
+    }
+    *held
+}
+
+#[inline]
+fn set(r: &mut Rewriter, known: &mut Known, inst: &Inst) -> Value {
+    // Setting a variable to what it holds is nothing, unless an earlier `set` of the flags is
+    // lazy: that decision has been made for that very instruction. An MMX register's exponent is
+    // set with it.
+    let held = known.held(inst);
+    let more = || matches!(inst.var(), Some(Var::Flags | Var::Mm(_)));
+    if *held != inst.args[0] || more() {
+        *held = inst.args[0];
+        r.append(inst);
+    }
+    Value::NONE
+}
+
+/// Any other instruction, whose arguments are mapped.
+fn step(r: &mut Rewriter, pool: &mut Vec<[u8; 16]>, known: &mut Known, inst: &Inst) -> Value {
     match inst.op {
-        Op::Get => {
-            let Some(var) = inst.var() else {
-                return r.push(inst);
-            };
-            let place = &mut known.0[slot(var)];
-            if !place.is_some() {
-                *place = r.push(inst);
-            }
-            *place
-        }
-        Op::Set => {
-            let Some(var) = inst.var() else {
-                return r.push(inst);
-            };
-            // Setting a variable to what it holds is nothing, unless an earlier `set` of the flags is
-            // lazy: that decision has been made for that very instruction. An MMX register's exponent is
-            // set with it.
-            let more = matches!(var, Var::Flags | Var::Mm(_));
-            if known.0[slot(var)] == inst.args[0] && !more {
-                return Value::NONE;
-            }
-            known.0[slot(var)] = inst.args[0];
-            r.push(inst);
-            Value::NONE
-        }
         Op::Call => {
             let info = Helper::from_aux(inst.aux).map(Helper::info);
             for (i, v) in known.0.iter_mut().enumerate() {
@@ -247,14 +267,15 @@ fn step(r: &mut Rewriter, pool: &mut Vec<[u8; 16]>, known: &mut Known, inst: Ins
                     *v = Value::NONE;
                 }
             }
-            r.push(inst)
+            r.append(inst)
         }
         Op::Load | Op::Store | Op::VLoad | Op::VStore => {
-            let inst = match r.constant(inst.args[0]) {
-                Some(at) => from_page(r, at, inst),
-                None => from_rsp(r, known, inst),
-            };
-            r.emit(inst)
+            let mut inst = *inst;
+            match r.constant(inst.args[0]) {
+                Some(at) => from_page(r, at, &mut inst),
+                None => from_rsp(r, known, &mut inst),
+            }
+            r.emit(&inst)
         }
         Op::CondOf => match Cond::ALL.get(usize::from(inst.aux)) {
             Some(c) => flags::cond(r, inst.args[0], *c),
@@ -262,9 +283,9 @@ fn step(r: &mut Rewriter, pool: &mut Vec<[u8; 16]>, known: &mut Known, inst: Ins
         },
         Op::FlBits => flags::bits(r, inst.args[0], inst.imm),
         Op::FlFcmp => {
-            let mut comi = inst;
+            let mut comi = *inst;
             comi.op = Op::FComi;
-            let bits = r.push(comi);
+            let bits = r.push(&comi);
             r.op(Op::FlRaw, Width::W64, &[bits])
         }
         // Who comes here has passed the block's first one.
@@ -285,31 +306,26 @@ fn step(r: &mut Rewriter, pool: &mut Vec<[u8; 16]>, known: &mut Known, inst: Ins
 }
 
 /// An access to a constant address is relative to a round one, which others may share.
-fn from_page(r: &mut Rewriter, at: u64, inst: Inst) -> Inst {
+fn from_page(r: &mut Rewriter, at: u64, inst: &mut Inst) {
     let at = at.wrapping_add(inst.imm);
     let low = (at << 52).cast_signed() >> 52;
-    let mut near = inst;
-    near.args[0] = r.konst(at.wrapping_sub(low.cast_unsigned()));
-    near.imm = low.cast_unsigned();
-    near
+    inst.args[0] = r.konst(at.wrapping_sub(low.cast_unsigned()));
+    inst.imm = low.cast_unsigned();
 }
 
 /// An access near RSP is relative to the RSP that the block knows, so that what is pushed and popped
 /// needs no register of its own.
-fn from_rsp(r: &Rewriter, known: &Known, inst: Inst) -> Inst {
+fn from_rsp(r: &Rewriter, known: &Known, inst: &mut Inst) {
     let rsp = known.0[slot(Var::Gpr(Gpr::RSP))];
-    let (Some((base, _)), Some((at, distance))) = (near_rsp(r, rsp), near_rsp(r, inst.args[0]))
-    else {
-        return inst;
-    };
-    let disp = inst.imm.wrapping_add(distance);
-    if base != at || i32::try_from(disp.cast_signed()).is_err() {
-        return inst;
+    if let Some((at, distance)) = near_rsp(r, inst.args[0])
+        && let Some((base, _)) = near_rsp(r, rsp)
+    {
+        let disp = inst.imm.wrapping_add(distance);
+        if base == at && i32::try_from(disp.cast_signed()).is_ok() {
+            inst.args[0] = base;
+            inst.imm = disp;
+        }
     }
-    let mut near = inst;
-    near.args[0] = base;
-    near.imm = disp;
-    near
 }
 
 /// If `v` is a `get rsp` plus a constant: these.
@@ -322,7 +338,8 @@ fn near_rsp(r: &Rewriter, v: Value) -> Option<(Value, u64)> {
         Op::Add if d.w == Width::W64 => (d.args[0], r.constant(d.args[1])?),
         _ => (v, 0),
     };
-    (r.def(base).op == Op::Get && r.def(base).var() == Some(Var::Gpr(Gpr::RSP)))
+    r.def(base)
+        .gets(Var::Gpr(Gpr::RSP))
         .then_some((base, distance))
 }
 

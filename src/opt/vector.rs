@@ -43,7 +43,7 @@ fn extract(r: &mut Rewriter, inst: &Inst) -> Option<Value> {
             if end <= from || to <= first {
                 let mut deeper = *inst;
                 deeper.args[0] = d.args[0];
-                Some(r.emit(deeper))
+                Some(r.emit(&deeper))
             } else if (first, end) == (from, to) {
                 let op = if d.op == Op::VInsert {
                     Op::Zext
@@ -80,14 +80,14 @@ fn fput(r: &mut Rewriter, inst: &Inst) -> Option<Value> {
         Op::FPut if d.w <= inst.w => {
             let mut below = *inst;
             below.args[0] = d.args[0];
-            Some(r.emit(below))
+            Some(r.emit(&below))
         }
         _ => None,
     }
 }
 
 /// `inst`, a `vconst`: zero is `vfromi` of zero, so that its lanes are known.
-pub fn constant(r: &mut Rewriter, pool: &[[u8; 16]], inst: Inst) -> Value {
+pub fn constant(r: &mut Rewriter, pool: &[[u8; 16]], inst: &Inst) -> Value {
     if selection(pool, inst.imm) == [0; 16] {
         let zero = r.konst(0);
         return r.op(Op::VFromI, Width::W64, &[zero]);
@@ -104,7 +104,8 @@ fn selection(pool: &[[u8; 16]], n: u64) -> [u8; 16] {
 }
 
 /// `inst`, a `vshuf`, with what the sources are shuffles of taken from there.
-pub fn shuffle(r: &mut Rewriter, pool: &mut Vec<[u8; 16]>, mut inst: Inst) -> Value {
+pub fn shuffle(r: &mut Rewriter, pool: &mut Vec<[u8; 16]>, inst: &Inst) -> Value {
+    let mut inst = *inst;
     let mut p = selection(pool, inst.imm);
     let [a, b, ..] = inst.args;
     if a == b {
@@ -132,7 +133,7 @@ pub fn shuffle(r: &mut Rewriter, pool: &mut Vec<[u8; 16]>, mut inst: Inst) -> Va
         }
         inst.imm = intern(pool, p);
     }
-    r.push(inst)
+    r.push(&inst)
 }
 
 /// Shuffle `p` of `a` alone, if it repeats the low lane of an integer.

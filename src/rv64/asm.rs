@@ -57,9 +57,9 @@ pub struct Assembler {
 
 /// Finished code.
 #[derive(Debug)]
-pub struct Finished {
+pub struct Finished<'a> {
     /// The words.
-    pub words: Vec<u32>,
+    pub words: &'a [u32],
     /// Words in the hot section.
     hot: usize,
     /// Indices of words that got one more word behind them.
@@ -75,7 +75,7 @@ const fn flat(position: usize, hot: usize) -> usize {
     }
 }
 
-impl Finished {
+impl Finished<'_> {
     /// Where a place that was at byte `offset` while assembling is now.
     #[must_use]
     pub fn offset(&self, offset: usize) -> usize {
@@ -86,7 +86,7 @@ impl Finished {
     /// The code as bytes.
     #[must_use]
     pub fn bytes(&self) -> Vec<u8> {
-        self.words.iter().flat_map(|w| w.to_le_bytes()).collect()
+        crate::sys::cast::bytes_of(self.words).to_vec()
     }
 }
 
@@ -97,16 +97,13 @@ impl Assembler {
         Assembler::default()
     }
 
-    /// Empty code with room for `n` words.
-    #[must_use]
-    pub fn with_capacity(n: usize) -> Assembler {
-        Assembler {
-            words: Vec::with_capacity(n),
-            other: Vec::with_capacity(n / 2),
-            labels: Vec::with_capacity(n / 4),
-            fixups: Vec::with_capacity(n / 4),
-            ..Assembler::default()
-        }
+    /// Begins anew, in the memory it has.
+    pub fn clear(&mut self) {
+        self.words.clear();
+        self.other.clear();
+        self.cold = false;
+        self.labels.clear();
+        self.fixups.clear();
     }
 
     /// Appends a word.
@@ -266,31 +263,59 @@ impl Assembler {
     ///
     /// # Errors
     /// If a label is not bound or a jump does not reach.
-    pub fn finish(mut self) -> Result<Finished, AsmError> {
+    pub fn finish(&mut self) -> Result<Finished<'_>, AsmError> {
         self.section(false);
-        let Assembler {
-            mut words,
-            other,
-            labels,
-            mut fixups,
-            ..
-        } = self;
-        let hot = words.len();
-        words.extend(other);
-        let target = |f: &Fixup| {
-            let at = labels[f.label.0 as usize].ok_or(AsmError::Unbound)?;
-            Ok(flat(at, hot))
-        };
-        for f in &mut fixups {
+        let hot = self.words.len();
+        self.words.append(&mut self.other);
+        for at in self.labels.iter_mut().flatten() {
+            *at = flat(*at, hot);
+        }
+        for f in &mut self.fixups {
             f.at = flat(f.at, hot);
         }
+        let grown = self.far_branches()?;
+        let Assembler {
+            words,
+            labels,
+            fixups,
+            ..
+        } = self;
+        if !grown.is_empty() {
+            *words = with_room(words, &grown);
+        }
+        for f in &*fixups {
+            let to = place(&grown, target(labels, f)?);
+            let mut at = place(&grown, f.at);
+            let long = grown.binary_search(&f.at).is_ok();
+            at += usize::from(long);
+            let d = distance(at, to);
+            match f.kind {
+                Kind::Branch if !long => {
+                    let half = Imm12::new(d / 2).ok_or(AsmError::TooFar)?;
+                    words[at] |= branch_distance(half);
+                }
+                Kind::Branch | Kind::Jump => {
+                    words[at] |= Off21::new(d).ok_or(AsmError::TooFar)?.bits()
+                }
+                Kind::PcRel => {
+                    let low = Imm12::low(d);
+                    let high = i32::try_from(d - low.get()).map_err(|_| AsmError::TooFar)?;
+                    words[at] |= high.cast_unsigned() & 0xffff_f000;
+                    words[at + 1] |= low.bits() << 20;
+                }
+            }
+        }
+        Ok(Finished { words, hot, grown })
+    }
+
+    /// The branches that do not reach, as word indices, sorted: these get one more word.
+    fn far_branches(&self) -> Result<Vec<usize>, AsmError> {
         // Branches only ever grow, so this ends.
         let mut grown: Vec<usize> = Vec::new();
-        let place = |grown: &[usize], i: usize| i + grown.partition_point(|g| *g < i);
         loop {
             let mut more = Vec::new();
-            for f in &fixups {
-                let to = place(&grown, target(f)?);
+            for f in &self.fixups {
+                let to = place(&grown, target(&self.labels, f)?);
                 let at = place(&grown, f.at);
                 let far = distance(at, to) / 2;
                 if matches!(f.kind, Kind::Branch)
@@ -301,50 +326,38 @@ impl Assembler {
                 }
             }
             if more.is_empty() {
-                break;
+                return Ok(grown);
             }
             grown.extend(more);
             grown.sort_unstable();
         }
-        let mut out = Vec::with_capacity(words.len() + grown.len());
-        let mut next = grown.iter().peekable();
-        for (i, w) in words.iter().enumerate() {
-            if next.next_if_eq(&&i).is_some() {
-                // Bit 12 inverts a branch's condition; it skips the `jal`.
-                out.push(w ^ 1 << 12 | 8 << 7);
-                out.push(0x6f);
-            } else {
-                out.push(*w);
-            }
-        }
-        for f in &fixups {
-            let to = place(&grown, target(f)?);
-            let mut at = place(&grown, f.at);
-            let long = grown.binary_search(&f.at).is_ok();
-            at += usize::from(long);
-            let d = distance(at, to);
-            match f.kind {
-                Kind::Branch if !long => {
-                    let half = Imm12::new(d / 2).ok_or(AsmError::TooFar)?;
-                    out[at] |= branch_distance(half);
-                }
-                Kind::Branch | Kind::Jump => {
-                    out[at] |= Off21::new(d).ok_or(AsmError::TooFar)?.bits()
-                }
-                Kind::PcRel => {
-                    let low = Imm12::low(d);
-                    let high = i32::try_from(d - low.get()).map_err(|_| AsmError::TooFar)?;
-                    out[at] |= high.cast_unsigned() & 0xffff_f000;
-                    out[at + 1] |= low.bits() << 20;
-                }
-            }
-        }
-        Ok(Finished {
-            words: out,
-            hot,
-            grown,
-        })
     }
+}
+
+/// The index of the word `f` refers to.
+fn target(labels: &[Option<usize>], f: &Fixup) -> Result<usize, AsmError> {
+    labels[f.label.0 as usize].ok_or(AsmError::Unbound)
+}
+
+/// Where word `i` is when those of `grown` have one more behind them.
+fn place(grown: &[usize], i: usize) -> usize {
+    i + grown.partition_point(|g| *g < i)
+}
+
+/// `words` with those of `grown`, which are branches, inverted around a `jal`.
+fn with_room(words: &[u32], grown: &[usize]) -> Vec<u32> {
+    let mut out = Vec::with_capacity(words.len() + grown.len());
+    let mut next = grown.iter().peekable();
+    for (i, w) in words.iter().enumerate() {
+        if next.next_if_eq(&&i).is_some() {
+            // Bit 12 inverts a branch's condition; it skips the `jal`.
+            out.push(w ^ 1 << 12 | 8 << 7);
+            out.push(0x6f);
+        } else {
+            out.push(*w);
+        }
+    }
+    out
 }
 
 /// The immediate of a B-type instruction: `half` two-byte steps (unprivileged ISA, 2.3).

@@ -1,4 +1,5 @@
-//! The conversions between register-sized values and C's types, named for what they keep.
+//! The conversions between register-sized values and C's types, named for what they keep, and of words to
+//! bytes.
 //!
 //! A system call's `int` argument is the low half of a register, whatever the high half holds; these
 //! functions say so once, so that no bare narrowing `as` appears elsewhere.
@@ -43,4 +44,15 @@ pub const fn reg(v: i32) -> u64 {
     (v as i64).cast_unsigned()
 }
 
+/// The bytes of words, as a little-endian host has them in memory.
+#[must_use]
+pub const fn bytes_of(words: &[u32]) -> &[u8] {
+    // SAFETY: the same memory, initialised, with less alignment; as long as the words are borrowed.
+    unsafe { std::slice::from_raw_parts(words.as_ptr().cast(), size_of_val(words)) }
+}
+
+const _: () = assert!(
+    cfg!(target_endian = "little"),
+    "felix needs a little-endian host"
+);
 const _: () = assert!(usize::BITS == 64, "felix needs a 64-bit host");

@@ -29,7 +29,8 @@ pub struct Installed {
     /// Offset of its first byte.
     pub start: usize,
     alive: bool,
-    translation: Translation,
+    /// Its code has gone where it runs.
+    translation: Box<Translation>,
 }
 
 /// See the module's head.
@@ -86,28 +87,29 @@ impl Cache {
     }
 
     /// Puts `t` into `memory`; `None` if there is no room.
-    pub fn install(&mut self, memory: &Executable, t: Translation) -> Option<RegionId> {
+    pub fn install(&mut self, memory: &Executable, mut t: Box<Translation>) -> Option<RegionId> {
         let start = self.next.next_multiple_of(ALIGN);
         let end = start
             .checked_add(t.code.len())
             .filter(|end| *end <= memory.len())?;
         self.next = end;
         memory.write(start, &t.code);
+        t.code = Vec::new();
         let id = self.regions.len();
-        let mut pages: Vec<u64> = source_pages(&t).collect();
-        pages.dedup();
-        let entry = t.source.first().map(|s| s.0);
-        for (guest, offset) in &t.entries {
+        for (n, (guest, offset)) in t.entries.iter().enumerate() {
             let place = (id, start + *offset as usize);
             // The first entry is what was asked for: it belongs to the newest translation.
-            if t.entries.first().map(|e| e.0) == Some(*guest) || entry.is_none() {
+            if n == 0 {
                 self.entries.insert((*guest, t.mode), place);
             } else {
                 self.entries.entry((*guest, t.mode)).or_insert(place);
             }
         }
-        for page in pages {
-            self.pages.entry(page).or_default().push(id);
+        let mut last = None;
+        for page in source_pages(&t) {
+            if last.replace(page) != Some(page) {
+                self.pages.entry(page).or_default().push(id);
+            }
         }
         self.regions.push(Installed {
             start,

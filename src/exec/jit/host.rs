@@ -31,7 +31,9 @@ fn trials() -> Vec<(Option<Feature>, Vec<u32>)> {
     let one = |f: &dyn Fn(&mut Assembler)| {
         let mut a = Assembler::new();
         f(&mut a);
-        a.finish().map(|done| done.words).unwrap_or_default()
+        a.finish()
+            .map(|done| done.words.to_vec())
+            .unwrap_or_default()
     };
     let x = |feature, f: &dyn Fn(&mut Assembler)| (Some(feature), one(f));
     let vector = |feature, f: &dyn Fn(&mut Assembler)| {

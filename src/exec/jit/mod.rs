@@ -163,7 +163,7 @@ impl JitEngine {
         self.cold.clear();
         let mut cache = self.shared.cache();
         cache.clear();
-        cache.install(&self.shared.code, t).is_some()
+        cache.install(&self.shared.code, Box::new(t)).is_some()
     }
 
     /// Runs the installed translation from `cpu.rip`, which must be one of its entries. `None` if
@@ -195,7 +195,7 @@ impl JitEngine {
         at: GuestAddr,
     ) -> Result<Option<Translation>, Fault> {
         let made = Translator::default().translate(memory, isa, mode, at, &|_| true, false)?;
-        Ok(made.map(|(_, t)| t))
+        Ok(made.map(|(_, t)| *t))
     }
 
     /// The words of the register file that code and thunks look at.
@@ -309,13 +309,8 @@ impl JitEngine {
             }
         };
         let (insns, words) = (u64::from(t.guest_insns), t.words() as u64);
-        let kept = match observer {
-            Some(o) => o.prepare(region, &mut t).map(|seen| (o, seen)),
-            None => {
-                self.translator.lifter.recycle(region);
-                None
-            }
-        };
+        let kept = observer.and_then(|o| Some((o, o.prepare(&region, &mut t)?)));
+        self.translator.lifter.recycle(region);
         let Some(id) = cache.install(&self.shared.code, t) else {
             return Ok(Next::Evaluate);
         };
@@ -438,7 +433,7 @@ impl Translator {
         at: GuestAddr,
         known: &dyn Fn(GuestAddr) -> bool,
         counting: bool,
-    ) -> Result<Option<(Region, Translation)>, Fault> {
+    ) -> Result<Option<(Region, Box<Translation>)>, Fault> {
         let full = Limits::default();
         let smaller = [full.insns, 16, 1].map(|insns| Limits {
             insns,
@@ -448,8 +443,9 @@ impl Translator {
         for limits in smaller {
             let mut region = self.lifter.translate(memory, at, limits, known)?;
             self.optimizer.optimize(&mut region);
+            self.lifter.reuse(self.optimizer.spare());
             match lower::lower_with(&region, isa, mode, counting, &mut self.lowering) {
-                Ok(t) => return Ok(Some((region, t))),
+                Ok(t) => return Ok(Some((region, Box::new(t)))),
                 Err(LowerError::TooComplex | LowerError::Asm(_)) => {}
             }
         }

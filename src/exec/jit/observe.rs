@@ -186,7 +186,7 @@ impl Observer {
     }
 
     /// Makes a translation ready to be observed, if its code is of interest.
-    pub(super) fn prepare(&self, region: Region, t: &mut Translation) -> Option<Seen> {
+    pub(super) fn prepare(&self, region: &Region, t: &mut Translation) -> Option<Seen> {
         if !self.counting() && !self.wishes.perf_map {
             return None;
         }
@@ -206,7 +206,7 @@ impl Observer {
             .collect();
         Some(Seen {
             name,
-            region,
+            region: region.clone(),
             source,
             translation: t.clone(),
             cells,

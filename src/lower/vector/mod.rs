@@ -82,7 +82,7 @@ pub(super) struct State {
     /// The comparison whose result `v0` holds as a mask.
     mask: Option<Value>,
     /// How the block's values are made.
-    plan: Vec<plan::Kind>,
+    plan: plan::Plan,
     slow: Vec<slow::Slow>,
     splits: Vec<memory::Split>,
     /// Values known to be multiples of 16 with this added.
@@ -90,17 +90,18 @@ pub(super) struct State {
 }
 
 impl State {
-    /// Nothing known, nothing pending.
-    pub fn new(mode: FpMode) -> State {
-        State {
-            mode,
-            ..State::default()
-        }
+    /// Nothing known, nothing pending, in the memory it has.
+    pub fn reset(&mut self, mode: FpMode) {
+        self.mode = mode;
+        self.pinned_v = 0;
+        self.pinned_f = 0;
+        self.slow.clear();
+        self.splits.clear();
     }
 
     /// At the beginning of a block.
     pub fn begin(&mut self, block: &Block) {
-        self.plan = plan::plan(block);
+        plan::plan(block, &mut self.plan);
         self.aligned.clear();
         self.forget();
     }
@@ -123,7 +124,7 @@ impl State {
 
     /// Whether integer `v` is made in an F register.
     pub fn is_float(&self, v: Value) -> bool {
-        self.plan[v.index()] == plan::Kind::Float
+        self.plan.of(v) == plan::Kind::Float
     }
 }
 

@@ -72,7 +72,7 @@ impl Lowerer<'_> {
             let victim = all
                 .into_iter()
                 .filter(|r| unpinned(self, *r))
-                .max_by_key(|r| owner(self, *r).map_or(0, |v| self.facts.last_use[v.index()]))
+                .max_by_key(|r| owner(self, *r).map_or(0, |v| self.facts.of[v.index()].last_use))
                 .expect("an instruction pins fewer registers");
             let held: Vec<Value> = self
                 .live
@@ -165,7 +165,7 @@ impl Lowerer<'_> {
             let last = |l: &Self, r: Vreg| {
                 held(l, r)
                     .iter()
-                    .map(|v| l.facts.last_use[v.index()])
+                    .map(|v| l.facts.of[v.index()].last_use)
                     .min()
                     .unwrap_or(0)
             };
@@ -315,7 +315,7 @@ impl Lowerer<'_> {
                 }
                 _ => {}
             }
-            if self.facts.last_use[v.index()] > self.at {
+            if self.facts.of[v.index()].last_use > self.at {
                 self.free_slot(v);
                 self.place(v, Loc::V(d), Form::Exact);
             }
@@ -327,7 +327,7 @@ impl Lowerer<'_> {
         }
         self.leave_xmm(n);
         self.copy(abi::STATE, from, home, 2);
-        if self.facts.last_use[v.index()] > self.at && !self.is_home(from) {
+        if self.facts.of[v.index()].last_use > self.at && !self.is_home(from) {
             self.free_slot(v);
             self.place(v, Loc::Mem(home), Form::Exact);
         }
@@ -357,7 +357,7 @@ impl Lowerer<'_> {
             .iter()
             .copied()
             .filter(|v| {
-                self.vals[v.index()].loc == home && self.facts.last_use[v.index()] > self.at
+                self.vals[v.index()].loc == home && self.facts.of[v.index()].last_use > self.at
             })
             .collect();
         if old.is_empty() {

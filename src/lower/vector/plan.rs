@@ -1,6 +1,6 @@
 //! What is decided about a block before it is lowered: in which kind of register a value is best made.
 
-use crate::ir::{Block, Op};
+use crate::ir::{Block, Inst, Op, Value};
 use crate::x86::Width;
 
 /// Where a value is made, if not in the register its type says.
@@ -15,20 +15,44 @@ pub(super) enum Kind {
     Mask,
 }
 
-/// How the values of `block` are best made, by position. Linear.
-pub(super) fn plan(block: &Block) -> Vec<Kind> {
-    /// The uses of a value, as far as they matter here.
-    #[derive(Clone, Copy, Default)]
-    struct Uses {
-        /// As a float.
-        float: u32,
-        /// What an F register can do as well.
-        either: u32,
-        /// As a mask.
-        mask: u32,
-        other: u32,
+/// The uses of a value, as far as they matter here.
+#[derive(Clone, Copy, Default)]
+struct Uses {
+    /// As a float.
+    float: u32,
+    /// What an F register can do as well.
+    either: u32,
+    /// As a mask.
+    mask: u32,
+    other: u32,
+}
+
+/// How the values of a block are best made.
+#[derive(Default)]
+pub(super) struct Plan {
+    /// By position; empty if all are made as usual.
+    kinds: Vec<Kind>,
+    /// Working memory.
+    uses: Vec<Uses>,
+}
+
+impl Plan {
+    /// How `v` is made.
+    pub fn of(&self, v: Value) -> Kind {
+        self.kinds.get(v.index()).copied().unwrap_or_default()
     }
-    let mut uses = vec![Uses::default(); block.insts.len()];
+}
+
+/// Plans `block`. Linear.
+pub(super) fn plan(block: &Block, plan: &mut Plan) {
+    plan.kinds.clear();
+    // All others' values are made as usual.
+    if !(block.insts.iter()).any(|i| matches!(i.op, Op::FFrom | Op::FBits | Op::VMovMask)) {
+        return;
+    }
+    let uses = &mut plan.uses;
+    uses.clear();
+    uses.resize(block.insts.len(), Uses::default());
     for inst in &block.insts {
         for (n, a) in inst.args().enumerate() {
             let of = &block.insts[a.index()];
@@ -45,8 +69,7 @@ pub(super) fn plan(block: &Block) -> Vec<Kind> {
     if let Some(v) = block.term.value() {
         uses[v.index()].other += 1;
     }
-    let kind = |(i, u): (usize, &Uses)| {
-        let inst = &block.insts[i];
+    let kind = |(inst, u): (&Inst, &Uses)| {
         let float = matches!(inst.w, Width::W32 | Width::W64) && u.other == 0 && u.mask == 0;
         match inst.op {
             Op::Load if float && u.float > 0 => Kind::Float,
@@ -55,5 +78,5 @@ pub(super) fn plan(block: &Block) -> Vec<Kind> {
             _ => Kind::Usual,
         }
     };
-    uses.iter().enumerate().map(kind).collect()
+    plan.kinds.extend(block.insts.iter().zip(&*uses).map(kind));
 }

@@ -84,7 +84,7 @@ impl Lowerer<'_> {
             Op::FCvtToI => self.f_to_int(v, inst),
             Op::FCmp => self.f_compare(v, inst),
             // Where it stands, as opposed to where its flags are wanted after all.
-            Op::FComi if self.facts.uses[v.index()] == 0 && self.at == v.0 => {
+            Op::FComi if self.facts.of[v.index()].uses == 0 && self.at == v.0 => {
                 self.f_raise(v, inst);
             }
             Op::FComi => self.f_comi(v, inst),

@@ -119,7 +119,7 @@ impl Lowerer<'_> {
         }
         let (a, b) = (self.v(inst.args[0]), self.v(inst.args[1]));
         self.args_done();
-        if self.simd.plan[v.index()] == plan::Kind::Mask {
+        if self.simd.plan.of(v) == plan::Kind::Mask {
             let d = self.vtemp();
             self.place(v, Loc::V(d), Form::Exact);
             self.full(inst.w);
@@ -276,7 +276,7 @@ impl Lowerer<'_> {
     fn v_mov_mask(&mut self, v: Value, inst: &Inst) {
         let of = inst.args[0];
         let a = self.v(of);
-        let m = if self.simd.plan[of.index()] == plan::Kind::Mask {
+        let m = if self.simd.plan.of(of) == plan::Kind::Mask {
             a
         } else if self.simd.mask == Some(of) && self.inst(of).w == inst.w {
             V0
