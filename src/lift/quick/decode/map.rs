@@ -21,9 +21,9 @@ pub(super) enum Class {
 }
 
 /// An instruction's operands in the notation of SDM vol. 2, A.2: E, register or memory by ModRM.r/m; G,
-/// register by ModRM.reg; M, memory; V and W, as G and E, XMM registers; I, immediate; J, relative offset; R here
-/// is a register in the opcode; b, v, z: byte, operand size, the same with at most 32 bits. Where an operand
-/// has no size, the lowest bit of the opcode tells b from v. In groups (A.4) ModRM.reg says which
+/// register by ModRM.reg; M, memory; V and W, as G and E, XMM registers; I, immediate; J, relative offset;
+/// b, v, z: byte, operand size, the same with at most 32 bits. R here is a register in the opcode. Where an
+/// operand has no size, the lowest bit of the opcode tells b from v. In groups (A.4) ModRM.reg says which
 /// instruction; a condition is in the opcode.
 #[derive(Clone, Copy)]
 pub(super) enum Form {
@@ -125,7 +125,7 @@ const fn modrm(map: &mut Map, first: usize, n: usize, form: Form) {
     fill(map, first, n, Row::of(Class::ModRm, form));
 }
 
-/// `op` on bytes and its neighbour on words.
+/// `alu` on bytes at `first`, on v behind it.
 const fn alu(map: &mut Map, first: usize, class: Class, form: Form, alu: Alu) {
     let row = Row::of(class, form);
     fill(map, first, 2, Row { alu, ..row });
