@@ -15,11 +15,11 @@ use super::{CodeMemory, Engine, Exit};
 use crate::interp::direct::{self, Flow, MAX_INSTS, Slots};
 use crate::interp::{self, Outcome};
 use crate::ir::{BlockId, Inst, Term};
-use crate::lift::Limits;
 use crate::lift::addr_map::AddrMap;
-use crate::lift::quick::{self, Quick};
-use crate::lift::region::Lifter;
-use crate::x86::{CpuState, Fault, GuestAddr};
+use crate::lift::quick::decode::{LOOKS_AT, decode};
+use crate::lift::quick::{Quick, quick};
+use crate::lift::region::{Lifter, goes_straight_on};
+use crate::x86::{CpuState, Fault, GuestAddr, MemFault};
 use iced_x86::RflagsBits;
 use std::io;
 use std::sync::Arc;
@@ -36,13 +36,8 @@ const ROUNDS: u32 = 16;
 const WARM: u32 = 12;
 /// Steps and IR instructions kept; beyond that all are lifted again when they run again.
 const MOST: usize = 1 << 16;
-/// What a unit is made of at most.
-const LIMITS: Limits = Limits {
-    insns: 32,
-    span: 1 << 16,
-    follow: false,
-    polls: false,
-};
+/// Instructions of a unit at most.
+const LONGEST: usize = 32;
 
 /// What is to be done at an address.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -91,6 +86,73 @@ struct Block {
     first: u32,
     end: u32,
     term: Term,
+}
+
+/// What a unit's instructions were found to be.
+struct Run {
+    /// Their bytes.
+    len: u32,
+    /// Whether the first reads status flags.
+    reads_flags: bool,
+    /// Whether all blocks are short enough.
+    fits: bool,
+}
+
+/// What an instruction was found to be.
+struct Found {
+    len: u8,
+    reads_flags: bool,
+    /// Whether the run goes on behind it.
+    goes_on: bool,
+}
+
+/// Code, fetched some at a time.
+#[repr(C, align(8))] // Copied by doublewords.
+struct Window {
+    bytes: [u8; 64],
+    /// Where they are from, and how many there are.
+    start: u64,
+    len: usize,
+}
+
+impl Window {
+    const fn new() -> Window {
+        Window {
+            bytes: [0; 64],
+            start: 0,
+            len: 0,
+        }
+    }
+
+    /// What begins at `at`: at least a byte, and enough for `decode` unless fetching ends before.
+    ///
+    /// # Errors
+    /// The fault of fetching there.
+    #[inline]
+    fn at(&mut self, memory: &dyn CodeMemory, at: u64) -> Result<&[u8], MemFault> {
+        let skip = usize::try_from(at.wrapping_sub(self.start)).unwrap_or(usize::MAX);
+        match skip.checked_add(LOOKS_AT) {
+            Some(end) if end <= self.len => Ok(&self.bytes[skip..self.len]),
+            _ => self.fetch(memory, at),
+        }
+    }
+
+    #[inline(never)]
+    fn fetch(&mut self, memory: &dyn CodeMemory, at: u64) -> Result<&[u8], MemFault> {
+        let aligned = at & !7;
+        let skip = usize::try_from(at - aligned).unwrap_or(0);
+        self.start = aligned;
+        self.len = memory
+            .fetch(GuestAddr(aligned), &mut self.bytes)
+            .unwrap_or(0);
+        if self.len > skip {
+            return Ok(&self.bytes[skip..self.len]);
+        }
+        // Only `at` itself counts.
+        self.start = at;
+        self.len = memory.fetch(GuestAddr(at), &mut self.bytes)?;
+        Ok(&self.bytes[..self.len])
+    }
 }
 
 /// See the module's head. One a thread.
@@ -170,26 +232,15 @@ impl Cold {
             self.units.iter_mut().for_each(|u| u.first = GONE);
         }
         watch(addr >> 12);
-        let (mut n, mut len) = self.lifter.run(memory, GuestAddr(addr), LIMITS)?;
-        let last = addr.wrapping_add(u64::from(len) - 1) >> 12;
+        let first = self.steps.len();
+        let mut run = self.decode(memory, addr)?;
+        let last = addr.wrapping_add(u64::from(run.len) - 1) >> 12;
         if last != addr >> 12 && watch(last) {
             // It may have changed before.
-            (n, len) = self.lifter.run(memory, GuestAddr(addr), LIMITS)?;
+            self.steps.truncate(first);
+            run = self.decode(memory, addr)?;
         }
-        self.decoded += n as u64;
-        let first = number(self.steps.len());
-        let mut fits = true;
-        for i in 0..n {
-            let insn = self.lifter.instruction(i);
-            let step = match insn.and_then(quick::quick) {
-                Some(q) => Step::Quick(q),
-                None => {
-                    let len = insn.map_or(0, |insn| u8::try_from(insn.len()).unwrap_or(0));
-                    self.lift_step(i, len, &mut fits)
-                }
-            };
-            self.steps.push(step);
-        }
+        self.decoded += (self.steps.len() - first) as u64;
         let id = self.index.get(GuestAddr(addr)).unwrap_or_else(|| {
             let id = number(self.units.len());
             self.index.insert(GuestAddr(addr), id);
@@ -203,24 +254,87 @@ impl Cold {
             });
             id
         });
-        let reads_flags = self
-            .lifter
-            .instruction(0)
-            .is_some_and(|i| i.rflags_read() & STATUS != 0);
         let unit = &mut self.units[id as usize];
-        unit.len = len;
-        unit.reads_flags = reads_flags;
-        if !fits {
+        unit.len = run.len;
+        unit.reads_flags = run.reads_flags;
+        if !run.fits {
             unit.count = HOT;
             return Ok(None);
         }
-        unit.first = first;
+        unit.first = number(first);
         unit.end = number(self.steps.len());
         Ok(Some(id))
     }
 
-    fn lift_step(&mut self, i: usize, len: u8, fits: &mut bool) -> Step {
-        let (blocks, pool) = self.lifter.lift_one(i);
+    /// Makes the steps of the straight run of instructions at `addr`.
+    fn decode(&mut self, memory: &dyn CodeMemory, addr: u64) -> Result<Run, Fault> {
+        let first = self.steps.len();
+        let mut window = Window::new();
+        let mut run = Run {
+            len: 0,
+            reads_flags: false,
+            fits: true,
+        };
+        let mut q = Quick::default();
+        while self.steps.len() < first + LONGEST {
+            let at = addr.wrapping_add(run.len.into());
+            let bytes = match window.at(memory, at) {
+                Ok(bytes) => bytes,
+                Err(fault) if run.len == 0 => return Err(Fault::Page(fault)),
+                // The run ends before it.
+                Err(_) => break,
+            };
+            let known = bytes.first_chunk().and_then(|b| decode(b, at, &mut q));
+            let found = if known.is_some() {
+                self.steps.push(Step::Quick(q));
+                Found {
+                    len: q.len,
+                    reads_flags: q.kind.reads_flags(),
+                    goes_on: !q.kind.is_branch(),
+                }
+            } else {
+                match self.other(memory, at, bytes, &mut run.fits) {
+                    Ok(found) => found,
+                    Err(fault) if run.len == 0 => return Err(fault),
+                    Err(_) => break,
+                }
+            };
+            if run.len == 0 {
+                run.reads_flags = found.reads_flags;
+            }
+            run.len += u32::from(found.len);
+            if !found.goes_on {
+                break;
+            }
+        }
+        Ok(run)
+    }
+
+    /// Makes the step of an instruction that `decode` does not know, at `at`, of which `bytes` have been
+    /// fetched.
+    fn other(
+        &mut self,
+        memory: &dyn CodeMemory,
+        at: u64,
+        bytes: &[u8],
+        fits: &mut bool,
+    ) -> Result<Found, Fault> {
+        let (len, insn) = self.lifter.read_one(memory, GuestAddr(at), bytes)?;
+        let found = Found {
+            len: u8::try_from(len).expect("at most 15"),
+            reads_flags: insn.is_some_and(|i| i.rflags_read() & STATUS != 0),
+            goes_on: insn.is_some_and(goes_straight_on),
+        };
+        let step = match insn.and_then(quick) {
+            Some(q) => Step::Quick(q),
+            None => self.lift_step(found.len, fits),
+        };
+        self.steps.push(step);
+        Ok(found)
+    }
+
+    fn lift_step(&mut self, len: u8, fits: &mut bool) -> Step {
+        let (blocks, pool) = self.lifter.lift_one();
         let step = Step::Lifted {
             first: number(self.blocks.len()),
             pool: number(self.pool.len()),
@@ -379,5 +493,94 @@ impl Engine for ColdEngine {
 
     fn for_thread(&self) -> io::Result<Box<dyn Engine + Send>> {
         Ok(Box::new(ColdEngine::new(Arc::clone(&self.memory))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lift::Fetch;
+    use crate::x86::MemFaultKind;
+    use std::sync::Mutex;
+
+    /// Code at `START`, up to the end of a page that may be the last.
+    const START: u64 = 0x1_0000_0ffa;
+
+    struct Code(Mutex<Vec<u8>>);
+
+    impl Fetch for Code {
+        fn fetch(&self, addr: GuestAddr, buf: &mut [u8]) -> Result<usize, MemFault> {
+            let bytes = self.0.lock().unwrap();
+            let from = usize::try_from(addr.0.wrapping_sub(START)).unwrap_or(usize::MAX);
+            let rest = bytes.get(from..).filter(|rest| !rest.is_empty());
+            let rest = rest.ok_or(MemFault {
+                addr,
+                write: false,
+                fetch: true,
+                kind: MemFaultKind::NotMapped,
+            })?;
+            let n = rest.len().min(buf.len());
+            buf[..n].copy_from_slice(&rest[..n]);
+            Ok(n)
+        }
+    }
+
+    impl CodeMemory for Code {
+        fn watch(&self, _page: GuestAddr) {}
+
+        fn unwatch(&self, _addr: GuestAddr) -> bool {
+            false
+        }
+    }
+
+    /// The lengths of the instructions found, and the unit's.
+    fn lift(bytes: &[u8]) -> Result<(Vec<u8>, u32), Fault> {
+        let code = Code(Mutex::new(bytes.to_vec()));
+        let mut cold = Cold::default();
+        let id = cold.lift(&code, START, |_| false)?.unwrap();
+        let lens = cold.steps.iter().map(|s| match s {
+            Step::Quick(q) => q.len,
+            Step::Lifted { len, .. } => *len,
+        });
+        Ok((lens.collect(), cold.units[id as usize].len))
+    }
+
+    #[test]
+    fn a_run_ends_where_fetching_does() {
+        let none = lift(&[]).unwrap_err();
+        assert!(matches!(none, Fault::Page(f) if f.addr == GuestAddr(START)));
+        // MOV RAX, imm32 with and without its last byte, behind a NOP.
+        let whole = [0x90, 0x48, 0xc7, 0xc0, 1, 0, 0, 0];
+        assert_eq!(lift(&whole), Ok((vec![1, 7], 8)));
+        assert_eq!(lift(&whole[..7]), Ok((vec![1], 1)));
+        let first = lift(&whole[1..7]).unwrap_err();
+        assert!(matches!(first, Fault::Page(f) if f.addr == GuestAddr(START + 6)));
+        // CPUID and LAHF, which `decode` does not know, and a prefix too many.
+        assert_eq!(lift(&[0x0f, 0xa2, 0x9f]), Ok((vec![2, 1], 3)));
+        assert_eq!(lift(&[0x0f, 0xa2, 0x0f]), Ok((vec![2], 2)));
+        assert_eq!(lift(&[0x66; 16]), Ok((vec![15], 15)));
+        // RET and LDMXCSR end it.
+        assert_eq!(lift(&[0x90, 0xc3, 0x90]), Ok((vec![1, 1], 2)));
+        assert_eq!(lift(&[0x0f, 0xae, 0x10, 0x90]), Ok((vec![3], 3)));
+    }
+
+    #[test]
+    fn a_page_is_watched_before_what_is_used_of_it_is_read() {
+        // MOV EAX, imm32 across the end of the page: 1, and 2 once its second page is watched.
+        let code = Code(Mutex::new(vec![
+            0x90, 0x90, 0x90, 0xb8, 1, 0, 0, 0, 0xeb, 0,
+        ]));
+        let mut cold = Cold::default();
+        let mut watched = Vec::new();
+        let watch = |page| {
+            code.0.lock().unwrap()[4] = if page > START >> 12 { 2 } else { 1 };
+            watched.push(page);
+            true
+        };
+        let id = cold.lift(&code, START, watch).unwrap().unwrap();
+        assert_eq!(watched, [START >> 12, (START >> 12) + 1]);
+        let mut cpu = CpuState::default();
+        cold.run(id, &mut cpu);
+        assert_eq!((cpu.gpr[0], cold.decoded), (2, 5));
     }
 }

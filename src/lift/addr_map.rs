@@ -4,12 +4,13 @@
 
 use crate::x86::GuestAddr;
 
-/// The number of an empty place.
-const EMPTY: u32 = u32::MAX;
+/// Of an empty place: zero, as fresh memory is.
+const EMPTY: u32 = 0;
 
 /// See the module's head. Numbers are below 2^32 - 1.
 #[derive(Debug, Default)]
 pub struct AddrMap {
+    /// Addresses with their numbers + 1.
     places: Vec<(u64, u32)>,
     used: usize,
     /// The places taken, as long as there are few: so that they can be cleared without looking at all.
@@ -51,48 +52,57 @@ impl AddrMap {
             return None;
         }
         let n = self.places[self.place(addr.0)].1;
-        (n != EMPTY).then_some(n)
+        n.checked_sub(1)
     }
 
     /// Makes `n` the number of `addr`.
+    #[inline]
     pub fn insert(&mut self, addr: GuestAddr, n: u32) {
-        debug_assert_ne!(n, EMPTY);
         if (self.used + 1) * 2 > self.places.len() {
-            let larger = (self.places.len() * 2).max(32);
-            let old = std::mem::replace(&mut self.places, vec![(0, EMPTY); larger]);
-            self.taken.clear();
-            self.used = 0;
-            for (a, n) in old.into_iter().filter(|p| p.1 != EMPTY) {
-                self.put(a, n);
+            self.grow();
+        }
+        self.put(addr.0, n + 1);
+    }
+
+    #[inline(never)]
+    fn grow(&mut self) {
+        // By four: each time all are moved.
+        self.resize((self.places.len() * 4).max(64), |_, _| true);
+    }
+
+    /// Moves what `keep` says yes to into new places.
+    fn resize(&mut self, size: usize, keep: impl Fn(u64, u32) -> bool) {
+        let old = std::mem::replace(&mut self.places, vec![(0, EMPTY); size]);
+        self.taken.clear();
+        self.used = 0;
+        for (addr, n) in old {
+            if n != EMPTY && keep(addr, n - 1) {
+                self.put(addr, n);
             }
         }
-        self.put(addr.0, n);
     }
 
     #[inline]
     fn put(&mut self, addr: u64, n: u32) {
         let i = self.place(addr);
-        if self.places[i].1 == EMPTY {
+        let was = std::mem::replace(&mut self.places[i], (addr, n));
+        if was.1 == EMPTY {
             self.used += 1;
             if self.used <= FEW {
-                #[allow(clippy::cast_possible_truncation)] // Numbers are below 2^32.
-                self.taken.push(i as u32);
+                self.take(i);
             }
         }
-        self.places[i] = (addr, n);
+    }
+
+    #[inline(never)]
+    fn take(&mut self, i: usize) {
+        #[allow(clippy::cast_possible_truncation)] // Numbers are below 2^32.
+        self.taken.push(i as u32);
     }
 
     /// Forgets what `keep` says no to.
     pub fn retain(&mut self, keep: impl Fn(u64, u32) -> bool) {
-        let size = self.places.len();
-        let old = std::mem::replace(&mut self.places, vec![(0, EMPTY); size]);
-        self.taken.clear();
-        self.used = 0;
-        for (a, n) in old {
-            if n != EMPTY && keep(a, n) {
-                self.put(a, n);
-            }
-        }
+        self.resize(self.places.len(), keep);
     }
 }
 

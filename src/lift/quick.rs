@@ -6,6 +6,8 @@
 //!
 //! Knows no memory and no host.
 
+pub mod decode;
+
 use super::cx::Cx;
 use crate::x86::{Cond, Gpr, GuestAddr, Width};
 use iced_x86::{Code, ConditionCode, Instruction, Mnemonic, OpKind, Register};
@@ -34,6 +36,7 @@ pub enum Shift {
 
 /// Where a memory operand is: base + index * scale + displacement.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(align(8))] // Copied as one word.
 pub struct Address {
     /// The base register's number; 16 for none, 17 for FS, 18 for GS (then there is no other), 19 for
     /// RIP, which is the address of the next instruction.
@@ -151,6 +154,34 @@ pub enum Kind {
     CallLoad { m: Address },
 }
 
+impl Kind {
+    /// Whether it reads status flags.
+    #[must_use]
+    pub const fn reads_flags(self) -> bool {
+        matches!(
+            self,
+            Kind::Set { .. } | Kind::Cmov { .. } | Kind::CmovLoad { .. } | Kind::Jcc { .. }
+        )
+    }
+
+    /// Whether control may go on elsewhere than at the next instruction.
+    #[must_use]
+    #[inline]
+    pub const fn is_branch(self) -> bool {
+        matches!(
+            self,
+            Kind::Jcc { .. }
+                | Kind::Jmp { .. }
+                | Kind::Call { .. }
+                | Kind::Ret { .. }
+                | Kind::JmpReg { .. }
+                | Kind::JmpLoad { .. }
+                | Kind::CallReg { .. }
+                | Kind::CallLoad { .. }
+        )
+    }
+}
+
 /// A guest instruction.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Quick {
@@ -160,6 +191,17 @@ pub struct Quick {
     pub w: Width,
     /// How many bytes it has.
     pub len: u8,
+}
+
+impl Default for Quick {
+    /// Nothing, of no length.
+    fn default() -> Quick {
+        Quick {
+            kind: Kind::Nop,
+            w: Width::W64,
+            len: 0,
+        }
+    }
 }
 
 /// An operand.
@@ -455,7 +497,7 @@ fn target(insn: &Instruction) -> Option<Target> {
     }
 }
 
-/// Both operands, of the same width, which goes to `w`.
+/// Both operands, of the same width, which goes to `w`; an immediate is sign-extended from there.
 fn operands(insn: &Instruction, w: &mut Width) -> Option<(Operand, Operand)> {
     let (a, b) = (operand(insn, 0)?, operand(insn, 1)?);
     match (a, b) {
@@ -464,6 +506,7 @@ fn operands(insn: &Instruction, w: &mut Width) -> Option<(Operand, Operand)> {
     }
     match b {
         Operand::Reg(_, wb) | Operand::Mem(_, wb) if wb != *w => None,
+        Operand::Imm(imm) => Some((a, Operand::Imm(w.sext(imm.cast_unsigned())))),
         _ => Some((a, b)),
     }
 }

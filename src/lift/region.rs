@@ -50,7 +50,7 @@ impl Default for Limits {
 
 /// What encodings mean on this CPU: without BMI1 and LZCNT, the REP prefix of TZCNT and LZCNT is ignored
 /// and they are BSF and BSR (SDM vol. 2, TZCNT). Compilers rely on it.
-fn decoder_options() -> u32 {
+pub(super) fn decoder_options() -> u32 {
     let mut options = DecoderOptions::NONE;
     if !cpuid::implements(CpuidFeature::BMI1) {
         options |= DecoderOptions::NO_MPFX_0FBC;
@@ -190,41 +190,35 @@ impl Lifter {
         self.out.reuse(spare);
     }
 
-    /// Finds the straight run of instructions at `entry`; gives how many there are and the length of all
-    /// in bytes. `instruction` and `lift_one` are about them.
+    /// Reads the instruction at `addr`, of which `bytes` have been fetched. Gives how many bytes it was
+    /// made from, and the instruction; `None` if there is none, but an exception. `lift_one` is about it.
     ///
     /// # Errors
     /// As `translate`.
-    pub fn run(
+    pub fn read_one(
         &mut self,
         fetch: &dyn Fetch,
-        entry: GuestAddr,
-        limits: Limits,
-    ) -> Result<(usize, u32), Fault> {
-        self.discover(fetch, entry, limits, &|_| false)?;
-        let last = self.insns.len() - 1;
-        let end = self.insns[last].ip().wrapping_add(self.len_of(last) as u64);
-        let len = u32::try_from(end.wrapping_sub(entry.0)).unwrap_or(u32::MAX);
-        Ok((self.insns.len(), len))
+        addr: GuestAddr,
+        bytes: &[u8],
+    ) -> Result<(usize, Option<&Instruction>), Fault> {
+        self.insns.clear();
+        self.marks.clear();
+        let mut made = Decoder::try_with_ip(64, bytes, addr.0, decoder_options());
+        let Ok(decoder) = &mut made else {
+            return Err(Fault::InvalidOpcode);
+        };
+        let m = self.read(fetch, addr, decoder)?;
+        self.marks.push(m | mark::LAST);
+        let real = m == 0;
+        Ok((self.len_of(0), real.then(|| &self.insns[0])))
     }
 
-    /// Instruction `i` of the run; `None` if there is none, but an exception.
-    #[must_use]
-    pub fn instruction(&self, i: usize) -> Option<&Instruction> {
-        let real = self.marks[i] & (mark::UNDEFINED | mark::TOO_LONG) == 0;
-        real.then(|| &self.insns[i])
-    }
-
-    /// Translates instruction `i` of the run alone: its blocks, the first of which is the entry, and its
-    /// constants.
-    pub fn lift_one(&mut self, i: usize) -> (&[Block], &[[u8; 16]]) {
+    /// Translates the instruction read: its blocks, the first of which is the entry, and its constants.
+    pub fn lift_one(&mut self) -> (&[Block], &[[u8; 16]]) {
         self.out.reset(false);
-        let addr = GuestAddr(self.insns[i].ip());
+        let addr = GuestAddr(self.insns[0].ip());
         let id = self.out.add_block(addr);
-        let was = self.marks[i];
-        self.marks[i] = was | mark::LAST;
-        self.lift_block(id, i);
-        self.marks[i] = was;
+        self.lift_block(id, 0);
         (&self.out.blocks, &self.out.pool)
     }
 
@@ -355,26 +349,11 @@ impl Lifter {
                 if n == WINDOW && decoder.position() + MAX_INSN > n {
                     break;
                 }
-                // In place: copying one costs as much as decoding it.
                 let i = self.insns.len();
-                self.insns.push(Instruction::default());
-                decoder.decode_out(&mut self.insns[i]);
-                if decoder.last_error() != DecoderError::None {
-                    // Once more, to be told why.
-                    match decode(fetch, addr) {
-                        Ok(again) => self.insns[i] = again,
-                        Err(Fault::Page(fault)) => {
-                            self.insns.pop();
-                            return Err(Fault::Page(fault));
-                        }
-                        Err(fault) => {
-                            self.insns[i].set_ip(addr.0);
-                            let gp = fault == Fault::GeneralProtection;
-                            let m = if gp { mark::TOO_LONG } else { mark::UNDEFINED };
-                            self.found(addr, m, limits.follow);
-                            return Ok(());
-                        }
-                    }
+                let m = self.read(fetch, addr, decoder)?;
+                if m != 0 {
+                    self.found(addr, m, limits.follow);
+                    return Ok(());
                 }
                 self.found(addr, 0, limits.follow);
                 let next = GuestAddr(self.insns[i].next_ip());
@@ -387,6 +366,38 @@ impl Lifter {
                     // Decoded again, and something else was there.
                     break;
                 }
+            }
+        }
+    }
+
+    /// Reads the instruction at `addr`, the next one of `decoder`; gives the mark of one that is none.
+    fn read(
+        &mut self,
+        fetch: &dyn Fetch,
+        addr: GuestAddr,
+        decoder: &mut Decoder<'_>,
+    ) -> Result<u8, Fault> {
+        // In place: copying one costs as much as decoding it.
+        let i = self.insns.len();
+        self.insns.push(Instruction::default());
+        decoder.decode_out(&mut self.insns[i]);
+        if decoder.last_error() == DecoderError::None {
+            return Ok(0);
+        }
+        // Once more, to be told why.
+        match decode(fetch, addr) {
+            Ok(again) => {
+                self.insns[i] = again;
+                Ok(0)
+            }
+            Err(Fault::Page(fault)) => {
+                self.insns.pop();
+                Err(Fault::Page(fault))
+            }
+            Err(fault) => {
+                self.insns[i].set_ip(addr.0);
+                let gp = fault == Fault::GeneralProtection;
+                Ok(if gp { mark::TOO_LONG } else { mark::UNDEFINED })
             }
         }
     }
@@ -412,11 +423,8 @@ impl Lifter {
         let insn = &self.insns[i];
         let next = GuestAddr(insn.next_ip());
         let flow = insn.flow_control();
-        if flow == FlowControl::Next {
-            return !ends_region(insn);
-        }
-        if !limits.follow {
-            return false;
+        if flow == FlowControl::Next || !limits.follow {
+            return goes_straight_on(insn);
         }
         match flow {
             FlowControl::ConditionalBranch | FlowControl::UnconditionalBranch => {
@@ -518,6 +526,12 @@ fn ends_region(insn: &Instruction) -> bool {
     )
 }
 
+/// True if a straight run goes on behind `insn`.
+#[must_use]
+pub fn goes_straight_on(insn: &Instruction) -> bool {
+    insn.flow_control() == FlowControl::Next && !ends_region(insn)
+}
+
 /// Address, name and bytes of an instruction felix does not implement, for the log; `None` for one that
 /// raises #UD by its nature (UD2).
 #[must_use]
@@ -527,6 +541,9 @@ pub fn describe(fetch: &dyn Fetch, addr: GuestAddr) -> Option<String> {
     let (name, len) = match decode(fetch, addr) {
         Ok(insn) if table::supported(insn.code()) => return None,
         Ok(insn) if insn.code() != Code::INVALID => (format!("{:?}", insn.mnemonic()), insn.len()),
+        // The decoder has no tables for these: see Cargo.toml.
+        _ if matches!(buf[0], 0xc4 | 0xc5) => ("instruction with VEX (AVX, BMI)".to_owned(), n),
+        _ if buf[0] == 0x62 => ("instruction with EVEX (AVX-512)".to_owned(), n),
         _ => ("no such instruction".to_owned(), n),
     };
     let bytes: Vec<String> = buf[..len].iter().map(|b| format!("{b:02x}")).collect();

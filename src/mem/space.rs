@@ -106,6 +106,9 @@ struct Inner {
     regions: BTreeMap<u64, Region>,
     /// Pages an engine has write-protected because it translated code from them.
     watched: BTreeSet<u64>,
+    /// A range that may be executed: where code was last looked for. Empty once anything was removed from
+    /// the map.
+    code: Range<u64>,
     brk_start: u64,
     brk: u64,
 }
@@ -123,6 +126,7 @@ static SPACE: AddressSpace = AddressSpace {
     inner: Mutex::new(Inner {
         regions: BTreeMap::new(),
         watched: BTreeSet::new(),
+        code: 0..0,
         brk_start: 0,
         brk: 0,
     }),
@@ -199,6 +203,7 @@ impl Inner {
     /// Takes `r` out of the map. What is put there next has its own protection, so nothing in it is watched.
     fn cut(&mut self, r: &Range<u64>) -> Vec<(u64, Region)> {
         self.forget_watched(r);
+        self.code = 0..0;
         self.split(r.start);
         self.split(r.end);
         let keys: Vec<u64> = self
@@ -692,11 +697,17 @@ impl AddressSpace {
     /// How many bytes from `addr` on the guest may execute, up to `max`.
     #[must_use]
     pub fn executable_bytes(&self, addr: u64, max: u64) -> u64 {
-        let inner = self.lock();
+        let mut inner = self.lock();
+        if inner.code.contains(&addr) && inner.code.end - addr >= max {
+            return max;
+        }
         let mut at = addr;
         while at.saturating_sub(addr) < max {
             match inner.rights(at) {
-                Some((r, prot)) if prot & EXEC != 0 => at = r.end,
+                Some((r, prot)) if prot & EXEC != 0 => {
+                    at = r.end;
+                    inner.code = r;
+                }
                 _ => break,
             }
         }
@@ -717,6 +728,7 @@ impl AddressSpace {
     /// Takes note that the host has unmapped the region that starts here (shmdt(2)).
     pub fn forget(&self, addr: u64, changes: &mut Changes) {
         let mut inner = self.lock();
+        inner.code = 0..0;
         if let Some(r) = inner.regions.remove(&addr)
             && r.prot & EXEC != 0
         {
@@ -734,6 +746,7 @@ impl AddressSpace {
     pub fn clear(&self, changes: &mut Changes) {
         let mut inner = self.lock();
         inner.watched.clear();
+        inner.code = 0..0;
         for (start, region) in std::mem::take(&mut inner.regions) {
             let _ = host::mem_unmap(start, region.end - start);
             changes.push(start..region.end);
@@ -787,114 +800,4 @@ impl AddressSpace {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn anon(addr: u64, len: u64, prot: u32, flags: u32) -> Request {
-        Request {
-            addr,
-            len,
-            prot,
-            flags: flags | flag::PRIVATE | flag::ANONYMOUS,
-            fd: -1,
-            offset: 0,
-            backing: Backing::Anonymous,
-        }
-    }
-
-    #[test]
-    fn map_protect_and_unmap_keep_the_map_exact() {
-        let s = AddressSpace::default();
-        let mut c = Changes::new();
-        let a = s.map(&anon(0, 8 * PAGE, READ | WRITE, 0), &mut c).unwrap();
-        assert!(c.is_empty());
-        s.protect(a + PAGE, PAGE, READ | EXEC, &mut c).unwrap();
-        assert_eq!(c, std::slice::from_ref(&(a + PAGE..a + 2 * PAGE)));
-        assert_eq!(
-            s.rights(a + PAGE),
-            Some((a + PAGE..a + 2 * PAGE, READ | EXEC))
-        );
-        s.protect(a + PAGE, PAGE, READ | WRITE, &mut c).unwrap();
-        assert_eq!(
-            s.rights(a),
-            Some((a..a + 8 * PAGE, READ | WRITE)),
-            "equal neighbours join again"
-        );
-        s.unmap(a + 2 * PAGE, PAGE, &mut c).unwrap();
-        assert!(!s.covers(a, 8 * PAGE) && s.covers(a, 2 * PAGE));
-        assert_eq!(s.protect(a, 4 * PAGE, READ, &mut c), Err(Errno::ENOMEM));
-        s.clear(&mut c);
-        assert!(s.maps().is_empty());
-    }
-
-    #[test]
-    fn shared_mappings_of_one_file_are_aliases() {
-        let s = AddressSpace::default();
-        let mut c = Changes::new();
-        let file = host::memory_file("aliases", &[0; 2 * 4096]).unwrap();
-        let shared = |prot, offset, len| Request {
-            flags: flag::SHARED,
-            fd: std::os::fd::AsRawFd::as_raw_fd(&file),
-            offset,
-            backing: Backing::File {
-                path: Arc::from(&b"aliases"[..]),
-                dev: (1, 2),
-                ino: 3,
-            },
-            ..anon(0, len, prot, 0)
-        };
-        assert!(!s.is_shared());
-        let code = s.map(&shared(READ | EXEC, 0, 2 * PAGE), &mut c).unwrap();
-        assert!(s.is_shared(), "a file in memory may be written by others");
-        c.clear();
-        let data = s.map(&shared(READ | WRITE, PAGE, PAGE), &mut c).unwrap();
-        let second = code + PAGE..code + 2 * PAGE;
-        assert_eq!(c, std::slice::from_ref(&second), "it was not watched here");
-        assert!(s.aliases(&(code..code + PAGE)).is_empty());
-        assert_eq!(s.aliases(&(data..data + PAGE)), [second]);
-        s.watch(code + PAGE);
-        assert!(s.lock().watched.contains(&data));
-        assert!(s.unwatch(data) && !s.lock().watched.contains(&data));
-        s.clear(&mut c);
-    }
-
-    #[test]
-    fn map_fixed_cannot_replace_memory_of_felix() {
-        let s = AddressSpace::default();
-        let mut c = Changes::new();
-        let own = vec![7u8; 1 << 20];
-        let page = (host::address_of(own.as_slice()) + PAGE) & !(PAGE - 1);
-        assert_eq!(
-            s.map(&anon(page, PAGE, READ, flag::FIXED), &mut c),
-            Err(Errno::ENOMEM)
-        );
-        s.unmap(page, PAGE, &mut c).unwrap();
-        assert!(own.iter().all(|b| *b == 7));
-    }
-
-    #[test]
-    fn map_32bit_and_noreplace() {
-        let s = AddressSpace::default();
-        let mut c = Changes::new();
-        let a = s.map(&anon(0, PAGE, READ, flag::X32BIT), &mut c).unwrap();
-        assert!(a < 1 << 31);
-        assert_eq!(
-            s.map(&anon(a, PAGE, READ, flag::FIXED_NOREPLACE), &mut c),
-            Err(Errno::EEXIST)
-        );
-        s.clear(&mut c);
-    }
-
-    #[test]
-    fn remap_grows_and_moves() {
-        let s = AddressSpace::default();
-        let mut c = Changes::new();
-        let a = s.map(&anon(0, 4 * PAGE, READ | WRITE, 0), &mut c).unwrap();
-        let b = s.remap(a, 4 * PAGE, 64 * PAGE, 1, 0, &mut c).unwrap();
-        assert!(s.covers(b, 64 * PAGE));
-        let d = s.remap(b, 64 * PAGE, PAGE, 0, 0, &mut c).unwrap();
-        assert_eq!(d, b);
-        assert!(!s.covers(b, 2 * PAGE));
-        s.clear(&mut c);
-    }
-}
+mod tests;
