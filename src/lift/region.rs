@@ -541,9 +541,6 @@ pub fn describe(fetch: &dyn Fetch, addr: GuestAddr) -> Option<String> {
     let (name, len) = match decode(fetch, addr) {
         Ok(insn) if table::supported(insn.code()) => return None,
         Ok(insn) if insn.code() != Code::INVALID => (format!("{:?}", insn.mnemonic()), insn.len()),
-        // The decoder has no tables for these: see Cargo.toml.
-        _ if matches!(buf[0], 0xc4 | 0xc5) => ("instruction with VEX (AVX, BMI)".to_owned(), n),
-        _ if buf[0] == 0x62 => ("instruction with EVEX (AVX-512)".to_owned(), n),
         _ => ("no such instruction".to_owned(), n),
     };
     let bytes: Vec<String> = buf[..len].iter().map(|b| format!("{b:02x}")).collect();
