@@ -364,6 +364,11 @@ ops! {
     VFCmp "vfcmp" "VV:V" Fp;
     /// Conversion of lanes, `CvtKind` number `aux`.
     VCvt "vcvt" "V:V" Fp;
+
+    /// The low bits of a where b has ones, from the lowest on; zeros elsewhere (PDEP).
+    Pdep "pdep" "II:I" Pure;
+    /// The bits of a where b has ones, next to each other from bit 0 on (PEXT).
+    Pext "pext" "II:I" Pure;
 }
 
 /// `Inst::aux` of `exit.if`: `imm` is an address outside the region, not a block's number.

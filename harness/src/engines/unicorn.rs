@@ -13,7 +13,8 @@ use felix::replay::{
 use iced_x86::{Decoder, DecoderOptions, Instruction, Mnemonic};
 use std::collections::HashSet;
 use unicorn_engine::{
-    Arch, Context, HookType, MemType, Mode, Permission, RegisterX86 as R, Unicorn as Uc, uc_error,
+    Arch, Context, HookType, MemType, Mode, Permission, RegisterX86 as R, Unicorn as Uc,
+    X86CpuModel, uc_error,
 };
 
 const GPRS: [R; 16] = [
@@ -90,6 +91,9 @@ impl Unicorn {
     pub fn new() -> Result<Unicorn> {
         let mut uc =
             Uc::new_with_data(Arch::X86, Mode::MODE_64, Seen::default()).map_err(broken)?;
+        // The CPU with the most extensions of those QEMU 5.0 executes.
+        uc.ctl_set_cpu_model(X86CpuModel::UC_CPU_X86_EPYC_ROME as i32)
+            .map_err(broken)?;
         uc.mem_map(CODE, CODE_LEN, Permission::ALL)
             .map_err(broken)?;
         uc.mem_map(DATA, DATA_LEN, Permission::READ | Permission::WRITE)
