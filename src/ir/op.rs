@@ -369,6 +369,10 @@ ops! {
     Pdep "pdep" "II:I" Pure;
     /// The bits of a where b has ones, next to each other from bit 0 on (PEXT).
     Pext "pext" "II:I" Pure;
+    /// a - b in the even lanes, a + b in the odd ones (ADDSUBPS).
+    VFAddSub "vfaddsub" "VV:V" Fp;
+    /// Bytes of a chosen by the low four bits of b's; zero where b's byte is negative (PSHUFB).
+    VPerm "vperm" "VV:V" Pure;
 }
 
 /// `Inst::aux` of `exit.if`: `imm` is an address outside the region, not a block's number.
@@ -563,6 +567,8 @@ helpers! {
 struct Types {
     args: [Ty; 4],
     count: usize,
+    /// The first that is no vector; 0 if all are.
+    scalar: usize,
     result: Ty,
 }
 
@@ -581,11 +587,19 @@ const fn types_of(op: Op) -> Types {
     let mut types = Types {
         args: [Ty::None; 4],
         count: 0,
+        scalar: 0,
         result: ty_of(sig[sig.len() - 1]),
     };
     while sig[types.count] != b':' {
         types.args[types.count] = ty_of(sig[types.count]);
         types.count += 1;
+    }
+    let mut n = types.count;
+    while n > 0 {
+        n -= 1;
+        if !matches!(types.args[n], Ty::V128) {
+            types.scalar = n;
+        }
     }
     types
 }
@@ -606,6 +620,13 @@ impl Op {
     pub fn arg_types(self) -> impl Iterator<Item = Ty> {
         let types = &TYPES[self as usize];
         types.args[..types.count].iter().copied()
+    }
+
+    /// Which argument of an operation on vectors is an integer or a float; 0 if none is.
+    #[must_use]
+    #[inline]
+    pub fn scalar_arg(self) -> usize {
+        TYPES[self as usize].scalar
     }
 
     /// The type of the result; `Get` depends on the variable.

@@ -25,6 +25,8 @@ pub enum Family {
     Mmx,
     Sse,
     Sse2,
+    Sse3,
+    Ssse3,
     X87,
 }
 
@@ -32,7 +34,10 @@ impl Family {
     /// Whether some of its instructions have operands in MMX registers.
     #[must_use]
     pub const fn has_mmx_forms(self) -> bool {
-        matches!(self, Family::Mmx | Family::Sse | Family::Sse2)
+        matches!(
+            self,
+            Family::Mmx | Family::Sse | Family::Sse2 | Family::Ssse3
+        )
     }
 
     /// The name of the family's folder under `corpus/insn`.
@@ -53,6 +58,8 @@ impl Family {
             Family::Mmx => "mmx",
             Family::Sse => "sse",
             Family::Sse2 => "sse2",
+            Family::Sse3 => "sse3",
+            Family::Ssse3 => "ssse3",
             Family::X87 => "x87",
         }
     }

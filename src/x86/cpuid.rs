@@ -65,6 +65,8 @@ pub static FEATURES: &[Feature] = &[
     feature("fxsr", 1, Reg::Edx, 24, &[CpuidFeature::FXSR]),
     feature("sse", 1, Reg::Edx, 25, &[CpuidFeature::SSE]),
     feature("sse2", 1, Reg::Edx, 26, &[CpuidFeature::SSE2]),
+    feature("pni", 1, Reg::Ecx, 0, &[CpuidFeature::SSE3]),
+    feature("ssse3", 1, Reg::Ecx, 9, &[CpuidFeature::SSSE3]),
     feature("movbe", 1, Reg::Ecx, 22, &[CpuidFeature::MOVBE]),
     feature("popcnt", 1, Reg::Ecx, 23, &[CpuidFeature::POPCNT]),
     feature("cx16", 1, Reg::Ecx, 13, &[CpuidFeature::CMPXCHG16B]),

@@ -2,7 +2,7 @@
 //! rules and unmasked exceptions (SDM vol. 1, 4.9, 10.2.3 and 11.5).
 //!
 //! How to call it: `scalar` for `FAdd` .. `FCvtToI`, `FCmp` and `FComi`, `vector` for `VFAdd` ..
-//! `VCvt`, with the instruction's `w` and `aux`, float arguments as their bits in the low end of a
+//! `VCvt` and `VFAddSub`, with the instruction's `w` and `aux`, float arguments as their bits in the low end of a
 //! `u64`, and the MXCSR. Both add to the sticky flags in `mxcsr`. `Err(Trap::Simd)` means that an
 //! unmasked exception occurred: the flags are set as the CPU sets them, and the instruction must not
 //! write its result. Other operations give `None`.

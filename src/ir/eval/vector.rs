@@ -3,8 +3,9 @@
 //! Constant folding, the `interp` engine and out-of-line evaluation by the JIT use this one
 //! definition. Byte 0 of a vector is the low byte of the `u128`, on every host.
 //!
-//! How to call it: `vector` takes the vector arguments in `a` and `b` and an integer (or the bits of
-//! a float) argument in `i`; what an operation does not have may be anything. The result is a `u128`
+//! How to call it: `vector` takes the arguments that are vectors in their places, and the one that is an
+//! integer (or the bits of a float, `Op::scalar_arg`) in `i`; what an operation does not have may be
+//! anything. The result is a `u128`
 //! also where it is an integer or the bits of a float: then its low 64 bits count and the others are
 //! zero. Floating-point arithmetic depends on MXCSR and is not here, but in `crate::helper::float`.
 
@@ -15,14 +16,12 @@ use crate::x86::Width;
 /// The value of a pure operation on vectors; `None` for any other operation.
 #[must_use]
 #[inline]
-#[allow(clippy::too_many_arguments)] // The parts of an instruction, so that callers need not build one.
 pub fn vector(
     op: Op,
     w: Width,
     imm: u64,
     pool: &[[u8; 16]],
-    a: u128,
-    b: u128,
+    [a, b, _c]: [u128; 3],
     i: u64,
 ) -> Option<u128> {
     Some(match op {
@@ -71,6 +70,7 @@ pub fn vector(
             u64::try_from(x).unwrap_or(0).min(half.mask())
         }),
         Op::VShuf => shuffle(a, b, constant(pool, imm)),
+        Op::VPerm => permute(a, b),
         Op::VMovMask => mov_mask(w, a).into(),
         Op::VExtract => lane(w, a, imm).into(),
         Op::VInsert => with_lane(w, a, imm, i),
@@ -195,6 +195,15 @@ fn shuffle(a: u128, b: u128, select: [u8; 16]) -> u128 {
     }))
 }
 
+/// PSHUFB
+fn permute(a: u128, select: u128) -> u128 {
+    let a = a.to_le_bytes();
+    u128::from_le_bytes(select.to_le_bytes().map(|s| match s {
+        0..0x80 => a[usize::from(s & 15)],
+        _ => 0,
+    }))
+}
+
 fn mov_mask(w: Width, a: u128) -> u64 {
     (0..16 / w.bytes()).fold(0, |m, n| m | (lane(w, a, n) >> (w.bits() - 1)) << n)
 }
@@ -204,7 +213,7 @@ mod tests {
     use super::*;
 
     fn v2(op: Op, w: Width, a: u128, b: u128) -> u128 {
-        vector(op, w, 0, &[], a, b, 0).unwrap()
+        vector(op, w, 0, &[], [a, b, 0], 0).unwrap()
     }
 
     #[test]
@@ -278,7 +287,7 @@ mod tests {
 
     #[test]
     fn shift_counts_beyond_the_width_clear_or_copy_the_sign() {
-        let shift = |op, w, a, i| vector(op, w, 0, &[], a, 0, i).unwrap();
+        let shift = |op, w, a, i| vector(op, w, 0, &[], [a, 0, 0], i).unwrap();
         assert_eq!(shift(Op::VShl, Width::W16, 0xffff_ffff, 16), 0);
         assert_eq!(shift(Op::VShl, Width::W64, 3, 63), 1 << 63);
         assert_eq!(shift(Op::VShr, Width::W32, 0xffff_ffff, 1 << 40), 0);
@@ -295,23 +304,30 @@ mod tests {
         pattern[..3].copy_from_slice(&[15, 16, 31]);
         let (a, b) = (0x11 << 120, 0x22 | 0x33 << 120);
         assert_eq!(
-            vector(Op::VShuf, Width::W8, 0, &[pattern], a, b, 0),
+            vector(Op::VShuf, Width::W8, 0, &[pattern], [a, b, 0], 0),
             Some(0x33_22_11)
         );
         assert_eq!(
-            vector(Op::VInsert, Width::W16, 7, &[], 1, 0, 0x1_2345),
+            vector(Op::VInsert, Width::W16, 7, &[], [1, 0, 0], 0x1_2345),
             Some(0x2345 << 112 | 1)
         );
         assert_eq!(
-            vector(Op::VExtract, Width::W16, 7, &[], 0x2345 << 112, 0, 0),
+            vector(Op::VExtract, Width::W16, 7, &[], [0x2345 << 112, 0, 0], 0),
             Some(0x2345)
         );
         assert_eq!(
-            vector(Op::VMovMask, Width::W8, 0, &[], 0x80 << 120 | 0x80, 0, 0),
+            vector(
+                Op::VMovMask,
+                Width::W8,
+                0,
+                &[],
+                [0x80 << 120 | 0x80, 0, 0],
+                0
+            ),
             Some(0x8001)
         );
         assert_eq!(
-            vector(Op::FPut, Width::W32, 0, &[], u128::MAX, 0, 0),
+            vector(Op::FPut, Width::W32, 0, &[], [u128::MAX, 0, 0], 0),
             Some(u128::MAX << 32)
         );
     }

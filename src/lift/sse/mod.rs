@@ -1,4 +1,4 @@
-//! SSE and SSE2 (SDM vol. 1, 5.5 and 5.6), in files after the manual's sections.
+//! SSE to SSSE3 (SDM vol. 1, 5.5 to 5.8), in files after the manual's sections.
 //!
 //! XMM registers are V128 values. Instructions with a 128-bit memory operand demand alignment to 16
 //! (MOVUPS and its kin excepted); scalar ones load only their own bytes. Encodings with MMX registers
@@ -10,6 +10,7 @@ mod cacheability;
 mod compare;
 mod convert;
 mod data;
+mod horizontal;
 mod int_arith;
 mod int_shift;
 mod logical;

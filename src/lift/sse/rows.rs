@@ -1,8 +1,8 @@
-//! The rows of SSE, SSE2 and x87 control.
+//! The rows of SSE to SSSE3 and x87 control.
 
 use super::{
-    arith, cacheability, compare, convert, data, int_arith, int_shift, logical, mmx, shuffle,
-    state, x87_control,
+    arith, cacheability, compare, convert, data, horizontal, int_arith, int_shift, logical, mmx,
+    shuffle, state, x87_control,
 };
 use crate::lift::table::rows;
 
@@ -189,6 +189,36 @@ rows! {
         Clflush => cacheability::clflush, "Flush cache line";
         Lfence => cacheability::lfence, "Order loads";
         Mfence => cacheability::mfence, "Order loads and stores";
+    }
+    Sse3 {
+        Addsubps => horizontal::addsubps, "Add odd, subtract even packed single-precision";
+        Addsubpd => horizontal::addsubpd, "Add high, subtract low packed double-precision";
+        Haddps => horizontal::haddps, "Add neighbouring packed single-precision";
+        Haddpd => horizontal::haddpd, "Add neighbouring packed double-precision";
+        Hsubps => horizontal::hsubps, "Subtract neighbouring packed single-precision";
+        Hsubpd => horizontal::hsubpd, "Subtract neighbouring packed double-precision";
+        Lddqu => data::mov_unaligned, "Load unaligned double quadword";
+        Movsldup => shuffle::movsldup, "Duplicate even packed single-precision";
+        Movshdup => shuffle::movshdup, "Duplicate odd packed single-precision";
+        Movddup => shuffle::movddup, "Duplicate low double-precision";
+    }
+    Ssse3 {
+        Phaddw => horizontal::phaddw, "Add neighbouring words";
+        Phaddd => horizontal::phaddd, "Add neighbouring doublewords";
+        Phaddsw => horizontal::phaddsw, "Add neighbouring words with signed saturation";
+        Phsubw => horizontal::phsubw, "Subtract neighbouring words";
+        Phsubd => horizontal::phsubd, "Subtract neighbouring doublewords";
+        Phsubsw => horizontal::phsubsw, "Subtract neighbouring words with signed saturation";
+        Pabsb => int_arith::pabsb, "Absolute value of packed bytes";
+        Pabsw => int_arith::pabsw, "Absolute value of packed words";
+        Pabsd => int_arith::pabsd, "Absolute value of packed doublewords";
+        Pmaddubsw => int_arith::pmaddubsw, "Multiply and add packed unsigned and signed bytes";
+        Pmulhrsw => int_arith::pmulhrsw, "Multiply packed words, high results rounded";
+        Pshufb => shuffle::pshufb, "Shuffle packed bytes";
+        Psignb => int_arith::psignb, "Negate packed bytes by signs";
+        Psignw => int_arith::psignw, "Negate packed words by signs";
+        Psignd => int_arith::psignd, "Negate packed doublewords by signs";
+        Palignr => shuffle::palignr, "Align bytes of two operands";
     }
     X87 {
         Fninit => x87_control::fninit, "Initialise the x87 unit";

@@ -15,6 +15,7 @@ impl Lowerer<'_> {
         match inst.op {
             Op::VConst => self.v_const(v, inst),
             Op::VShuf => return self.shuffle(v, inst),
+            Op::VPerm => return self.permute(v, inst),
             Op::VShl | Op::VShr | Op::VSar => self.v_shift(v, inst),
             Op::VMovMask => self.v_mov_mask(v, inst),
             Op::VExtract => {

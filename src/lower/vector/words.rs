@@ -109,7 +109,9 @@ impl Lowerer<'_> {
                 let d = self.fdef(v);
                 self.fload_at(d, inst.w, from);
             }
-            Op::VFAdd | Op::VFSub | Op::VFMul | Op::VFDiv | Op::VFSqrt => self.w_float(v, inst),
+            Op::VFAdd | Op::VFSub | Op::VFMul | Op::VFDiv | Op::VFAddSub | Op::VFSqrt => {
+                self.w_float(v, inst);
+            }
             Op::VFMin | Op::VFMax => self.w_min_max(v, inst),
             Op::VFCmp => self.w_compare(v, inst),
             Op::VCvt => return self.w_convert(v, inst),
@@ -440,6 +442,8 @@ impl Lowerer<'_> {
             let op = match inst.op {
                 Op::VFAdd => Op::FAdd,
                 Op::VFSub => Op::FSub,
+                Op::VFAddSub if i % 2 == 0 => Op::FSub,
+                Op::VFAddSub => Op::FAdd,
                 Op::VFMul => Op::FMul,
                 Op::VFSqrt => {
                     if inst.w == Width::W32 {
