@@ -373,6 +373,22 @@ ops! {
     VFAddSub "vfaddsub" "VV:V" Fp;
     /// Bytes of a chosen by the low four bits of b's; zero where b's byte is negative (PSHUFB).
     VPerm "vperm" "VV:V" Pure;
+    /// Lanes of b where those of c are negative, else of a.
+    VBlend "vblend" "VVV:V" Pure;
+    /// The low lanes of `imm` bits, sign-extended to w.
+    VSext "vsext" "V:V" Pure;
+    /// The low lanes of `imm` bits, zero-extended to w.
+    VZext "vzext" "V:V" Pure;
+    /// Rounds to an integer: to nearest, down, up or to zero as `aux` & 3 says, with `aux` & 4 as MXCSR
+    /// does; with `aux` & 8 a result that is not exact is no exception.
+    FRound "fround" "F:F" Fp;
+    /// The same by lanes.
+    VFRound "vfround" "V:V" Fp;
+    /// Sums of absolute differences of four bytes of b, from 4 * (`imm` & 3) on, and those of a from
+    /// `imm` & 4 on, then from one further on, in eight 16-bit lanes (MPSADBW).
+    VMpSad "vmpsad" "VV:V" Pure;
+    /// The smallest unsigned 16-bit lane, then its number (PHMINPOSUW).
+    VMinPos "vminpos" "V:V" Pure;
 }
 
 /// `Inst::aux` of `exit.if`: `imm` is an address outside the region, not a block's number.

@@ -27,6 +27,7 @@ pub enum Family {
     Sse2,
     Sse3,
     Ssse3,
+    Sse41,
     X87,
 }
 
@@ -60,6 +61,7 @@ impl Family {
             Family::Sse2 => "sse2",
             Family::Sse3 => "sse3",
             Family::Ssse3 => "ssse3",
+            Family::Sse41 => "sse4_1",
             Family::X87 => "x87",
         }
     }

@@ -6,7 +6,9 @@
 //! they are set there. The same is done inside a block for the other variables (removed only where
 //! nothing can fault or leave in between).
 
-use crate::ir::{Block, EXIT_FLAGS, Effect, Helper, Inst, Op, Region, Target, Term, Value, Var};
+use crate::ir::{
+    Block, EXIT_FLAGS, Effect, Helper, Inst, Op, Region, Target, Term, Ty, Value, Var,
+};
 use crate::x86::Width;
 
 /// Who may still look at the flags.
@@ -209,6 +211,8 @@ fn sweep(block: &mut Block, end: Seen, entry: &[Seen], uses: &mut Vec<Use>, map:
                     }
                 }
             }
+            // What recovers flags knows integers only.
+            Effect::Pure if uses[i] == Use::Lazy && from_vector(inst.op) => Use::Real,
             Effect::Pure => uses[i],
             // A register read is a snapshot: it cannot be done later, when a fault wants the flags. The
             // flags themselves can: until a lazy `set flags` is evaluated they are what they were.
@@ -254,6 +258,11 @@ fn sweep(block: &mut Block, end: Seen, entry: &[Seen], uses: &mut Vec<Use>, map:
         }
     }
     compact(block, map, at_end);
+}
+
+/// Whether the first argument is a vector or a float.
+fn from_vector(op: Op) -> bool {
+    matches!(op.arg_types().next(), Some(Ty::V128 | Ty::F))
 }
 
 /// A mark in the map: the instruction stays.

@@ -67,6 +67,7 @@ pub static FEATURES: &[Feature] = &[
     feature("sse2", 1, Reg::Edx, 26, &[CpuidFeature::SSE2]),
     feature("pni", 1, Reg::Ecx, 0, &[CpuidFeature::SSE3]),
     feature("ssse3", 1, Reg::Ecx, 9, &[CpuidFeature::SSSE3]),
+    feature("sse4_1", 1, Reg::Ecx, 19, &[CpuidFeature::SSE4_1]),
     feature("movbe", 1, Reg::Ecx, 22, &[CpuidFeature::MOVBE]),
     feature("popcnt", 1, Reg::Ecx, 23, &[CpuidFeature::POPCNT]),
     feature("cx16", 1, Reg::Ecx, 13, &[CpuidFeature::CMPXCHG16B]),

@@ -21,7 +21,7 @@ pub fn vector(
     w: Width,
     imm: u64,
     pool: &[[u8; 16]],
-    [a, b, _c]: [u128; 3],
+    [a, b, c]: [u128; 3],
     i: u64,
 ) -> Option<u128> {
     Some(match op {
@@ -71,6 +71,14 @@ pub fn vector(
         }),
         Op::VShuf => shuffle(a, b, constant(pool, imm)),
         Op::VPerm => permute(a, b),
+        Op::VBlend => {
+            let negative = map_signed(w, c, 0, |x, _| x >> 63);
+            a & !negative | b & negative
+        }
+        Op::VSext => widen(w, imm, a, |from, x| from.sext(x).cast_unsigned()),
+        Op::VZext => widen(w, imm, a, |_, x| x),
+        Op::VMpSad => multiple_sad(a, b, imm),
+        Op::VMinPos => min_position(a),
         Op::VMovMask => mov_mask(w, a).into(),
         Op::VExtract => lane(w, a, imm).into(),
         Op::VInsert => with_lane(w, a, imm, i),
@@ -195,6 +203,31 @@ fn shuffle(a: u128, b: u128, select: [u8; 16]) -> u128 {
     }))
 }
 
+/// The low lanes of `bits` bits as lanes of `w`.
+fn widen(w: Width, bits: u64, a: u128, extend: impl Fn(Width, u64) -> u64) -> u128 {
+    let Some(from) = Width::ALL.into_iter().find(|w| u64::from(w.bits()) == bits) else {
+        return 0;
+    };
+    (0..16 / w.bytes()).fold(0, |r, n| with_lane(w, r, n, extend(from, lane(from, a, n))))
+}
+
+/// MPSADBW
+fn multiple_sad(a: u128, b: u128, imm: u64) -> u128 {
+    let byte = |v, n| lane(Width::W8, v, n);
+    let (first, block) = (imm & 4, 4 * (imm & 3));
+    (0..8).fold(0, |r, n| {
+        let differences = (0..4).map(|k| byte(a, first + n + k).abs_diff(byte(b, block + k)));
+        with_lane(Width::W16, r, n, differences.sum())
+    })
+}
+
+/// PHMINPOSUW
+fn min_position(a: u128) -> u128 {
+    let lanes = (0..8).map(|n| (lane(Width::W16, a, n), n));
+    let (least, n) = lanes.min().unwrap_or_default();
+    u128::from(least | n << 16)
+}
+
 /// PSHUFB
 fn permute(a: u128, select: u128) -> u128 {
     let a = a.to_le_bytes();
@@ -296,6 +329,30 @@ mod tests {
             0xffff_ffff
         );
         assert_eq!(shift(Op::VSar, Width::W16, 0x4000_8000, 15), 0xffff);
+    }
+
+    #[test]
+    fn blends_and_searches_go_by_lanes() {
+        let v = |op, w, imm, args| vector(op, w, imm, &[], args, 0).unwrap();
+        let args = [0x1111_2222, 0x3333_4444, 0x8000_7fff];
+        assert_eq!(v(Op::VBlend, Width::W16, 0, args), 0x3333_2222);
+        assert_eq!(
+            v(Op::VPerm, Width::W8, 0, [0x22_11, 0x80_01, 0]),
+            0x1111_1111_1111_1111_1111_1111_1111_0022
+        );
+        assert_eq!(v(Op::VSext, Width::W32, 8, [0x80, 0, 0]), 0xffff_ff80);
+        assert_eq!(
+            v(Op::VZext, Width::W64, 16, [0x8001_8002, 0, 0]),
+            0x8001 << 64 | 0x8002
+        );
+        assert_eq!(
+            v(Op::VMinPos, Width::W16, 0, [u128::MAX ^ 0xfffe << 48, 0, 0]),
+            3 << 16 | 1
+        );
+        assert_eq!(
+            v(Op::VMpSad, Width::W8, 4, [1 << 56, 0, 0]),
+            0x1_0001_0001_0001
+        );
     }
 
     #[test]

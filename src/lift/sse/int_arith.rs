@@ -1,4 +1,5 @@
-//! Packed integer arithmetic, comparison and packing (SDM vol. 1, 5.5.2, 5.6.3 and 5.8; chapter 11.4).
+//! Packed integer arithmetic, comparison and packing (SDM vol. 1, 5.5.2, 5.6.3, 5.8 and 5.10;
+//! chapter 11.4).
 
 use super::{Cx, Lifted, Op, Width, packed};
 
@@ -51,6 +52,26 @@ packed! {
     pmaxsw VMaxS W16;
     /// PMAXUB
     pmaxub VMaxU W8;
+    /// PMINSB
+    pminsb VMinS W8;
+    /// PMINSD
+    pminsd VMinS W32;
+    /// PMINUW
+    pminuw VMinU W16;
+    /// PMINUD
+    pminud VMinU W32;
+    /// PMAXSB
+    pmaxsb VMaxS W8;
+    /// PMAXSD
+    pmaxsd VMaxS W32;
+    /// PMAXUW
+    pmaxuw VMaxU W16;
+    /// PMAXUD
+    pmaxud VMaxU W32;
+    /// PMULLD
+    pmulld VMul W32;
+    /// PACKUSDW
+    packusdw VPackU W32;
 }
 
 /// Both operands' lanes, the first's below. Of MMX registers, both are brought together first.
@@ -113,6 +134,8 @@ with_constant! {
     pcmpeqw VCmpEq W16;
     /// PCMPEQD
     pcmpeqd VCmpEq W32;
+    /// PCMPEQQ
+    pcmpeqq VCmpEq W64;
     /// PCMPGTB
     pcmpgtb VCmpGt W8;
     /// PCMPGTW
@@ -207,4 +230,31 @@ pub fn pmulhrsw(cx: &mut Cx<'_>) -> Lifted {
     let low = cx.op(Op::VAvg, w, &[low, zero]);
     let r = cx.op(Op::VAdd, w, &[high, low]);
     cx.set_xmm(0, r)
+}
+
+/// PMULDQ: products of the even signed doublewords.
+pub fn pmuldq(cx: &mut Cx<'_>) -> Lifted {
+    let b = cx.xmm_m128(1)?;
+    let a = cx.xmm(0)?;
+    let half = cx.konst(32);
+    let [a, b] = [a, b].map(|v| {
+        let up = cx.op(Op::VShl, Width::W64, &[v, half]);
+        cx.op(Op::VSar, Width::W64, &[up, half])
+    });
+    let r = cx.op(Op::VMul, Width::W64, &[a, b]);
+    cx.set_xmm(0, r)
+}
+
+/// MPSADBW
+pub fn mpsadbw(cx: &mut Cx<'_>) -> Lifted {
+    let imm = cx.imm(2) & 7;
+    let b = cx.xmm_m128(1)?;
+    let a = cx.xmm(0)?;
+    let r = cx.op_imm(Op::VMpSad, Width::W8, &[a, b], imm, 0);
+    cx.set_xmm(0, r)
+}
+
+/// PHMINPOSUW
+pub fn phminposuw(cx: &mut Cx<'_>) -> Lifted {
+    cx.packed_unary(Op::VMinPos, Width::W16, 0)
 }

@@ -48,6 +48,7 @@ fn every_mnemonic_has_a_row() {
             CpuidFeature::CLFSH,
             CpuidFeature::SSE3,
             CpuidFeature::SSSE3,
+            CpuidFeature::SSE4_1,
         ];
         let ours = code.cpuid_features().iter().any(|f| features.contains(f));
         if ours && info.is_instruction() && info.mode64() {
@@ -59,8 +60,8 @@ fn every_mnemonic_has_a_row() {
 
 /// The families whose encodings are gone through.
 fn ours(family: Family) -> bool {
-    use Family::{Mmx, Sse, Sse2, Sse3, Ssse3, X87};
-    matches!(family, Mmx | Sse | Sse2 | Sse3 | Ssse3 | X87)
+    use Family::{Mmx, Sse, Sse2, Sse3, Sse41, Ssse3, X87};
+    matches!(family, Mmx | Sse | Sse2 | Sse3 | Ssse3 | Sse41 | X87)
 }
 
 #[test]

@@ -77,6 +77,7 @@ impl Lowerer<'_> {
                 self.asm.vmerge_vvm(d, b, a);
             }
             Op::VFCmp => self.vf_compare(v, inst),
+            Op::VFRound => self.v_round(v, inst),
             Op::VCvt => return self.vf_convert(v, inst),
             _ => return false,
         }

@@ -40,6 +40,14 @@ impl Lowerer<'_> {
             self.interleave(v, a, b, w, high);
         } else if let Some((low, high)) = halves(p) {
             self.join_halves(v, [a, b], low, high);
+        } else if let Some((w, mask)) = blend(p) {
+            self.args_done();
+            let d = self.vdef(v);
+            self.full(w);
+            self.asm.li(abi::SCRATCH, mask);
+            let m = self.mask();
+            self.asm.vmv_s_x(m, abi::SCRATCH);
+            self.asm.vmerge_vvm(d, a, b);
         } else if let Some(n) = alignment(p) {
             // PALIGNR: the end of `a`, then the beginning of `b`.
             self.args_done();
@@ -263,6 +271,29 @@ fn halves(p: [u8; 16]) -> Option<(u8, u8)> {
     Some((half(0)?, half(8)?))
 }
 
+/// If the pattern has every lane in its place, some of the first operand's and some of the second's: their
+/// width of at least 16 bits, and a mask of the second's.
+fn blend(p: [u8; 16]) -> Option<(Width, u64)> {
+    [Width::W64, Width::W32, Width::W16]
+        .into_iter()
+        .find_map(|w| {
+            let bytes = 1usize << w as u8;
+            let mut mask = 0;
+            for (i, s) in p.iter().enumerate() {
+                let second = usize::from(*s) == 16 + i;
+                if !second && usize::from(*s) != i {
+                    return None;
+                }
+                if i % bytes == 0 {
+                    mask |= u64::from(second) << (i / bytes);
+                } else if mask >> (i / bytes) & 1 != u64::from(second) {
+                    return None;
+                }
+            }
+            Some((w, mask))
+        })
+}
+
 /// If the pattern is 16 bytes in a row, some of the first operand's and some of the second's: from which
 /// on.
 fn alignment(p: [u8; 16]) -> Option<u64> {
@@ -309,6 +340,9 @@ mod tests {
         assert_eq!(halves(unpack), None);
         assert_eq!(alignment(identity.map(|i| i + 5)), Some(5));
         assert_eq!(alignment(identity), None);
+        let low = identity.map(|i| if i < 4 { i + 16 } else { i });
+        assert_eq!(blend(low), Some((Width::W32, 1)));
+        assert_eq!(blend(identity.map(|i| i + 16 * (i & 1))), None);
         assert_eq!(
             every_other(identity.map(|i| 2 * i + 1)),
             Some((Width::W8, true))
