@@ -389,6 +389,12 @@ ops! {
     VMpSad "vmpsad" "VV:V" Pure;
     /// The smallest unsigned 16-bit lane, then its number (PHMINPOSUW).
     VMinPos "vminpos" "V:V" Pure;
+    /// Compares texts a and b as immediate byte `imm` says (`eval::text`), their lengths in elements being
+    /// bytes 0 and 1 of c (with `imm` & 256, up to their first zeros): IntRes2 in bits 15 to 0, the flags in
+    /// their RFLAGS positions above (PCMPESTRI).
+    VStrCmp "vstrcmp" "VVI:I" Pure;
+    /// CRC-32C of a, the remainder so far, and the low w bits of b; 32 bits (CRC32).
+    Crc32c "crc32c" "II:I" Pure;
 }
 
 /// `Inst::aux` of `exit.if`: `imm` is an address outside the region, not a block's number.

@@ -1,4 +1,5 @@
-//! Bit counts and bit manipulation: POPCNT, LZCNT and TZCNT, BMI1, BMI2 (SDM vol. 1, 5.1.6 and 5.1.16).
+//! Bit counts and bit manipulation: POPCNT, CRC32, LZCNT and TZCNT, BMI1, BMI2 (SDM vol. 1, 5.1.6 and
+//! 5.1.16).
 //!
 //! Undefined in the manual: AF is 0; PF, and SF of LZCNT and TZCNT, follow the result; OF of LZCNT and
 //! TZCNT is 0, as on Intel CPUs (AMD's leave it).
@@ -19,6 +20,15 @@ pub fn popcnt(cx: &mut Cx<'_>) -> Lifted {
     let f = cx.raw_flags(zf);
     cx.set_flags(f);
     Ok(())
+}
+
+/// CRC32: of the low 32 bits of the destination and the source.
+pub fn crc32(cx: &mut Cx<'_>) -> Lifted {
+    let w = cx.width(1)?;
+    let data = cx.read(1)?;
+    let crc = cx.read(0)?;
+    let r = cx.op(Op::Crc32c, w, &[crc, data]);
+    cx.write(0, r)
 }
 
 /// LZCNT, TZCNT: CF says that there was no one to be found.

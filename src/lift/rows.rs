@@ -51,6 +51,7 @@ rows! {
             => data::setcc, "Set byte if condition is met";
         Test => arith::test, "Logical compare";
         Popcnt => bmi::popcnt, "Count the ones";
+        Crc32 => bmi::crc32, "Accumulate CRC-32C";
     }
     Bmi {
         Lzcnt | Tzcnt => bmi::count_zeros, "Count leading and trailing zeros";

@@ -28,6 +28,7 @@ pub enum Family {
     Sse3,
     Ssse3,
     Sse41,
+    Sse42,
     X87,
 }
 
@@ -62,6 +63,7 @@ impl Family {
             Family::Sse3 => "sse3",
             Family::Ssse3 => "ssse3",
             Family::Sse41 => "sse4_1",
+            Family::Sse42 => "sse4_2",
             Family::X87 => "x87",
         }
     }

@@ -57,6 +57,15 @@ const XMMS: [R; 16] = [
 /// Microseconds after which a case counts as endless.
 const TIMEOUT: u64 = 200_000;
 
+/// QEMU 5.0 indexes an array by the lengths of PCMPESTRI and its kin, whose magnitude it computes wrongly
+/// for the most negative number: it ends with a segmentation fault.
+const CRASHES: [Mnemonic; 4] = [
+    Mnemonic::Pcmpestri,
+    Mnemonic::Pcmpestri64,
+    Mnemonic::Pcmpestrm,
+    Mnemonic::Pcmpestrm64,
+];
+
 /// What the hooks saw.
 #[derive(Default)]
 struct Seen {
@@ -70,7 +79,7 @@ pub struct Unicorn {
     /// The machine before any case. Exceptions leave traces in it (`old_exception`: the second one
     /// becomes #DF and the third a reset), as do x87 instructions.
     fresh: Context,
-    /// Mnemonics that fault in user mode.
+    /// Mnemonics it is not asked about: those that fault in user mode, and `CRASHES`.
     system: HashSet<Mnemonic>,
 }
 
@@ -135,6 +144,7 @@ impl Unicorn {
             .filter(|r| r.family == Family::System)
             .map(|r| r.mnemonic)
             .chain([Mnemonic::Int])
+            .chain(CRASHES)
             .collect();
         Ok(Unicorn { uc, fresh, system })
     }

@@ -4,6 +4,8 @@
 //! definition. Vector operations have theirs in `eval::vector`.
 
 pub mod approx;
+pub mod crc;
+pub mod text;
 pub mod vector;
 
 use super::Op;
@@ -57,6 +59,7 @@ pub fn int(op: Op, w: Width, imm: u64, a: u64, b: u64, c: u64) -> Option<u64> {
         Op::Ctz => u64::from(za.trailing_zeros().min(w.bits())),
         Op::Popcnt => u64::from(za.count_ones()),
         Op::Bswap => a.swap_bytes() >> (64 - w.bits()),
+        Op::Crc32c => return Some(crc::crc32c(a as u32, b, w.bytes()).into()),
         Op::Pdep => deposit(a, zb),
         Op::Pext => extract(a, zb),
         Op::Eq => u64::from(za == zb),
@@ -75,7 +78,7 @@ pub fn int(op: Op, w: Width, imm: u64, a: u64, b: u64, c: u64) -> Option<u64> {
 #[must_use]
 pub const fn is_int(op: Op) -> bool {
     let (n, first, last) = (op as u8, Op::Add as u8, Op::Select as u8);
-    matches!(op, Op::Const | Op::Pdep | Op::Pext) || first <= n && n <= last
+    matches!(op, Op::Const | Op::Pdep | Op::Pext | Op::Crc32c) || first <= n && n <= last
 }
 
 /// PDEP: the low bits of `from` where `mask` has ones.

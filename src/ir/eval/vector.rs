@@ -10,7 +10,7 @@
 //! zero. Floating-point arithmetic depends on MXCSR and is not here, but in `crate::helper::float`.
 
 use super::super::Op;
-use super::approx;
+use super::{approx, text};
 use crate::x86::Width;
 
 /// The value of a pure operation on vectors; `None` for any other operation.
@@ -79,6 +79,7 @@ pub fn vector(
         Op::VZext => widen(w, imm, a, |_, x| x),
         Op::VMpSad => multiple_sad(a, b, imm),
         Op::VMinPos => min_position(a),
+        Op::VStrCmp => text::compare(a, b, i, imm).into(),
         Op::VMovMask => mov_mask(w, a).into(),
         Op::VExtract => lane(w, a, imm).into(),
         Op::VInsert => with_lane(w, a, imm, i),

@@ -1,4 +1,5 @@
-//! Packed integer arithmetic, comparison and packing (SDM vol. 1, 5.5.2, 5.6.3, 5.8 and 5.10;
+//! Packed integer arithmetic, comparison and packing (SDM vol. 1, 5.5.2, 5.6.3, 5.8, 5.10
+//! and 5.11.2;
 //! chapter 11.4).
 
 use super::{Cx, Lifted, Op, Width, packed};
@@ -142,6 +143,8 @@ with_constant! {
     pcmpgtw VCmpGt W16;
     /// PCMPGTD
     pcmpgtd VCmpGt W32;
+    /// PCMPGTQ
+    pcmpgtq VCmpGt W64;
 }
 
 /// The absolute values: the larger one of a lane and its negation. The most negative number stays.

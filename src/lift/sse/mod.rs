@@ -1,4 +1,4 @@
-//! SSE to SSE4.1 (SDM vol. 1, 5.5 to 5.10), in files after the manual's sections.
+//! SSE to SSE4.2 (SDM vol. 1, 5.5 to 5.11), in files after the manual's sections.
 //!
 //! XMM registers are V128 values. Instructions with a 128-bit memory operand demand alignment to 16
 //! (MOVUPS and its kin excepted); scalar ones load only their own bytes. Encodings with MMX registers
@@ -20,6 +20,7 @@ mod round;
 pub(super) mod rows;
 mod shuffle;
 mod state;
+mod text;
 mod x87_control;
 
 use super::cx::{Cx, Lifted, Unsupported};

@@ -1,8 +1,8 @@
-//! The rows of SSE to SSE4.1 and x87 control.
+//! The rows of SSE to SSE4.2 and x87 control.
 
 use super::{
     arith, blend, cacheability, compare, convert, data, horizontal, int_arith, int_shift, logical,
-    mmx, round, shuffle, state, x87_control,
+    mmx, round, shuffle, state, text, x87_control,
 };
 use crate::lift::table::rows;
 
@@ -269,6 +269,13 @@ rows! {
         Dpps => round::dpps, "Dot product of packed single-precision";
         Dppd => round::dppd, "Dot product of packed double-precision";
         Movntdqa => data::mov_aligned, "Load double quadword, non-temporal";
+    }
+    Sse42 {
+        Pcmpestri | Pcmpestri64 => text::pcmpestri, "Compare texts of given lengths, give an index";
+        Pcmpestrm | Pcmpestrm64 => text::pcmpestrm, "Compare texts of given lengths, give a mask";
+        Pcmpistri => text::pcmpistri, "Compare texts that end in zeros, give an index";
+        Pcmpistrm => text::pcmpistrm, "Compare texts that end in zeros, give a mask";
+        Pcmpgtq => int_arith::pcmpgtq, "Compare packed signed quadwords for greater than";
     }
     X87 {
         Fninit => x87_control::fninit, "Initialise the x87 unit";

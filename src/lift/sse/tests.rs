@@ -49,6 +49,7 @@ fn every_mnemonic_has_a_row() {
             CpuidFeature::SSE3,
             CpuidFeature::SSSE3,
             CpuidFeature::SSE4_1,
+            CpuidFeature::SSE4_2,
         ];
         let ours = code.cpuid_features().iter().any(|f| features.contains(f));
         if ours && info.is_instruction() && info.mode64() {
@@ -60,8 +61,11 @@ fn every_mnemonic_has_a_row() {
 
 /// The families whose encodings are gone through.
 fn ours(family: Family) -> bool {
-    use Family::{Mmx, Sse, Sse2, Sse3, Sse41, Ssse3, X87};
-    matches!(family, Mmx | Sse | Sse2 | Sse3 | Ssse3 | Sse41 | X87)
+    use Family::{Mmx, Sse, Sse2, Sse3, Sse41, Sse42, Ssse3, X87};
+    matches!(
+        family,
+        Mmx | Sse | Sse2 | Sse3 | Ssse3 | Sse41 | Sse42 | X87
+    )
 }
 
 #[test]
