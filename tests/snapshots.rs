@@ -96,10 +96,10 @@ fn operand(insn: &mut Instruction, n: u32, kind: K) -> Option<()> {
         K::r16_or_mem | K::r16_reg | K::r16_opcode => {
             gpr([Register::CX, Register::DX, Register::BX])
         }
-        K::r32_or_mem | K::r32_reg | K::r32_opcode => {
+        K::r32_or_mem | K::r32_reg | K::r32_opcode | K::r32_vvvv => {
             gpr([Register::ECX, Register::EDX, Register::EBX])
         }
-        K::r64_or_mem | K::r64_reg | K::r64_opcode => {
+        K::r64_or_mem | K::r64_reg | K::r64_opcode | K::r64_vvvv => {
             gpr([Register::RCX, Register::RDX, Register::RBX])
         }
         K::xmm_or_mem | K::xmm_reg | K::xmm_rm => {

@@ -253,15 +253,15 @@ fn rare(
             if let Some(r) = float::scalar(op, inst.w, inst.aux, a, b, &mut cpu.mxcsr) {
                 return one(r.map_err(failed)?);
             }
-            let (va, vb) = (slots.vector(inst.args[0]), slots.vector(inst.args[1]));
-            // The integer or float argument is the one that is not a vector.
-            let first = op.arg_types().next() == Some(Ty::V128);
-            let i = if first { b } else { a };
-            match eval::vector::vector(op, inst.w, inst.imm, pool, va, vb, i) {
+            let args = [0, 1, 2].map(|n| slots.vector(inst.args[n]));
+            let i = [a, b, c][op.scalar_arg().min(2)];
+            match eval::vector::vector(op, inst.w, inst.imm, pool, args, i) {
                 Some(v) => two(v),
-                None => two(float::vector(op, inst.w, inst.aux, va, vb, &mut cpu.mxcsr)
-                    .unwrap_or(Ok(0))
-                    .map_err(failed)?),
+                None => {
+                    let [va, vb, _] = args;
+                    let r = float::vector(op, inst.w, inst.aux, va, vb, &mut cpu.mxcsr);
+                    two(r.unwrap_or(Ok(0)).map_err(failed)?)
+                }
             }
         }
     }

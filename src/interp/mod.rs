@@ -42,8 +42,9 @@ struct Micro {
     aux: u16,
     /// Ones in the low `w` bits.
     mask: u64,
-    /// Whether the first argument and the result are vectors.
-    vector_first: bool,
+    /// Which argument is no vector, if some are.
+    scalar: u8,
+    /// Whether the result is a vector.
     vector_result: bool,
     /// Position in the block.
     at: u32,
@@ -95,7 +96,7 @@ impl Program {
                     w: inst.w,
                     aux: inst.aux,
                     mask: inst.w.mask(),
-                    vector_first: inst.op.arg_types().next() == Some(Ty::V128),
+                    scalar: u8::try_from(inst.op.scalar_arg()).unwrap_or(0),
                     vector_result: inst.ty() == Ty::V128,
                     at,
                     dst: slot32(Value(at)),
@@ -569,12 +570,15 @@ fn simd(
     }
     // A region without vector values has no room for them.
     let of = |slot: u32| vectors.get(slot as usize).copied().unwrap_or(0);
-    let (va, vb) = (of(m.a), of(m.b));
-    // The integer or float argument is the one that is not a vector.
-    let i = if m.vector_first { b } else { a };
-    let r = match eval::vector::vector(m.op, m.w, m.imm, pool, va, vb, i) {
+    let args = [of(m.a), of(m.b), of(m.c)];
+    let i = match m.scalar {
+        0 => a,
+        1 => b,
+        _ => ints[m.c as usize],
+    };
+    let r = match eval::vector::vector(m.op, m.w, m.imm, pool, args, i) {
         Some(v) => v,
-        None => float::vector(m.op, m.w, m.aux, va, vb, mxcsr)
+        None => float::vector(m.op, m.w, m.aux, args[0], args[1], mxcsr)
             .unwrap_or(Ok(0))
             .map_err(simd_fault)?,
     };

@@ -364,6 +364,37 @@ ops! {
     VFCmp "vfcmp" "VV:V" Fp;
     /// Conversion of lanes, `CvtKind` number `aux`.
     VCvt "vcvt" "V:V" Fp;
+
+    /// The low bits of a where b has ones, from the lowest on; zeros elsewhere (PDEP).
+    Pdep "pdep" "II:I" Pure;
+    /// The bits of a where b has ones, next to each other from bit 0 on (PEXT).
+    Pext "pext" "II:I" Pure;
+    /// a - b in the even lanes, a + b in the odd ones (ADDSUBPS).
+    VFAddSub "vfaddsub" "VV:V" Fp;
+    /// Bytes of a chosen by the low four bits of b's; zero where b's byte is negative (PSHUFB).
+    VPerm "vperm" "VV:V" Pure;
+    /// Lanes of b where those of c are negative, else of a.
+    VBlend "vblend" "VVV:V" Pure;
+    /// The low lanes of `imm` bits, sign-extended to w.
+    VSext "vsext" "V:V" Pure;
+    /// The low lanes of `imm` bits, zero-extended to w.
+    VZext "vzext" "V:V" Pure;
+    /// Rounds to an integer: to nearest, down, up or to zero as `aux` & 3 says, with `aux` & 4 as MXCSR
+    /// does; with `aux` & 8 a result that is not exact is no exception.
+    FRound "fround" "F:F" Fp;
+    /// The same by lanes.
+    VFRound "vfround" "V:V" Fp;
+    /// Sums of absolute differences of four bytes of b, from 4 * (`imm` & 3) on, and those of a from
+    /// `imm` & 4 on, then from one further on, in eight 16-bit lanes (MPSADBW).
+    VMpSad "vmpsad" "VV:V" Pure;
+    /// The smallest unsigned 16-bit lane, then its number (PHMINPOSUW).
+    VMinPos "vminpos" "V:V" Pure;
+    /// Compares texts a and b as immediate byte `imm` says (`eval::text`), their lengths in elements being
+    /// bytes 0 and 1 of c (with `imm` & 256, up to their first zeros): IntRes2 in bits 15 to 0, the flags in
+    /// their RFLAGS positions above (PCMPESTRI).
+    VStrCmp "vstrcmp" "VVI:I" Pure;
+    /// CRC-32C of a, the remainder so far, and the low w bits of b; 32 bits (CRC32).
+    Crc32c "crc32c" "II:I" Pure;
 }
 
 /// `Inst::aux` of `exit.if`: `imm` is an address outside the region, not a block's number.
@@ -558,6 +589,8 @@ helpers! {
 struct Types {
     args: [Ty; 4],
     count: usize,
+    /// The first that is no vector; 0 if all are.
+    scalar: usize,
     result: Ty,
 }
 
@@ -576,11 +609,19 @@ const fn types_of(op: Op) -> Types {
     let mut types = Types {
         args: [Ty::None; 4],
         count: 0,
+        scalar: 0,
         result: ty_of(sig[sig.len() - 1]),
     };
     while sig[types.count] != b':' {
         types.args[types.count] = ty_of(sig[types.count]);
         types.count += 1;
+    }
+    let mut n = types.count;
+    while n > 0 {
+        n -= 1;
+        if !matches!(types.args[n], Ty::V128) {
+            types.scalar = n;
+        }
     }
     types
 }
@@ -601,6 +642,13 @@ impl Op {
     pub fn arg_types(self) -> impl Iterator<Item = Ty> {
         let types = &TYPES[self as usize];
         types.args[..types.count].iter().copied()
+    }
+
+    /// Which argument of an operation on vectors is an integer or a float; 0 if none is.
+    #[must_use]
+    #[inline]
+    pub fn scalar_arg(self) -> usize {
+        TYPES[self as usize].scalar
     }
 
     /// The type of the result; `Get` depends on the variable.

@@ -6,7 +6,7 @@
 use super::cx::{Cx, Lifted, Place};
 use super::data::rmw;
 use crate::ir::{Op, RmwOp, Value};
-use crate::x86::{Gpr, Rflags, Trap, Width};
+use crate::x86::{Cond, Gpr, Rflags, Trap, Width};
 use iced_x86::Mnemonic;
 
 /// Reads the destination, applies `op`, writes it back: atomically with LOCK, as `atomic` of `b` says.
@@ -77,6 +77,26 @@ pub fn adc_sbb(cx: &mut Cx<'_>) -> Lifted {
     let result = |cx: &mut Cx<'_>, a| cx.op(op, w, &[a, sum]);
     update(cx, w, p, sum, atomic, result, flags);
     Ok(())
+}
+
+/// ADCX and ADOX: the carry goes in and out through CF, or through OF; no other flag changes.
+pub fn adcx(cx: &mut Cx<'_>) -> Lifted {
+    let w = cx.width(0)?;
+    let (a, b) = (cx.read(0)?, cx.read(1)?);
+    let through_cf = cx.insn.mnemonic() == Mnemonic::Adcx;
+    let c = cx.cond(if through_cf { Cond::B } else { Cond::O });
+    let sum = cx.add(w, a, b);
+    let sum = cx.add(w, sum, c);
+    let f = cx.op(Op::FlAdc, w, &[a, b, c]);
+    if through_cf {
+        cx.set_some_flags(Rflags::CF, f);
+    } else {
+        let carry = cx.op_imm(Op::CondOf, Width::W64, &[f], 0, Cond::B as u16);
+        let of = cx.shl_imm(Width::W64, carry, Rflags::OF.trailing_zeros());
+        let f = cx.raw_flags(of);
+        cx.set_some_flags(Rflags::OF, f);
+    }
+    cx.write(0, sum)
 }
 
 /// CMP

@@ -291,6 +291,14 @@ pub fn bswap(cx: &mut Cx<'_>) -> Lifted {
     cx.write(0, r)
 }
 
+/// MOVBE
+pub fn movbe(cx: &mut Cx<'_>) -> Lifted {
+    let w = cx.width(0)?;
+    let v = cx.read(1)?;
+    let r = cx.op(Op::Bswap, w, &[v]);
+    cx.write(0, r)
+}
+
 /// CMOVcc: the source is always read; a 32-bit destination is zero-extended in any case.
 pub fn cmov(cx: &mut Cx<'_>) -> Lifted {
     let src = cx.read(1)?;

@@ -13,6 +13,7 @@ pub mod table;
 
 mod arith;
 mod bits;
+mod bmi;
 mod control;
 mod data;
 mod rows;

@@ -1,7 +1,7 @@
 //! The rows themselves: which mnemonic is lifted by which function.
 
 use super::table::rows;
-use super::{arith, bits, control, data, shift, stack, string, system};
+use super::{arith, bits, bmi, control, data, shift, stack, string, system};
 
 rows! {
     DataTransfer {
@@ -12,6 +12,7 @@ rows! {
             => data::cmov, "Move if condition is met";
         Xchg => data::xchg, "Exchange, atomic with memory";
         Bswap => data::bswap, "Byte swap";
+        Movbe => data::movbe, "Move after swapping bytes";
         Xadd => data::xadd, "Exchange and add";
         Cmpxchg => data::cmpxchg, "Compare and exchange";
         Cmpxchg8b => data::cmpxchg8b, "Compare and exchange 8 bytes";
@@ -24,6 +25,7 @@ rows! {
     BinaryArithmetic {
         Add | Sub => arith::add_sub, "Add and subtract";
         Adc | Sbb => arith::adc_sbb, "Add with carry and subtract with borrow";
+        Adcx | Adox => arith::adcx, "Add with carry in CF, or in OF, alone";
         Imul => arith::imul, "Signed multiply";
         Mul => arith::mul, "Unsigned multiply";
         Idiv => arith::idiv, "Signed divide";
@@ -48,6 +50,22 @@ rows! {
         Seta | Setae | Setb | Setbe | Sete | Setg | Setge | Setl | Setle | Setne | Setno | Setnp | Setns | Seto | Setp | Sets
             => data::setcc, "Set byte if condition is met";
         Test => arith::test, "Logical compare";
+        Popcnt => bmi::popcnt, "Count the ones";
+        Crc32 => bmi::crc32, "Accumulate CRC-32C";
+    }
+    Bmi {
+        Lzcnt | Tzcnt => bmi::count_zeros, "Count leading and trailing zeros";
+        Andn => bmi::andn, "And not";
+        Bextr => bmi::bextr, "Bit field extract";
+        Blsi => bmi::lowest, "Extract lowest one";
+        Blsmsk => bmi::lowest, "Mask up to lowest one";
+        Blsr => bmi::lowest, "Reset lowest one";
+        Bzhi => bmi::bzhi, "Zero high bits from a position on";
+        Mulx => bmi::mulx, "Unsigned multiply without flags";
+        Pdep => bmi::deposit_extract, "Deposit bits where a mask has ones";
+        Pext => bmi::deposit_extract, "Extract bits where a mask has ones";
+        Rorx => bmi::rorx, "Rotate right without flags";
+        Sarx | Shlx | Shrx => bmi::shift, "Shift without flags";
     }
     ControlTransfer {
         Jmp => control::jmp, "Jump";

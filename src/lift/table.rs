@@ -16,6 +16,7 @@ pub enum Family {
     Logical,
     ShiftRotate,
     BitByte,
+    Bmi,
     ControlTransfer,
     String,
     Flag,
@@ -24,6 +25,10 @@ pub enum Family {
     Mmx,
     Sse,
     Sse2,
+    Sse3,
+    Ssse3,
+    Sse41,
+    Sse42,
     X87,
 }
 
@@ -31,7 +36,10 @@ impl Family {
     /// Whether some of its instructions have operands in MMX registers.
     #[must_use]
     pub const fn has_mmx_forms(self) -> bool {
-        matches!(self, Family::Mmx | Family::Sse | Family::Sse2)
+        matches!(
+            self,
+            Family::Mmx | Family::Sse | Family::Sse2 | Family::Ssse3
+        )
     }
 
     /// The name of the family's folder under `corpus/insn`.
@@ -43,6 +51,7 @@ impl Family {
             Family::Logical => "logical",
             Family::ShiftRotate => "shift",
             Family::BitByte => "bit",
+            Family::Bmi => "bmi",
             Family::ControlTransfer => "control",
             Family::String => "string",
             Family::Flag => "flag",
@@ -51,6 +60,10 @@ impl Family {
             Family::Mmx => "mmx",
             Family::Sse => "sse",
             Family::Sse2 => "sse2",
+            Family::Sse3 => "sse3",
+            Family::Ssse3 => "ssse3",
+            Family::Sse41 => "sse4_1",
+            Family::Sse42 => "sse4_2",
             Family::X87 => "x87",
         }
     }

@@ -35,6 +35,7 @@ fn pops(m: Mnemonic) -> u8 {
         Mnemonic::Fcompp | Mnemonic::Fucompp => 2,
         Mnemonic::Fstp
         | Mnemonic::Fistp
+        | Mnemonic::Fisttp
         | Mnemonic::Fbstp
         | Mnemonic::Faddp
         | Mnemonic::Fmulp
@@ -201,6 +202,11 @@ pub fn fst(cx: &mut Cx<'_>) -> Lifted {
     store(cx, X87Op::St)
 }
 
+/// FISTTP, of SSE3
+pub fn fisttp(cx: &mut Cx<'_>) -> Lifted {
+    store(cx, X87Op::Istt)
+}
+
 /// FSTPNCE, an undocumented FSTP that checks less.
 pub fn fstpnce(cx: &mut Cx<'_>) -> Lifted {
     store(cx, X87Op::Stnce)
@@ -317,6 +323,7 @@ rows! {
         Fst | Fstp => fst, "Store floating-point value";
         Fstpnce => fstpnce, "Store floating-point value without stack fault";
         Fist | Fistp => fst, "Store integer";
+        Fisttp => fisttp, "Store integer, truncating, and pop";
         Fbstp => fbstp, "Store binary coded decimal and pop";
         Fxch => fxch, "Exchange registers";
         Fcmovb | Fcmove | Fcmovbe | Fcmovu | Fcmovnb | Fcmovne | Fcmovnbe | Fcmovnu

@@ -7,6 +7,7 @@
 use super::control::Test;
 use super::regs::{Form, Loc};
 use super::{Lowerer, abi};
+use crate::ir::eval::crc::{POLYNOMIAL, QUOTIENT};
 use crate::ir::{Inst, Op, Value};
 use crate::rv64::{Feature, Imm12, Shamt, Xreg};
 use crate::x86::Width;
@@ -31,8 +32,10 @@ pub(super) fn result_bits(inst: &Inst) -> u32 {
         | Op::Select
         | Op::FlBits
         | Op::Call
-        | Op::FComi => 64,
+        | Op::FComi
+        | Op::VStrCmp => 64,
         Op::VMovMask => 16,
+        Op::Crc32c => 32,
         Op::FCvtToI => 64,
         _ => inst.w.bits(),
     }
@@ -91,6 +94,7 @@ impl Lowerer<'_> {
             Op::Deposit => self.deposit(v, inst),
             Op::Clz | Op::Ctz | Op::Popcnt => return self.count(v, inst),
             Op::Bswap => return self.bswap(v, inst),
+            Op::Crc32c => return self.crc32c(v, inst),
             Op::Eq | Op::Ne | Op::LtU | Op::LeU | Op::LtS | Op::LeS => self.compare(v, inst),
             Op::Select => self.select(v, inst),
             _ => return false,
@@ -606,6 +610,42 @@ impl Lowerer<'_> {
             } else {
                 self.asm.srli(d, abi::SCRATCH, down);
             }
+        }
+        true
+    }
+
+    /// With carry-less multiplication: the remainder of 64 bits, reflected, is the low half of their
+    /// quotient (`QUOTIENT`) times the polynomial.
+    fn crc32c(&mut self, v: Value, inst: &Inst) -> bool {
+        if !self.has(Feature::Zbc) {
+            return false;
+        }
+        let w = inst.w;
+        let [crc, data, ..] = inst.args;
+        let (c, x) = if w == Width::W64 || w < Width::W32 {
+            (self.zext(crc, Width::W32), self.low(data, w))
+        } else {
+            (self.low(crc, w), self.low(data, w))
+        };
+        let (s, t) = (abi::SCRATCH, abi::SCRATCH2);
+        let k = self.temp();
+        let d = self.def(v, Form::Exact);
+        self.asm.xor(s, x, c);
+        if w != Width::W64 {
+            self.asm.slli(s, s, Shamt::new(u64::from(64 - w.bits())));
+        }
+        self.constant(k, QUOTIENT);
+        self.asm.clmul(t, s, k);
+        self.asm.slli(t, t, Shamt::new(1));
+        self.asm.xor(t, t, s);
+        self.asm.li(s, POLYNOMIAL.into());
+        if w < Width::W32 {
+            // What of the remainder so far is not multiplied yet.
+            self.asm.clmulr(s, t, s);
+            self.asm.srli(t, c, Shamt::new(w.bits().into()));
+            self.asm.xor(d, s, t);
+        } else {
+            self.asm.clmulr(d, t, s);
         }
         true
     }

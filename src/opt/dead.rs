@@ -6,7 +6,7 @@
 //! they are set there. The same is done inside a block for the other variables (removed only where
 //! nothing can fault or leave in between).
 
-use crate::ir::{Block, EXIT_FLAGS, Effect, Inst, Op, Region, Target, Term, Value, Var, eval};
+use crate::ir::{Block, EXIT_FLAGS, Effect, Inst, Op, Region, Target, Term, Ty, Value, Var, eval};
 use crate::x86::Width;
 
 /// Working memory, kept from region to region.
@@ -130,6 +130,8 @@ fn sweep(block: &mut Block, memory: &mut Memory) -> bool {
     let (mut late, mut bundle_at_end) = (false, None);
     for (i, inst) in block.insts.iter_mut().enumerate().rev() {
         let keep = match inst.op.effect() {
+            // What recovers flags knows integers only.
+            Effect::Pure if uses[i] == Use::Lazy && from_vector(inst.op) => Use::Real,
             Effect::Pure => uses[i],
             Effect::Read if inst.gets(Var::Flags) => {
                 // Can be read later, when a fault wants them: until a lazy `set flags` is evaluated they
@@ -213,6 +215,11 @@ fn sweep(block: &mut Block, memory: &mut Memory) -> bool {
     let illegal = bundles.iter().any(illegal);
     compact(block, uses, map, bundle_at_end);
     illegal
+}
+
+/// Whether the first argument is a vector or a float.
+fn from_vector(op: Op) -> bool {
+    matches!(op.arg_types().next(), Some(Ty::V128 | Ty::F))
 }
 
 /// The bit of the variable that a `get` or `set` names.

@@ -525,6 +525,8 @@ instructions! {
     bset "bset" R 0x28001033;
     bseti "bseti" Sh6 0x28001013;
     clmul "clmul" R 0x0a001033;
+    clmulr "clmulr" R 0x0a002033;
+    clmulh "clmulh" R 0x0a003033;
     czero_eqz "czero.eqz" R 0x0e005033;
     czero_nez "czero.nez" R 0x0e007033;
 

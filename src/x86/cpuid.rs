@@ -65,9 +65,19 @@ pub static FEATURES: &[Feature] = &[
     feature("fxsr", 1, Reg::Edx, 24, &[CpuidFeature::FXSR]),
     feature("sse", 1, Reg::Edx, 25, &[CpuidFeature::SSE]),
     feature("sse2", 1, Reg::Edx, 26, &[CpuidFeature::SSE2]),
+    feature("pni", 1, Reg::Ecx, 0, &[CpuidFeature::SSE3]),
+    feature("ssse3", 1, Reg::Ecx, 9, &[CpuidFeature::SSSE3]),
+    feature("sse4_1", 1, Reg::Ecx, 19, &[CpuidFeature::SSE4_1]),
+    feature("sse4_2", 1, Reg::Ecx, 20, &[CpuidFeature::SSE4_2]),
+    feature("movbe", 1, Reg::Ecx, 22, &[CpuidFeature::MOVBE]),
+    feature("popcnt", 1, Reg::Ecx, 23, &[CpuidFeature::POPCNT]),
     feature("cx16", 1, Reg::Ecx, 13, &[CpuidFeature::CMPXCHG16B]),
+    feature("bmi1", 7, Reg::Ebx, 3, &[CpuidFeature::BMI1]),
+    feature("bmi2", 7, Reg::Ebx, 8, &[CpuidFeature::BMI2]),
     feature("erms", 7, Reg::Ebx, 9, &[]),
     feature("lahf_lm", 0x8000_0001, Reg::Ecx, 0, &[]),
+    feature("adx", 7, Reg::Ebx, 19, &[CpuidFeature::ADX]),
+    feature("abm", 0x8000_0001, Reg::Ecx, 5, &[CpuidFeature::LZCNT]),
     feature(
         "3dnowprefetch",
         0x8000_0001,
@@ -187,6 +197,16 @@ mod tests {
         assert_ne!(leaf(1, 0)[3] & 1 << 26, 0, "SSE2");
         assert_eq!(leaf(1, 0)[2] & 1 << 28, 0, "no AVX");
         assert_eq!(leaf(0x8000_0002, 0)[0].to_le_bytes(), *b"feli");
+    }
+
+    #[test]
+    fn the_level_is_x86_64_v2() {
+        let ecx = [
+            "pni", "ssse3", "cx16", "sse4_1", "sse4_2", "popcnt", "lahf_lm",
+        ];
+        for name in ecx {
+            assert!(FEATURES.iter().any(|f| f.name == name), "{name}");
+        }
     }
 
     #[test]

@@ -177,12 +177,18 @@ impl Registry {
             K::r16_or_mem | K::r16_reg | K::r16_rm | K::r16_opcode | K::r16_reg_mem => {
                 reg(rng, Register::AX, 16)?
             }
-            K::r32_or_mem | K::r32_reg | K::r32_rm | K::r32_opcode | K::r32_reg_mem => {
-                reg(rng, Register::EAX, 16)?
-            }
-            K::r64_or_mem | K::r64_reg | K::r64_rm | K::r64_opcode | K::r64_reg_mem => {
-                reg(rng, Register::RAX, 16)?
-            }
+            K::r32_or_mem
+            | K::r32_reg
+            | K::r32_rm
+            | K::r32_opcode
+            | K::r32_reg_mem
+            | K::r32_vvvv => reg(rng, Register::EAX, 16)?,
+            K::r64_or_mem
+            | K::r64_reg
+            | K::r64_rm
+            | K::r64_opcode
+            | K::r64_reg_mem
+            | K::r64_vvvv => reg(rng, Register::RAX, 16)?,
             K::xmm_or_mem | K::xmm_reg | K::xmm_rm => reg(rng, Register::XMM0, 16)?,
             K::mm_reg | K::mm_rm | K::mm_or_mem => reg(rng, Register::MM0, 8)?,
             K::st0 => Register::ST0,

@@ -5,7 +5,7 @@
 
 use crate::helper::{self, float};
 use crate::interp;
-use crate::ir::{Helper, Op, RmwOp, Ty, eval};
+use crate::ir::{Helper, Op, RmwOp, eval};
 use crate::lower::abi::{Desc, slot};
 use crate::lower::{record_at, width};
 use crate::x86::state::FAULT_PAGE;
@@ -97,26 +97,15 @@ fn operation(
     if let Some(r) = float::scalar(op, w, aux, a, b, &mut cpu.mxcsr) {
         return r.map(u128::from).map_err(|_| Fault::Simd);
     }
-    // The integer or float argument is the one that is not a vector.
-    let mut vectors = [0; 2];
-    let mut filled = 0;
-    let mut other = 0;
-    for (i, ty) in op.arg_types().enumerate() {
-        if ty == Ty::V128 && filled < 2 {
-            vectors[filled] = vector_argument(cpu, i);
-            filled += 1;
-        } else {
-            other = argument(cpu, i);
-        }
-    }
-    let [va, vb] = vectors;
+    let args = [0, 1, 2].map(|i| vector_argument(cpu, i));
+    let other = argument(cpu, op.scalar_arg());
     let constant = u128::from(desc[2]) | u128::from(desc[3]) << 64;
     let pooled = matches!(op, Op::VConst | Op::VShuf);
     let pool = [constant.to_le_bytes()];
     let imm = if pooled { 0 } else { imm };
-    match eval::vector::vector(op, w, imm, &pool, va, vb, other) {
+    match eval::vector::vector(op, w, imm, &pool, args, other) {
         Some(v) => Ok(v),
-        None => float::vector(op, w, aux, va, vb, &mut cpu.mxcsr)
+        None => float::vector(op, w, aux, args[0], args[1], &mut cpu.mxcsr)
             .unwrap_or(Ok(0))
             .map_err(|_| Fault::Simd),
     }

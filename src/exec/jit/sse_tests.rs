@@ -1,4 +1,4 @@
-//! Every SSE and SSE2 encoding, alone and in sequences: translated code against the portable engine.
+//! Every SSE to SSE4.2 encoding, alone and in sequences: translated code against the portable engine.
 //!
 //! On hosts that cannot run translated code, everything is translated at least.
 
@@ -44,6 +44,9 @@ impl Random {
     }
 }
 
+/// The opcode maps.
+const ESCAPES: [&[u8]; 3] = [&[0x0f], &[0x0f, 0x38], &[0x0f, 0x3a]];
+
 /// The encodings: registers and [rcx], every opcode.
 fn encodings() -> Vec<Vec<u8>> {
     let mut all = Vec::new();
@@ -54,8 +57,9 @@ fn encodings() -> Vec<Vec<u8>> {
                 for modrm in [
                     0x01, 0x09, 0x11, 0x19, 0x21, 0x31, 0xc8, 0xd1, 0xda, 0xe1, 0xf3, 0xfa,
                 ] {
-                    for imm in [0x1b, 0x05] {
-                        let bytes = [prefix, rex, &[0x0f, opcode, modrm, imm]].concat();
+                    let imms = [0x1b, 0x05].into_iter();
+                    for (escape, imm) in imms.flat_map(|i| ESCAPES.map(|e| (e, i))) {
+                        let bytes = [prefix, rex, escape, &[opcode, modrm, imm]].concat();
                         let memory = Code(&bytes);
                         let Ok(insn) = decode(&memory, GuestAddr(0)) else {
                             continue;
@@ -76,7 +80,9 @@ fn wanted(insn: &Instruction) -> bool {
     let Some(row) = lift::row_for(insn.mnemonic()) else {
         return false;
     };
-    let ours = matches!(row.family, Family::Sse | Family::Sse2) && lift::supported(insn.code());
+    use Family::{Sse, Sse2, Sse3, Sse41, Sse42, Ssse3};
+    let ours = matches!(row.family, Sse | Sse2 | Sse3 | Ssse3 | Sse41 | Sse42)
+        && lift::supported(insn.code());
     // DE, which inline code does not set, would be seen by what stores MXCSR.
     let shows = matches!(
         insn.mnemonic(),

@@ -28,6 +28,12 @@ pub fn vector(
         other => other,
     };
     let r = match op {
+        // Not `each`: the lanes differ.
+        Op::VFAddSub => (0..16 / w.bytes()).fold(0, |r, n| {
+            let op = if n % 2 == 0 { Op::FSub } else { Op::FAdd };
+            with_lane(w, r, n, env.binary(op, w, lane(w, a, n), lane(w, b, n)))
+        }),
+        Op::VFRound => each(w, a, b, |x, _| env.integral(w, aux, x)),
         Op::VFSqrt => each(w, a, b, |x, _| env.root(w, x)),
         Op::VFCmp => {
             let p = FpPredicate::from_aux(aux)?;

@@ -1,8 +1,8 @@
 //! SSE and SSE2 floating point, exactly: every rounding mode, DAZ, FTZ, the six exception flags, NaN
 //! rules and unmasked exceptions (SDM vol. 1, 4.9, 10.2.3 and 11.5).
 //!
-//! How to call it: `scalar` for `FAdd` .. `FCvtToI`, `FCmp` and `FComi`, `vector` for `VFAdd` ..
-//! `VCvt`, with the instruction's `w` and `aux`, float arguments as their bits in the low end of a
+//! How to call it: `scalar` for `FAdd` .. `FCvtToI`, `FCmp` and `FComi` and `FRound`, `vector` for
+//! `VFAdd` .. `VCvt`, `VFAddSub` and `VFRound`, with the instruction's `w` and `aux`, float arguments as their bits in the low end of a
 //! `u64`, and the MXCSR. Both add to the sticky flags in `mxcsr`. `Err(Trap::Simd)` means that an
 //! unmasked exception occurred: the flags are set as the CPU sets them, and the instruction must not
 //! write its result. Other operations give `None`.
@@ -175,6 +175,27 @@ impl Env {
             Some(nan) => nan,
             None => self.sqrt(f, a),
         }
+    }
+
+    /// One lane rounded to an integer as `control`, `Inst::aux` of `FRound`, says.
+    pub(crate) fn integral(&mut self, w: Width, control: u16, a: u64) -> u64 {
+        let f = Format::of(w);
+        let a = self.operand(f, a);
+        if let Some(nan) = self.nan(f, a, a) {
+            return nan;
+        }
+        if f.is_infinite(a) {
+            return a;
+        }
+        let mut env = *self;
+        if control & 4 == 0 {
+            env.mxcsr = env.mxcsr & !flag::RC | u32::from(control & 3) << 13;
+        }
+        let (r, inexact) = env.round_to_integral(f, a);
+        if inexact && control & 8 == 0 {
+            self.raise(flag::PE);
+        }
+        r
     }
 
     /// A comparison of one lane: equal, less, or neither; `None` is unordered. IE for a signaling NaN,
@@ -430,6 +451,7 @@ pub fn scalar(
     let r = match op {
         Op::FAdd | Op::FSub | Op::FMul | Op::FDiv | Op::FMin | Op::FMax => env.binary(op, w, a, b),
         Op::FSqrt => env.root(w, a),
+        Op::FRound => env.integral(w, aux, a),
         Op::FCmp => env.predicate(w, FpPredicate::from_aux(aux)?, a, b).into(),
         Op::FComi => env.comi(w, aux == 1, a, b),
         Op::FCvtF => env.float_to_float(w, a),

@@ -322,6 +322,16 @@ impl Env {
         }
     }
 
+    /// A finite number rounded to an integer, in its format, and whether that changed it.
+    pub(super) fn round_to_integral(mut self, f: Format, a: u64) -> (u64, bool) {
+        let (negative, sig, exp) = f.unpack(a);
+        if exp >= 0 {
+            return (a, false);
+        }
+        let (r, inexact) = self.round_shift(negative, sig, -exp);
+        (self.round(f, negative, r, 0), inexact)
+    }
+
     /// DE if an operand is denormal. (With DAZ they have become zeros before.)
     pub(super) fn denormals(&mut self, f: Format, a: u64, b: u64) {
         if f.is_denormal(a) || f.is_denormal(b) {

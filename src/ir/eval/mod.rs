@@ -4,6 +4,8 @@
 //! definition. Vector operations have theirs in `eval::vector`.
 
 pub mod approx;
+pub mod crc;
+pub mod text;
 pub mod vector;
 
 use super::Op;
@@ -57,6 +59,9 @@ pub fn int(op: Op, w: Width, imm: u64, a: u64, b: u64, c: u64) -> Option<u64> {
         Op::Ctz => u64::from(za.trailing_zeros().min(w.bits())),
         Op::Popcnt => u64::from(za.count_ones()),
         Op::Bswap => a.swap_bytes() >> (64 - w.bits()),
+        Op::Crc32c => return Some(crc::crc32c(a as u32, b, w.bytes()).into()),
+        Op::Pdep => deposit(a, zb),
+        Op::Pext => extract(a, zb),
         Op::Eq => u64::from(za == zb),
         Op::Ne => u64::from(za != zb),
         Op::LtU => u64::from(za < zb),
@@ -72,7 +77,33 @@ pub fn int(op: Op, w: Width, imm: u64, a: u64, b: u64, c: u64) -> Option<u64> {
 /// True if `int` gives a value for this operation.
 #[must_use]
 pub const fn is_int(op: Op) -> bool {
-    op as u8 == Op::Const as u8 || (op as u8 >= Op::Add as u8 && op as u8 <= Op::Select as u8)
+    let (n, first, last) = (op as u8, Op::Add as u8, Op::Select as u8);
+    matches!(op, Op::Const | Op::Pdep | Op::Pext | Op::Crc32c) || first <= n && n <= last
+}
+
+/// PDEP: the low bits of `from` where `mask` has ones.
+fn deposit(mut from: u64, mut mask: u64) -> u64 {
+    let mut r = 0;
+    while mask != 0 {
+        let lowest = mask & mask.wrapping_neg();
+        if from & 1 != 0 {
+            r |= lowest;
+        }
+        from >>= 1;
+        mask ^= lowest;
+    }
+    r
+}
+
+/// PEXT: the bits of `from` where `mask` has ones, from bit 0 on.
+fn extract(from: u64, mut mask: u64) -> u64 {
+    let (mut r, mut at) = (0, 0);
+    while mask != 0 {
+        r |= (from >> mask.trailing_zeros() & 1) << at;
+        at += 1;
+        mask &= mask - 1;
+    }
+    r
 }
 
 const fn nonzero(v: i64) -> i64 {
@@ -155,6 +186,15 @@ mod tests {
                 op.name()
             );
         }
+    }
+
+    #[test]
+    fn deposit_and_extract_are_each_others_inverse_under_the_mask() {
+        let (x, mask) = (0x1234_5678_9abc_def1, 0xf0f0_0000_8001_ff03);
+        let down = int(Op::Pext, Width::W64, 0, x, mask, 0).unwrap();
+        assert_eq!(int(Op::Pdep, Width::W64, 0, down, mask, 0), Some(x & mask));
+        assert_eq!(int(Op::Pext, Width::W32, 0, u64::MAX, mask, 0), Some(0xfff));
+        assert_eq!(int(Op::Pdep, Width::W32, 0, x, 0, 0), Some(0));
     }
 
     #[test]

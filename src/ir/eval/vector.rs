@@ -3,26 +3,25 @@
 //! Constant folding, the `interp` engine and out-of-line evaluation by the JIT use this one
 //! definition. Byte 0 of a vector is the low byte of the `u128`, on every host.
 //!
-//! How to call it: `vector` takes the vector arguments in `a` and `b` and an integer (or the bits of
-//! a float) argument in `i`; what an operation does not have may be anything. The result is a `u128`
+//! How to call it: `vector` takes the arguments that are vectors in their places, and the one that is an
+//! integer (or the bits of a float, `Op::scalar_arg`) in `i`; what an operation does not have may be
+//! anything. The result is a `u128`
 //! also where it is an integer or the bits of a float: then its low 64 bits count and the others are
 //! zero. Floating-point arithmetic depends on MXCSR and is not here, but in `crate::helper::float`.
 
 use super::super::Op;
-use super::approx;
+use super::{approx, text};
 use crate::x86::Width;
 
 /// The value of a pure operation on vectors; `None` for any other operation.
 #[must_use]
 #[inline]
-#[allow(clippy::too_many_arguments)] // The parts of an instruction, so that callers need not build one.
 pub fn vector(
     op: Op,
     w: Width,
     imm: u64,
     pool: &[[u8; 16]],
-    a: u128,
-    b: u128,
+    [a, b, c]: [u128; 3],
     i: u64,
 ) -> Option<u128> {
     Some(match op {
@@ -71,6 +70,16 @@ pub fn vector(
             u64::try_from(x).unwrap_or(0).min(half.mask())
         }),
         Op::VShuf => shuffle(a, b, constant(pool, imm)),
+        Op::VPerm => permute(a, b),
+        Op::VBlend => {
+            let negative = map_signed(w, c, 0, |x, _| x >> 63);
+            a & !negative | b & negative
+        }
+        Op::VSext => widen(w, imm, a, |from, x| from.sext(x).cast_unsigned()),
+        Op::VZext => widen(w, imm, a, |_, x| x),
+        Op::VMpSad => multiple_sad(a, b, imm),
+        Op::VMinPos => min_position(a),
+        Op::VStrCmp => text::compare(a, b, i, imm).into(),
         Op::VMovMask => mov_mask(w, a).into(),
         Op::VExtract => lane(w, a, imm).into(),
         Op::VInsert => with_lane(w, a, imm, i),
@@ -195,6 +204,40 @@ fn shuffle(a: u128, b: u128, select: [u8; 16]) -> u128 {
     }))
 }
 
+/// The low lanes of `bits` bits as lanes of `w`.
+fn widen(w: Width, bits: u64, a: u128, extend: impl Fn(Width, u64) -> u64) -> u128 {
+    let Some(from) = Width::ALL.into_iter().find(|w| u64::from(w.bits()) == bits) else {
+        return 0;
+    };
+    (0..16 / w.bytes()).fold(0, |r, n| with_lane(w, r, n, extend(from, lane(from, a, n))))
+}
+
+/// MPSADBW
+fn multiple_sad(a: u128, b: u128, imm: u64) -> u128 {
+    let byte = |v, n| lane(Width::W8, v, n);
+    let (first, block) = (imm & 4, 4 * (imm & 3));
+    (0..8).fold(0, |r, n| {
+        let differences = (0..4).map(|k| byte(a, first + n + k).abs_diff(byte(b, block + k)));
+        with_lane(Width::W16, r, n, differences.sum())
+    })
+}
+
+/// PHMINPOSUW
+fn min_position(a: u128) -> u128 {
+    let lanes = (0..8).map(|n| (lane(Width::W16, a, n), n));
+    let (least, n) = lanes.min().unwrap_or_default();
+    u128::from(least | n << 16)
+}
+
+/// PSHUFB
+fn permute(a: u128, select: u128) -> u128 {
+    let a = a.to_le_bytes();
+    u128::from_le_bytes(select.to_le_bytes().map(|s| match s {
+        0..0x80 => a[usize::from(s & 15)],
+        _ => 0,
+    }))
+}
+
 fn mov_mask(w: Width, a: u128) -> u64 {
     (0..16 / w.bytes()).fold(0, |m, n| m | (lane(w, a, n) >> (w.bits() - 1)) << n)
 }
@@ -204,7 +247,7 @@ mod tests {
     use super::*;
 
     fn v2(op: Op, w: Width, a: u128, b: u128) -> u128 {
-        vector(op, w, 0, &[], a, b, 0).unwrap()
+        vector(op, w, 0, &[], [a, b, 0], 0).unwrap()
     }
 
     #[test]
@@ -278,7 +321,7 @@ mod tests {
 
     #[test]
     fn shift_counts_beyond_the_width_clear_or_copy_the_sign() {
-        let shift = |op, w, a, i| vector(op, w, 0, &[], a, 0, i).unwrap();
+        let shift = |op, w, a, i| vector(op, w, 0, &[], [a, 0, 0], i).unwrap();
         assert_eq!(shift(Op::VShl, Width::W16, 0xffff_ffff, 16), 0);
         assert_eq!(shift(Op::VShl, Width::W64, 3, 63), 1 << 63);
         assert_eq!(shift(Op::VShr, Width::W32, 0xffff_ffff, 1 << 40), 0);
@@ -290,28 +333,59 @@ mod tests {
     }
 
     #[test]
+    fn blends_and_searches_go_by_lanes() {
+        let v = |op, w, imm, args| vector(op, w, imm, &[], args, 0).unwrap();
+        let args = [0x1111_2222, 0x3333_4444, 0x8000_7fff];
+        assert_eq!(v(Op::VBlend, Width::W16, 0, args), 0x3333_2222);
+        assert_eq!(
+            v(Op::VPerm, Width::W8, 0, [0x22_11, 0x80_01, 0]),
+            0x1111_1111_1111_1111_1111_1111_1111_0022
+        );
+        assert_eq!(v(Op::VSext, Width::W32, 8, [0x80, 0, 0]), 0xffff_ff80);
+        assert_eq!(
+            v(Op::VZext, Width::W64, 16, [0x8001_8002, 0, 0]),
+            0x8001 << 64 | 0x8002
+        );
+        assert_eq!(
+            v(Op::VMinPos, Width::W16, 0, [u128::MAX ^ 0xfffe << 48, 0, 0]),
+            3 << 16 | 1
+        );
+        assert_eq!(
+            v(Op::VMpSad, Width::W8, 4, [1 << 56, 0, 0]),
+            0x1_0001_0001_0001
+        );
+    }
+
+    #[test]
     fn bytes_go_where_the_pattern_says() {
         let mut pattern = [0x80; 16];
         pattern[..3].copy_from_slice(&[15, 16, 31]);
         let (a, b) = (0x11 << 120, 0x22 | 0x33 << 120);
         assert_eq!(
-            vector(Op::VShuf, Width::W8, 0, &[pattern], a, b, 0),
+            vector(Op::VShuf, Width::W8, 0, &[pattern], [a, b, 0], 0),
             Some(0x33_22_11)
         );
         assert_eq!(
-            vector(Op::VInsert, Width::W16, 7, &[], 1, 0, 0x1_2345),
+            vector(Op::VInsert, Width::W16, 7, &[], [1, 0, 0], 0x1_2345),
             Some(0x2345 << 112 | 1)
         );
         assert_eq!(
-            vector(Op::VExtract, Width::W16, 7, &[], 0x2345 << 112, 0, 0),
+            vector(Op::VExtract, Width::W16, 7, &[], [0x2345 << 112, 0, 0], 0),
             Some(0x2345)
         );
         assert_eq!(
-            vector(Op::VMovMask, Width::W8, 0, &[], 0x80 << 120 | 0x80, 0, 0),
+            vector(
+                Op::VMovMask,
+                Width::W8,
+                0,
+                &[],
+                [0x80 << 120 | 0x80, 0, 0],
+                0
+            ),
             Some(0x8001)
         );
         assert_eq!(
-            vector(Op::FPut, Width::W32, 0, &[], u128::MAX, 0, 0),
+            vector(Op::FPut, Width::W32, 0, &[], [u128::MAX, 0, 0], 0),
             Some(u128::MAX << 32)
         );
     }

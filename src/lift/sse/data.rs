@@ -171,10 +171,13 @@ fn word(cx: &Cx<'_>, n: u32) -> u64 {
     cx.imm(n) & if cx.is_mmx() { 3 } else { 7 }
 }
 
-/// PEXTRW: a word, zero-extended to the whole register.
+/// PEXTRW: a word, zero-extended to the whole register; SSE4.1's form can store it.
 pub fn pextrw(cx: &mut Cx<'_>) -> Lifted {
     let v = cx.xmm(1)?;
     let v = cx.op_imm(Op::VExtract, Width::W16, &[v], word(cx, 2), 0);
+    if cx.is_mem(0) {
+        return cx.write(0, v);
+    }
     let (reg, _, _) = Cx::gpr_of(cx.insn.op_register(0))?;
     cx.set_gpr(reg, v);
     Ok(())

@@ -1,4 +1,4 @@
-//! SSE and SSE2 (SDM vol. 1, 5.5 and 5.6), in files after the manual's sections.
+//! SSE to SSE4.2 (SDM vol. 1, 5.5 to 5.11), in files after the manual's sections.
 //!
 //! XMM registers are V128 values. Instructions with a 128-bit memory operand demand alignment to 16
 //! (MOVUPS and its kin excepted); scalar ones load only their own bytes. Encodings with MMX registers
@@ -6,17 +6,21 @@
 //! same functions on the low 64 bits (`mmx`). Legacy SSE leaves the bits above 127 of a register alone, which is what `set` does.
 
 mod arith;
+mod blend;
 mod cacheability;
 mod compare;
 mod convert;
 mod data;
+mod horizontal;
 mod int_arith;
 mod int_shift;
 mod logical;
 pub(super) mod mmx;
+mod round;
 pub(super) mod rows;
 mod shuffle;
 mod state;
+mod text;
 mod x87_control;
 
 use super::cx::{Cx, Lifted, Unsupported};

@@ -1,8 +1,8 @@
-//! The rows of SSE, SSE2 and x87 control.
+//! The rows of SSE to SSE4.2 and x87 control.
 
 use super::{
-    arith, cacheability, compare, convert, data, int_arith, int_shift, logical, mmx, shuffle,
-    state, x87_control,
+    arith, blend, cacheability, compare, convert, data, horizontal, int_arith, int_shift, logical,
+    mmx, round, shuffle, state, text, x87_control,
 };
 use crate::lift::table::rows;
 
@@ -189,6 +189,93 @@ rows! {
         Clflush => cacheability::clflush, "Flush cache line";
         Lfence => cacheability::lfence, "Order loads";
         Mfence => cacheability::mfence, "Order loads and stores";
+    }
+    Sse3 {
+        Addsubps => horizontal::addsubps, "Add odd, subtract even packed single-precision";
+        Addsubpd => horizontal::addsubpd, "Add high, subtract low packed double-precision";
+        Haddps => horizontal::haddps, "Add neighbouring packed single-precision";
+        Haddpd => horizontal::haddpd, "Add neighbouring packed double-precision";
+        Hsubps => horizontal::hsubps, "Subtract neighbouring packed single-precision";
+        Hsubpd => horizontal::hsubpd, "Subtract neighbouring packed double-precision";
+        Lddqu => data::mov_unaligned, "Load unaligned double quadword";
+        Movsldup => shuffle::movsldup, "Duplicate even packed single-precision";
+        Movshdup => shuffle::movshdup, "Duplicate odd packed single-precision";
+        Movddup => shuffle::movddup, "Duplicate low double-precision";
+    }
+    Ssse3 {
+        Phaddw => horizontal::phaddw, "Add neighbouring words";
+        Phaddd => horizontal::phaddd, "Add neighbouring doublewords";
+        Phaddsw => horizontal::phaddsw, "Add neighbouring words with signed saturation";
+        Phsubw => horizontal::phsubw, "Subtract neighbouring words";
+        Phsubd => horizontal::phsubd, "Subtract neighbouring doublewords";
+        Phsubsw => horizontal::phsubsw, "Subtract neighbouring words with signed saturation";
+        Pabsb => int_arith::pabsb, "Absolute value of packed bytes";
+        Pabsw => int_arith::pabsw, "Absolute value of packed words";
+        Pabsd => int_arith::pabsd, "Absolute value of packed doublewords";
+        Pmaddubsw => int_arith::pmaddubsw, "Multiply and add packed unsigned and signed bytes";
+        Pmulhrsw => int_arith::pmulhrsw, "Multiply packed words, high results rounded";
+        Pshufb => shuffle::pshufb, "Shuffle packed bytes";
+        Psignb => int_arith::psignb, "Negate packed bytes by signs";
+        Psignw => int_arith::psignw, "Negate packed words by signs";
+        Psignd => int_arith::psignd, "Negate packed doublewords by signs";
+        Palignr => shuffle::palignr, "Align bytes of two operands";
+    }
+    Sse41 {
+        Pmovsxbw => blend::pmovsxbw, "Sign-extend bytes to words";
+        Pmovsxbd => blend::pmovsxbd, "Sign-extend bytes to doublewords";
+        Pmovsxbq => blend::pmovsxbq, "Sign-extend bytes to quadwords";
+        Pmovsxwd => blend::pmovsxwd, "Sign-extend words to doublewords";
+        Pmovsxwq => blend::pmovsxwq, "Sign-extend words to quadwords";
+        Pmovsxdq => blend::pmovsxdq, "Sign-extend doublewords to quadwords";
+        Pmovzxbw => blend::pmovzxbw, "Zero-extend bytes to words";
+        Pmovzxbd => blend::pmovzxbd, "Zero-extend bytes to doublewords";
+        Pmovzxbq => blend::pmovzxbq, "Zero-extend bytes to quadwords";
+        Pmovzxwd => blend::pmovzxwd, "Zero-extend words to doublewords";
+        Pmovzxwq => blend::pmovzxwq, "Zero-extend words to quadwords";
+        Pmovzxdq => blend::pmovzxdq, "Zero-extend doublewords to quadwords";
+        Blendps => blend::blendps, "Blend packed single-precision by an immediate";
+        Blendpd => blend::blendpd, "Blend packed double-precision by an immediate";
+        Pblendw => blend::pblendw, "Blend packed words by an immediate";
+        Blendvps => blend::blendvps, "Blend packed single-precision by signs";
+        Blendvpd => blend::blendvpd, "Blend packed double-precision by signs";
+        Pblendvb => blend::pblendvb, "Blend packed bytes by signs";
+        Ptest => blend::ptest, "Logical compare";
+        Pextrb => blend::pextrb, "Extract byte";
+        Pextrd => blend::pextrd, "Extract doubleword";
+        Pextrq => blend::pextrq, "Extract quadword";
+        Extractps => blend::pextrd, "Extract single-precision";
+        Pinsrb => blend::pinsrb, "Insert byte";
+        Pinsrd => blend::pinsrd, "Insert doubleword";
+        Pinsrq => blend::pinsrq, "Insert quadword";
+        Insertps => blend::insertps, "Insert single-precision, and clear others";
+        Pminsb => int_arith::pminsb, "Minimum of packed signed bytes";
+        Pminsd => int_arith::pminsd, "Minimum of packed signed doublewords";
+        Pminuw => int_arith::pminuw, "Minimum of packed unsigned words";
+        Pminud => int_arith::pminud, "Minimum of packed unsigned doublewords";
+        Pmaxsb => int_arith::pmaxsb, "Maximum of packed signed bytes";
+        Pmaxsd => int_arith::pmaxsd, "Maximum of packed signed doublewords";
+        Pmaxuw => int_arith::pmaxuw, "Maximum of packed unsigned words";
+        Pmaxud => int_arith::pmaxud, "Maximum of packed unsigned doublewords";
+        Pmulld => int_arith::pmulld, "Multiply packed doublewords, low results";
+        Pmuldq => int_arith::pmuldq, "Multiply packed signed doublewords";
+        Packusdw => int_arith::packusdw, "Pack doublewords into words with unsigned saturation";
+        Pcmpeqq => int_arith::pcmpeqq, "Compare packed quadwords for equality";
+        Mpsadbw => int_arith::mpsadbw, "Multiple sums of absolute differences";
+        Phminposuw => int_arith::phminposuw, "Minimum of packed unsigned words, and where it is";
+        Roundps => round::roundps, "Round packed single-precision to integers";
+        Roundpd => round::roundpd, "Round packed double-precision to integers";
+        Roundss => round::roundss, "Round scalar single-precision to integers";
+        Roundsd => round::roundsd, "Round scalar double-precision to integers";
+        Dpps => round::dpps, "Dot product of packed single-precision";
+        Dppd => round::dppd, "Dot product of packed double-precision";
+        Movntdqa => data::mov_aligned, "Load double quadword, non-temporal";
+    }
+    Sse42 {
+        Pcmpestri | Pcmpestri64 => text::pcmpestri, "Compare texts of given lengths, give an index";
+        Pcmpestrm | Pcmpestrm64 => text::pcmpestrm, "Compare texts of given lengths, give a mask";
+        Pcmpistri => text::pcmpistri, "Compare texts that end in zeros, give an index";
+        Pcmpistrm => text::pcmpistrm, "Compare texts that end in zeros, give a mask";
+        Pcmpgtq => int_arith::pcmpgtq, "Compare packed signed quadwords for greater than";
     }
     X87 {
         Fninit => x87_control::fninit, "Initialise the x87 unit";

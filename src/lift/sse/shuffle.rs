@@ -1,6 +1,7 @@
-//! Shuffle, unpack and byte shifts (SDM vol. 1, 5.5.1.5, 5.6.1.5 and 5.6.3): all are `vshuf`.
+//! Shuffle, unpack and byte shifts (SDM vol. 1, 5.5.1.5, 5.6.1.5, 5.6.3, 5.7.5, 5.8.7 and 5.8.8): all but
+//! PSHUFB are `vshuf`.
 
-use super::{Cx, Lifted, Width};
+use super::{Cx, Lifted, Op, Width};
 
 /// Writes to operand 0 the bytes of (operand 0, operand 1) that `select` names.
 fn pick(cx: &mut Cx<'_>, select: [u8; 16]) -> Lifted {
@@ -12,7 +13,7 @@ fn pick(cx: &mut Cx<'_>, select: [u8; 16]) -> Lifted {
 
 /// Byte `i` of a selection made lane by lane: `lane(n)` is which lane of `w` goes to place `n`, lanes
 /// of the second operand following those of the first.
-fn by_lanes(w: Width, lane: impl Fn(u8) -> u8) -> [u8; 16] {
+pub(super) fn by_lanes(w: Width, lane: impl Fn(u8) -> u8) -> [u8; 16] {
     let bytes = 1u8 << w as u8;
     std::array::from_fn(|i| {
         let i = u8::try_from(i).unwrap_or(0);
@@ -111,6 +112,56 @@ pub fn pshufhw(cx: &mut Cx<'_>) -> Lifted {
             }
         }),
     )
+}
+
+/// MOVSLDUP: the even lanes, each twice.
+pub fn movsldup(cx: &mut Cx<'_>) -> Lifted {
+    permute(cx, by_lanes(Width::W32, |n| n & !1))
+}
+
+/// MOVSHDUP: the odd lanes, each twice.
+pub fn movshdup(cx: &mut Cx<'_>) -> Lifted {
+    permute(cx, by_lanes(Width::W32, |n| n | 1))
+}
+
+/// MOVDDUP: the low half of a register or 64 bits of memory, twice.
+pub fn movddup(cx: &mut Cx<'_>) -> Lifted {
+    let a = cx.xmm_low(Width::W64, 1)?;
+    let r = cx.shuffle(a, a, by_lanes(Width::W64, |_| 0));
+    cx.set_xmm(0, r)
+}
+
+/// PSHUFB. For MMX registers bit 3 of a selector does not count.
+pub fn pshufb(cx: &mut Cx<'_>) -> Lifted {
+    let mut b = cx.xmm_m128(1)?;
+    if cx.is_mmx() {
+        let counts = cx.vconst(0x8787_8787_8787_8787);
+        b = cx.op(Op::VAnd, Width::W64, &[b, counts]);
+    }
+    let a = cx.xmm(0)?;
+    let r = cx.op(Op::VPerm, Width::W8, &[a, b]);
+    cx.set_xmm(0, r)
+}
+
+/// PALIGNR: operand 0 above operand 1, shifted right by bytes.
+pub fn palignr(cx: &mut Cx<'_>) -> Lifted {
+    let count = usize::from(cx.insn.immediate8());
+    let size = if cx.is_mmx() { 8 } else { 16 };
+    let select = std::array::from_fn(|i| {
+        let from = i + count;
+        let byte = if i >= size || from >= 2 * size {
+            0x80
+        } else if from < size {
+            from
+        } else {
+            16 + from - size
+        };
+        u8::try_from(byte).unwrap_or(0x80)
+    });
+    let b = cx.xmm_m128(1)?;
+    let a = cx.xmm(0)?;
+    let r = cx.shuffle(b, a, select);
+    cx.set_xmm(0, r)
 }
 
 /// Shifts operand 0 by bytes; counts above 15 clear it.

@@ -28,7 +28,11 @@ impl Lowerer<'_> {
                 | Op::VCmpGt,
                 w,
             ) if w == w8 || w == w16 || w == w32 => self.w_by_top(v, inst),
+            (Op::VCmpGt, _) => self.w_greater(v, inst),
+            (Op::VBlend, _) => self.w_blend(v, inst),
+            (Op::VSext | Op::VZext, _) => self.w_widen(v, inst),
             (Op::VAvg, _) => self.w_average(v, inst),
+            (Op::VMul, Width::W64) => self.w_product(v, inst),
             (Op::VMul | Op::VMulHiS | Op::VMulHiU, w) if w == w16 || w == w32 => {
                 self.w_product(v, inst);
             }
@@ -181,10 +185,65 @@ impl Lowerer<'_> {
         }
     }
 
+    /// Comparison of quadwords.
+    fn w_greater(&mut self, v: Value, inst: &Inst) {
+        let (a, b) = (self.at(inst.args[0]), self.at(inst.args[1]));
+        let to = self.mdef(v);
+        for i in [0, 8] {
+            self.asm.ld(A, self.off(a + i), abi::STATE);
+            self.asm.ld(B, self.off(b + i), abi::STATE);
+            self.asm.slt(A, B, A);
+            self.asm.sub(A, Xreg::ZERO, A);
+            self.asm.sd(A, self.off(to + i), abi::STATE);
+        }
+    }
+
+    /// BLENDVPS and its kin.
+    fn w_blend(&mut self, v: Value, inst: &Inst) {
+        let [a, b, c] = [0, 1, 2].map(|n| self.at(inst.args[n]));
+        let tops = (inst.w != Width::W64).then(|| self.tops(inst.w));
+        let t = self.temp();
+        let to = self.mdef(v);
+        for i in [0, 8] {
+            self.asm.ld(A, self.off(c + i), abi::STATE);
+            match tops {
+                Some(tops) => {
+                    self.asm.and(A, A, tops);
+                    self.spread(A, B, inst.w);
+                }
+                None => self.asm.srai(A, A, Shamt::new(63)),
+            }
+            self.asm.ld(t, self.off(a + i), abi::STATE);
+            self.asm.ld(B, self.off(b + i), abi::STATE);
+            self.select_bits(t, B, A);
+            self.asm.sd(t, self.off(to + i), abi::STATE);
+        }
+    }
+
+    /// PMOVSX and PMOVZX, from the highest lane down: the result may lie where the argument does.
+    fn w_widen(&mut self, v: Value, inst: &Inst) {
+        let from = self.at(inst.args[0]);
+        let to = self.mdef(v);
+        let signed = inst.op == Op::VSext;
+        let bytes = u16::try_from(inst.w.bytes()).unwrap_or(8);
+        let narrow = match inst.imm {
+            8 => Width::W8,
+            16 => Width::W16,
+            _ => Width::W32,
+        };
+        for n in (0..16 / bytes).rev() {
+            self.lane(A, narrow, signed, from, n);
+            self.w_store(A, inst.w, to + bytes * n);
+        }
+    }
+
     /// Loads lane `n` of the vector at `off`, extended.
     fn lane(&mut self, d: Xreg, w: Width, signed: bool, off: u16, n: u16) {
-        let at = self.off(off + n * if w == Width::W16 { 2 } else { 4 });
+        let at = self.off(off + (n << w as u8));
         match (w, signed) {
+            (Width::W64, _) => self.asm.ld(d, at, abi::STATE),
+            (Width::W8, true) => self.asm.lb(d, at, abi::STATE),
+            (Width::W8, false) => self.asm.lbu(d, at, abi::STATE),
             (Width::W16, true) => self.asm.lh(d, at, abi::STATE),
             (Width::W16, false) => self.asm.lhu(d, at, abi::STATE),
             (_, true) => self.asm.lw(d, at, abi::STATE),
@@ -196,7 +255,7 @@ impl Lowerer<'_> {
         let (a, b) = (self.at(inst.args[0]), self.at(inst.args[1]));
         let to = self.mdef(v);
         let signed = inst.op != Op::VMulHiU;
-        let bytes = if inst.w == Width::W16 { 2 } else { 4 };
+        let bytes = u16::try_from(inst.w.bytes()).unwrap_or(8);
         for n in 0..16 / bytes {
             self.lane(A, inst.w, signed, a, n);
             self.lane(B, inst.w, signed, b, n);

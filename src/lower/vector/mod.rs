@@ -25,6 +25,7 @@ mod memory;
 mod packed;
 mod place;
 mod plan;
+mod round;
 mod scalar;
 mod shuffle;
 mod slow;

@@ -47,6 +47,18 @@ impl Lowerer<'_> {
                 }
                 self.unless_any_nan(inst, d);
             }
+            Op::VFAddSub => {
+                let (a, b, d) = self.fp_operands(v, inst);
+                let even = if inst.w == Width::W32 { 5 } else { 1 };
+                self.full(Width::W8);
+                let m = self.mask();
+                self.asm.vmv_v_i(m, simm(even));
+                self.full(inst.w);
+                self.asm.vfsub_vv(d, a, b, Vm::Masked);
+                self.asm.vmnand_mm(m, m, m);
+                self.asm.vfadd_vv(d, a, b, Vm::Masked);
+                self.unless_any_nan(inst, d);
+            }
             Op::VFSqrt => {
                 let a = self.v(inst.args[0]);
                 let d = self.vfresh(v);
@@ -65,6 +77,7 @@ impl Lowerer<'_> {
                 self.asm.vmerge_vvm(d, b, a);
             }
             Op::VFCmp => self.vf_compare(v, inst),
+            Op::VFRound => self.v_round(v, inst),
             Op::VCvt => return self.vf_convert(v, inst),
             _ => return false,
         }

@@ -82,6 +82,7 @@ impl Lowerer<'_> {
                 }
             }
             Op::FCvtToI => self.f_to_int(v, inst),
+            Op::FRound => self.f_round(v, inst),
             Op::FCmp => self.f_compare(v, inst),
             // Where it stands, as opposed to where its flags are wanted after all.
             Op::FComi if self.facts.of[v.index()].uses == 0 && self.at == v.0 => {

@@ -4,7 +4,7 @@
 use super::packed::simm;
 use super::{Lowerer, abi, sew};
 use crate::ir::{Inst, Value};
-use crate::rv64::{Uimm5, Vm, Vreg};
+use crate::rv64::{Imm12, Uimm5, Vm, Vreg, Xreg};
 use crate::x86::Width;
 
 const ALL: Vm = Vm::All;
@@ -40,6 +40,23 @@ impl Lowerer<'_> {
             self.interleave(v, a, b, w, high);
         } else if let Some((low, high)) = halves(p) {
             self.join_halves(v, [a, b], low, high);
+        } else if let Some((w, mask)) = blend(p) {
+            self.args_done();
+            let d = self.vdef(v);
+            self.full(w);
+            self.asm.li(abi::SCRATCH, mask);
+            let m = self.mask();
+            self.asm.vmv_s_x(m, abi::SCRATCH);
+            self.asm.vmerge_vvm(d, a, b);
+        } else if let Some(n) = alignment(p) {
+            // PALIGNR: the end of `a`, then the beginning of `b`.
+            self.args_done();
+            let d = self.vdef_unless(v, &[b]);
+            self.full(Width::W8);
+            self.asm.vslidedown_vi(d, a, Uimm5::new(n), ALL);
+            self.asm.vslideup_vi(d, b, Uimm5::new(16 - n), ALL);
+        } else if let Some((w, odd)) = every_other(p) {
+            self.narrow(v, [a, b], w, odd);
         } else {
             let only = |from: u8| p.map(|s| if s & 0xf0 == from { s & 15 } else { 0xff });
             let (index, s, t) = (self.vtemp(), self.vtemp(), self.vtemp());
@@ -51,6 +68,22 @@ impl Lowerer<'_> {
             let d = self.vdef(v);
             self.asm.vor_vv(d, s, t, ALL);
         }
+        true
+    }
+
+    /// PSHUFB: a gather gives 0 for an index beyond the register, which the negative ones are.
+    pub(super) fn permute(&mut self, v: Value, inst: &Inst) -> bool {
+        if self.isa.vlen() > 1024 {
+            return false;
+        }
+        let (a, b) = (self.v(inst.args[0]), self.v(inst.args[1]));
+        let index = self.vtemp();
+        self.full(Width::W8);
+        self.asm.addi(abi::SCRATCH, Xreg::ZERO, Imm12::of(0x8f));
+        self.asm.vand_vx(index, b, abi::SCRATCH, ALL);
+        self.args_done();
+        let d = self.vdef_unless(v, &[a]);
+        self.asm.vrgather_vv(d, a, index, ALL);
         true
     }
 
@@ -115,6 +148,29 @@ impl Lowerer<'_> {
         self.asm.vwaddu_vv(d, x, y, ALL);
         self.asm.li(abi::SCRATCH, u64::MAX);
         self.asm.vwmaccu_vx(d, abi::SCRATCH, y, ALL);
+    }
+
+    /// Every other lane of `w` of both operands.
+    fn narrow(&mut self, v: Value, from: [Vreg; 2], w: Width, odd: bool) {
+        let n = super::lanes(w) / 2;
+        let (low, high) = (self.vtemp(), self.vtemp());
+        let bits = u64::from(w.bits()) * u64::from(odd);
+        if bits == 32 {
+            self.asm.addi(abi::SCRATCH, Xreg::ZERO, Imm12::of(32));
+        }
+        self.vtype(sew(w), -1, n);
+        for (d, s) in [low, high].into_iter().zip(from) {
+            if bits == 32 {
+                self.asm.vnsrl_wx(d, s, abi::SCRATCH, ALL);
+            } else {
+                self.asm.vnsrl_wi(d, s, Uimm5::new(bits), ALL);
+            }
+        }
+        self.full(w);
+        self.asm.vslideup_vi(low, high, Uimm5::new(n), ALL);
+        self.args_done();
+        let d = self.vdef(v);
+        self.asm.vmv1r_v(d, low);
     }
 
     /// One 64-bit half of the operands as the low half, one as the high half.
@@ -215,6 +271,53 @@ fn halves(p: [u8; 16]) -> Option<(u8, u8)> {
     Some((half(0)?, half(8)?))
 }
 
+/// If the pattern has every lane in its place, some of the first operand's and some of the second's: their
+/// width of at least 16 bits, and a mask of the second's.
+fn blend(p: [u8; 16]) -> Option<(Width, u64)> {
+    [Width::W64, Width::W32, Width::W16]
+        .into_iter()
+        .find_map(|w| {
+            let bytes = 1usize << w as u8;
+            let mut mask = 0;
+            for (i, s) in p.iter().enumerate() {
+                let second = usize::from(*s) == 16 + i;
+                if !second && usize::from(*s) != i {
+                    return None;
+                }
+                if i % bytes == 0 {
+                    mask |= u64::from(second) << (i / bytes);
+                } else if mask >> (i / bytes) & 1 != u64::from(second) {
+                    return None;
+                }
+            }
+            Some((w, mask))
+        })
+}
+
+/// If the pattern is 16 bytes in a row, some of the first operand's and some of the second's: from which
+/// on.
+fn alignment(p: [u8; 16]) -> Option<u64> {
+    let row = (0..16u8).all(|i| p[usize::from(i)] == p[0].wrapping_add(i));
+    (row && (1..16).contains(&p[0])).then_some(p[0].into())
+}
+
+/// If the pattern is every other lane of the operands: their width, and whether the odd ones.
+fn every_other(p: [u8; 16]) -> Option<(Width, bool)> {
+    let is = |w: Width, odd: u8| {
+        let bytes = 1u8 << w as u8;
+        (0..16u8).all(|i| p[usize::from(i)] == (2 * (i / bytes) + odd) * bytes + i % bytes)
+    };
+    [Width::W8, Width::W16, Width::W32]
+        .into_iter()
+        .find_map(|w| {
+            if is(w, 0) {
+                Some((w, false))
+            } else {
+                is(w, 1).then_some((w, true))
+            }
+        })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -235,5 +338,18 @@ mod tests {
             Some((3, 1))
         );
         assert_eq!(halves(unpack), None);
+        assert_eq!(alignment(identity.map(|i| i + 5)), Some(5));
+        assert_eq!(alignment(identity), None);
+        let low = identity.map(|i| if i < 4 { i + 16 } else { i });
+        assert_eq!(blend(low), Some((Width::W32, 1)));
+        assert_eq!(blend(identity.map(|i| i + 16 * (i & 1))), None);
+        assert_eq!(
+            every_other(identity.map(|i| 2 * i + 1)),
+            Some((Width::W8, true))
+        );
+        assert_eq!(
+            every_other(identity.map(|i| i / 4 * 8 + i % 4)),
+            Some((Width::W32, false))
+        );
     }
 }

@@ -4,7 +4,7 @@ use super::packed::simm;
 use super::{Lowerer, V0, ZERO, abi, plan, sew};
 use crate::ir::{Inst, Op, Value};
 use crate::lower::regs::{Form, Loc};
-use crate::rv64::{Csr, Imm12, Uimm5, Vm, Vreg, Xreg};
+use crate::rv64::{Csr, Imm12, Shamt, Uimm5, Vm, Vreg, Xreg};
 use crate::x86::Width;
 
 const ALL: Vm = Vm::All;
@@ -15,6 +15,18 @@ impl Lowerer<'_> {
         match inst.op {
             Op::VConst => self.v_const(v, inst),
             Op::VShuf => return self.shuffle(v, inst),
+            Op::VPerm => return self.permute(v, inst),
+            Op::VBlend => {
+                let [a, b, c] = [0, 1, 2].map(|n| self.v(inst.args[n]));
+                self.args_done();
+                let d = self.vdef(v);
+                self.full(inst.w);
+                let m = self.mask();
+                self.asm.vmslt_vx(m, c, Xreg::ZERO, ALL);
+                self.asm.vmerge_vvm(d, a, b);
+            }
+            Op::VSext | Op::VZext => self.v_widen(v, inst),
+            Op::VMinPos => self.v_min_position(v, inst),
             Op::VShl | Op::VShr | Op::VSar => self.v_shift(v, inst),
             Op::VMovMask => self.v_mov_mask(v, inst),
             Op::VExtract => {
@@ -331,6 +343,43 @@ impl Lowerer<'_> {
         self.args_done();
         let d = self.vdef(v);
         self.asm.vmv1r_v(d, low);
+    }
+
+    /// PMOVSX and PMOVZX.
+    fn v_widen(&mut self, v: Value, inst: &Inst) {
+        let a = self.v(inst.args[0]);
+        self.args_done();
+        let d = self.vdef_unless(v, &[a]);
+        self.full(inst.w);
+        match (inst.op, u64::from(inst.w.bits()) / inst.imm) {
+            (Op::VSext, 2) => self.asm.vsext_vf2(d, a, ALL),
+            (Op::VSext, 4) => self.asm.vsext_vf4(d, a, ALL),
+            (Op::VSext, _) => self.asm.vsext_vf8(d, a, ALL),
+            (_, 2) => self.asm.vzext_vf2(d, a, ALL),
+            (_, 4) => self.asm.vzext_vf4(d, a, ALL),
+            (_, _) => self.asm.vzext_vf8(d, a, ALL),
+        }
+    }
+
+    /// PHMINPOSUW.
+    fn v_min_position(&mut self, v: Value, inst: &Inst) {
+        let a = self.v(inst.args[0]);
+        let t = self.vtemp();
+        self.full(Width::W16);
+        self.asm.vredminu_vs(t, a, a, ALL);
+        self.asm.vmv_x_s(abi::SCRATCH, t);
+        let m = self.mask();
+        self.asm.vmseq_vx(m, a, abi::SCRATCH, ALL);
+        self.asm.vfirst_m(abi::SCRATCH2, m, ALL);
+        // The position above the word, zero-extended.
+        self.asm.slli(abi::SCRATCH2, abi::SCRATCH2, Shamt::new(16));
+        self.asm.slli(abi::SCRATCH, abi::SCRATCH, Shamt::new(48));
+        self.asm.srli(abi::SCRATCH, abi::SCRATCH, Shamt::new(48));
+        self.asm.or(abi::SCRATCH, abi::SCRATCH, abi::SCRATCH2);
+        self.args_done();
+        let d = self.vdef(v);
+        self.full(Width::W64);
+        self.asm.vslide1up_vx(d, ZERO, abi::SCRATCH, ALL);
     }
 
     /// PMADDWD, PSADBW, PMULUDQ.

@@ -109,8 +109,11 @@ impl Lowerer<'_> {
                 let d = self.fdef(v);
                 self.fload_at(d, inst.w, from);
             }
-            Op::VFAdd | Op::VFSub | Op::VFMul | Op::VFDiv | Op::VFSqrt => self.w_float(v, inst),
+            Op::VFAdd | Op::VFSub | Op::VFMul | Op::VFDiv | Op::VFAddSub | Op::VFSqrt => {
+                self.w_float(v, inst);
+            }
             Op::VFMin | Op::VFMax => self.w_min_max(v, inst),
+            Op::VFRound => self.w_round(v, inst),
             Op::VFCmp => self.w_compare(v, inst),
             Op::VCvt => return self.w_convert(v, inst),
             _ => return self.packed_words(v, inst),
@@ -416,12 +419,12 @@ impl Lowerer<'_> {
     }
 
     /// The lanes' number and bytes.
-    fn shape(w: Width) -> (u8, u16) {
+    pub(super) fn shape(w: Width) -> (u8, u16) {
         if w == Width::W32 { (4, 4) } else { (2, 8) }
     }
 
     /// Room for the result of an operation with a slow way, which reads the arguments again.
-    fn w_result(&mut self, v: Value, inst: &Inst) -> u16 {
+    pub(super) fn w_result(&mut self, v: Value, inst: &Inst) -> u16 {
         let args: Vec<u16> = inst.args().map(|a| self.at(a)).collect();
         self.mdef_unless(v, &args)
     }
@@ -440,6 +443,8 @@ impl Lowerer<'_> {
             let op = match inst.op {
                 Op::VFAdd => Op::FAdd,
                 Op::VFSub => Op::FSub,
+                Op::VFAddSub if i % 2 == 0 => Op::FSub,
+                Op::VFAddSub => Op::FAdd,
                 Op::VFMul => Op::FMul,
                 Op::VFSqrt => {
                     if inst.w == Width::W32 {
