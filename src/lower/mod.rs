@@ -14,6 +14,7 @@
 
 pub mod abi;
 mod analysis;
+pub mod baseline;
 mod call;
 mod control;
 mod exit;

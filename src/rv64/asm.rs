@@ -112,6 +112,14 @@ impl Assembler {
         self.words.push(word);
     }
 
+    /// Replaces word number `i` of the section being written by the instruction that `emit` appends.
+    pub fn rewrite(&mut self, i: usize, emit: impl FnOnce(&mut Self)) {
+        emit(self);
+        if let Some(word) = self.words.pop() {
+            self.words[i] = word;
+        }
+    }
+
     /// The offset of the next word, in bytes; see `Finished::offset`.
     #[must_use]
     pub fn offset(&self) -> usize {
@@ -259,6 +267,39 @@ impl Assembler {
         Assembler::li_length(upper) + 1 + usize::from(low.get() != 0)
     }
 
+    /// Fills in the distances of short code in one section, where it is: offsets stay what they were.
+    ///
+    /// # Errors
+    /// If a label is not bound, or a branch or jump does not reach.
+    pub fn resolve(&mut self) -> Result<(), AsmError> {
+        debug_assert!(!self.cold && self.other.is_empty(), "one section");
+        for f in self.fixups.drain(..) {
+            let to = self.labels[f.label.0 as usize].ok_or(AsmError::Unbound)?;
+            let d = distance(f.at, to);
+            match f.kind {
+                Kind::Branch => {
+                    let half = Imm12::new(d / 2).ok_or(AsmError::TooFar)?;
+                    self.words[f.at] |= branch_distance(half);
+                }
+                Kind::Jump => {
+                    self.words[f.at] |= Off21::new(d).ok_or(AsmError::TooFar)?.bits();
+                }
+                Kind::PcRel => {
+                    let (high, low) = halves(d)?;
+                    self.words[f.at] |= high;
+                    self.words[f.at + 1] |= low;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The words written so far, of the section being written.
+    #[must_use]
+    pub fn words(&self) -> &[u32] {
+        &self.words
+    }
+
     /// Fills in all distances.
     ///
     /// # Errors
@@ -298,10 +339,9 @@ impl Assembler {
                     words[at] |= Off21::new(d).ok_or(AsmError::TooFar)?.bits()
                 }
                 Kind::PcRel => {
-                    let low = Imm12::low(d);
-                    let high = i32::try_from(d - low.get()).map_err(|_| AsmError::TooFar)?;
-                    words[at] |= high.cast_unsigned() & 0xffff_f000;
-                    words[at + 1] |= low.bits() << 20;
+                    let (high, low) = halves(d)?;
+                    words[at] |= high;
+                    words[at + 1] |= low;
                 }
             }
         }
@@ -364,6 +404,13 @@ fn with_room(words: &[u32], grown: &[usize]) -> Vec<u32> {
 fn branch_distance(half: Imm12) -> u32 {
     let h = half.bits();
     (h >> 11 & 1) << 31 | (h >> 4 & 0x3f) << 25 | (h & 0xf) << 8 | (h >> 10 & 1) << 7
+}
+
+/// The immediates of an `auipc` and the I-format instruction behind it that go `d` bytes.
+fn halves(d: i64) -> Result<(u32, u32), AsmError> {
+    let low = Imm12::low(d);
+    let high = i32::try_from(d - low.get()).map_err(|_| AsmError::TooFar)?;
+    Ok((high.cast_unsigned() & 0xffff_f000, low.bits() << 20))
 }
 
 /// From word `at` to word `to`, in bytes.
