@@ -65,23 +65,28 @@ class Bench:
         with open(count) as f:
             lines = [list(map(int, l.split()[1:])) for l in f if l.startswith("INSNS")]
         os.unlink(count)
-        total, outside, translating = (sum(c) for c in zip(*lines)) if lines else (0, 0, 0)
+        total, outside, translating, making = (sum(c) for c in zip(*lines)) if lines else (0, 0, 0, 0)
         if not lines and rc != -1:
             sys.exit(f"bench: {self.a.qemu} counted nothing; does it have plugins of version 1? {err}")
-        return {"insns": total, "translated": outside, "translating": translating, "right": (rc, digest) == truth, "rc": rc, "err": err}
+        return {"insns": total, "translated": outside, "translating": translating, "making": making, "right": (rc, digest) == truth, "rc": rc, "err": err}
 
     def stats(self, argv, stdin, truth):
         """Figures of felix itself: a second run, because asking costs a little."""
         m = self.measure("stats", argv, stdin, truth)
-        found = re.search(r"(\d+) guest instructions translated", m["err"])
+        found = re.search(r"(\d+) guest instructions translated.* (\d+) instructions made one by one", m["err"], re.S)
         memory = re.search(r"memory: (\d+) KiB", m["err"])
-        guest = int(found[1]) if found else 0
+        guest, plain = (int(n) for n in found.groups()) if found else (0, 0)
+        each = lambda insns, of: round(insns / of) if of else None
         return {
             "translated": m["translated"],
             "translating": m["translating"],
-            "rest": m["insns"] - m["translated"] - m["translating"],
+            "making": m["making"],
+            "rest": m["insns"] - m["translated"] - m["translating"] - m["making"],
             "guest_insns": guest,
-            "per_guest_insn": round(m["translating"] / guest) if guest else None,
+            "plain_insns": plain,
+            "per_guest_insn": each(m["translating"], guest),
+            "per_plain_insn": each(m["making"], plain),
+            "per_insn": each(m["translating"] + m["making"], guest + plain),
             "memory_kib": int(memory[1]) if memory else None,
         }
 
@@ -188,7 +193,7 @@ def main():
     print(f"CPU {a.cpu}; millions of RISC-V instructions, and how many times the native program's")
     head = f"{'':8}{'native':>10}" + "".join(f"{TITLES[c]:>19}" for c in columns)
     if a.stats:
-        head += f"{'translated':>13}{'translating':>13}{'rest':>9}{'insns/guest insn':>18}{'memory':>10}"
+        head += f"{'translated':>13}{'translating':>13}{'one by one':>12}{'rest':>9}{'insns/guest insn':>26}{'memory':>10}"
     print(head, flush=True)
     results, stats = {}, {}
     for name in names:
@@ -207,7 +212,9 @@ def main():
             line += f"{m['insns'] / 1e6:12.1f} x{m['cost']:5.2f}" if m["cost"] else f"{'WRONG, status ' + str(m['rc']):>19}"
         if a.stats:
             s = stats[name] = bench.stats(argv, stdin, truth)
-            line += f"{s['translated'] / 1e6:13.1f}{s['translating'] / 1e6:13.1f}{s['rest'] / 1e6:9.1f}{s['per_guest_insn'] or '-':>18}"
+            line += f"{s['translated'] / 1e6:13.1f}{s['translating'] / 1e6:13.1f}{s['making'] / 1e6:12.1f}{s['rest'] / 1e6:9.1f}"
+            each = f"{s['per_guest_insn'] or '-'}, {s['per_plain_insn'] or '-'}; {s['per_insn'] or '-'}"
+            line += f"{each:>26}"
             line += f"{s['memory_kib'] / 1024:7.1f} MB" if s["memory_kib"] else f"{'-':>10}"
         print(line, flush=True)
         results[name] = row

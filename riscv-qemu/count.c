@@ -1,8 +1,9 @@
 /* A plugin of qemu-riscv64 (7.1 to 8.2: version 1 of the plugin interface) that counts the instructions a
  * program executes: all, those outside the program's own code, which for felix is translated code, and
- * those between felix's marks of a translation (sys::meter::mark). Built and used by ci/bench.sh:
+ * those between felix's marks (sys::meter::mark): translating regions, making units. Built and used by
+ * ci/bench.sh:
  *     qemu-riscv64 -plugin count.so,out=FILE PROGRAM
- * appends "INSNS all outside translating" to FILE when the process ends. Blocks are counted when they
+ * appends "INSNS all outside translating making" to FILE when the process ends. Blocks are counted when they
  * begin, so a mark is off by less than a block. Meant for programs with one thread. */
 #include <fcntl.h>
 #include <inttypes.h>
@@ -32,20 +33,21 @@ extern uint64_t qemu_plugin_end_code(void);
 
 EXPORT int qemu_plugin_version = 1;
 
-/* slti zero, zero, 0x71 and 0x72 */
-#define BEGIN 0x07102013u
-#define END 0x07202013u
+/* slti zero, zero, 0x71 to 0x74: a region begins and ends, a unit begins and ends. */
+#define FIRST 0x07102013u
+#define MARK(n) (FIRST + ((uint32_t)(n) << 20))
 
-static uint64_t all, outside, translating, begun;
+static uint64_t all, outside, made[2], begun;
 static char out[4096];
 
 static void mark(unsigned cpu, void *which)
 {
     (void)cpu;
-    if (which)
-        begun = all;
+    uintptr_t n = (uintptr_t)which;
+    if (n % 2)
+        made[n / 2] += all - begun;
     else
-        translating += all - begun;
+        begun = all;
 }
 
 static void translated(id_t_ id, struct tb *tb)
@@ -62,8 +64,9 @@ static void translated(id_t_ id, struct tb *tb)
         if (qemu_plugin_insn_size(insn) != sizeof word)
             continue;
         memcpy(&word, qemu_plugin_insn_data(insn), sizeof word);
-        if (word == BEGIN || word == END)
-            qemu_plugin_register_vcpu_insn_exec_cb(insn, mark, NO_REGS, word == BEGIN ? &begun : NULL);
+        for (uintptr_t n = 0; n < 4; n++)
+            if (word == MARK(n))
+                qemu_plugin_register_vcpu_insn_exec_cb(insn, mark, NO_REGS, (void *)n);
     }
 }
 
@@ -71,7 +74,8 @@ static void at_exit(id_t_ id, void *p)
 {
     (void)id, (void)p;
     char line[128];
-    int n = snprintf(line, sizeof line, "INSNS %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", all, outside, translating);
+    int n = snprintf(line, sizeof line, "INSNS %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", all, outside, made[0],
+                     made[1]);
     int fd = out[0] ? open(out, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644) : 2;
     if (write(fd, line, n) != n)
         _exit(125);

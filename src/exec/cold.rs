@@ -25,15 +25,17 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-/// How often a unit runs before it is translated.
-const HOT: u32 = 48;
+/// How often a unit runs before it gets code of its own, instruction by instruction.
+pub const WARM: u32 = 8;
+/// How often one that cannot get that runs before it is translated.
+const HOT: u32 = 24;
 /// As how often it counts that translated code led to a unit: it is likely to do so again, and each time
 /// costs more than the unit.
 pub const FROM_CODE: u32 = 8;
 /// How often a REP instruction goes round before it is translated.
 const ROUNDS: u32 = 16;
 /// How often it must have run to be translated together with what leads to it.
-const WARM: u32 = 12;
+const KNOWN: u32 = 12;
 /// Steps and IR instructions kept; beyond that all are lifted again when they run again.
 const MOST: usize = 1 << 16;
 /// Instructions of a unit at most.
@@ -46,6 +48,8 @@ pub enum Heat {
     Unknown,
     /// A unit, to be run.
     Cold(u32),
+    /// A unit that has run more than once or twice, and which `plain` has something of.
+    Warm(u32),
     /// A unit that has run often.
     Hot,
 }
@@ -61,6 +65,8 @@ struct Unit {
     end: u32,
     /// Whether its first instruction reads status flags.
     reads_flags: bool,
+    /// Whether its first instruction is a `Quick`.
+    plain: bool,
 }
 
 /// `Unit::first` of a unit without steps.
@@ -166,6 +172,8 @@ pub struct Cold {
     insts: Vec<Inst>,
     pool: Vec<[u8; 16]>,
     slots: Slots,
+    /// After how many runs a unit is warm.
+    warm: u32,
     /// Instructions decoded, for `--stats`.
     pub decoded: u64,
 }
@@ -183,6 +191,18 @@ fn number(n: usize) -> u32 {
 }
 
 impl Cold {
+    /// Knows nothing yet; a unit is `Heat::Warm` after `warm` runs.
+    #[must_use]
+    pub fn new(warm: u32) -> Cold {
+        Cold {
+            warm,
+            // Room that is not used costs nothing; to grow means to copy.
+            steps: Vec::with_capacity(1 << 14),
+            units: Vec::with_capacity(1 << 12),
+            ..Cold::default()
+        }
+    }
+
     /// What is known of the code at `addr`; counts that it is about to run, as `weight` times.
     #[inline]
     pub fn heat(&mut self, addr: u64, weight: u32) -> Heat {
@@ -191,19 +211,39 @@ impl Cold {
         };
         let unit = &mut self.units[id as usize];
         unit.count = unit.count.saturating_add(weight);
-        if unit.count > HOT {
+        if unit.count > HOT && !unit.plain {
             Heat::Hot
         } else if unit.first == GONE {
             Heat::Unknown
+        } else if unit.count > self.warm && unit.plain {
+            Heat::Warm(id)
         } else {
             Heat::Cold(id)
         }
     }
 
+    /// The instructions unit `id` begins with, as far as they are `Quick`, and how many bytes they have.
+    pub fn plain(&self, id: u32, out: &mut Vec<Quick>) -> u64 {
+        out.clear();
+        let unit = self.units[id as usize];
+        for step in &self.steps[unit.first as usize..unit.end as usize] {
+            match step {
+                Step::Quick(q) => out.push(*q),
+                Step::Lifted { .. } => break,
+            }
+        }
+        out.iter().map(|q| u64::from(q.len)).sum()
+    }
+
+    /// Unit `id` cannot get code of its own: it stays cold until it is hot.
+    pub fn not_plain(&mut self, id: u32) {
+        self.units[id as usize].plain = false;
+    }
+
     /// True if code at `addr` has begun to run in this thread more than now and then.
     pub fn knows(&self, addr: GuestAddr) -> bool {
         let id = self.index.get(addr);
-        id.is_some_and(|id| self.units[id as usize].count >= WARM)
+        id.is_some_and(|id| self.units[id as usize].count >= KNOWN)
     }
 
     /// True if the code at `addr` begins by reading status flags: it is better translated together with
@@ -251,12 +291,14 @@ impl Cold {
                 first: GONE,
                 end: 0,
                 reads_flags: false,
+                plain: false,
             });
             id
         });
         let unit = &mut self.units[id as usize];
         unit.len = run.len;
         unit.reads_flags = run.reads_flags;
+        unit.plain = run.fits && matches!(self.steps.get(first), Some(Step::Quick(_)));
         if !run.fits {
             unit.count = HOT;
             return Ok(None);
@@ -410,6 +452,7 @@ impl Cold {
     fn make_hot(&mut self, addr: u64) {
         if let Some(id) = self.index.get(GuestAddr(addr)) {
             self.units[id as usize].count = HOT;
+            self.units[id as usize].plain = false;
             return;
         }
         self.index.insert(GuestAddr(addr), number(self.units.len()));
@@ -420,6 +463,7 @@ impl Cold {
             first: GONE,
             end: 0,
             reads_flags: false,
+            plain: false,
         });
     }
 
@@ -437,6 +481,7 @@ impl Cold {
     pub fn clear(&mut self) {
         *self = Cold {
             decoded: self.decoded,
+            warm: self.warm,
             ..Cold::default()
         };
     }
@@ -460,7 +505,7 @@ impl ColdEngine {
 
     fn unit(&mut self, addr: u64) -> Result<Option<u32>, Fault> {
         match self.cold.heat(addr, 0) {
-            Heat::Cold(id) => Ok(Some(id)),
+            Heat::Cold(id) | Heat::Warm(id) => Ok(Some(id)),
             Heat::Unknown | Heat::Hot => self.cold.lift(&*self.memory, addr, |_| false),
         }
     }

@@ -154,16 +154,44 @@ impl Executable {
         unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.base.add(at), bytes.len()) }
     }
 
+    /// Writes `words` at `at`; nobody may be executing there.
+    ///
+    /// # Panics
+    /// If they do not fit or `at` is not aligned.
+    pub fn write_words(&self, at: usize, words: &[u32]) {
+        assert!(at.is_multiple_of(4));
+        let end = at.checked_add(4 * words.len());
+        assert!(end.is_some_and(|end| end <= self.len));
+        // SAFETY: aligned and inside the mapping (asserted; the mapping is page-aligned), which no Rust
+        // object lives in; `words` is elsewhere. RISC-V code is little-endian, as its hosts are.
+        unsafe {
+            let to = self.base.add(at).cast::<u32>();
+            std::ptr::copy_nonoverlapping(words.as_ptr(), to, words.len());
+        }
+    }
+
+    /// The aligned word at `at`.
+    ///
+    /// # Panics
+    /// If it does not lie in the memory or is not aligned.
+    #[must_use]
+    pub fn word(&self, at: usize) -> u32 {
+        self.cell(at).load(Ordering::Relaxed)
+    }
+
+    fn cell(&self, at: usize) -> &AtomicU32 {
+        assert!(at.is_multiple_of(4) && at + 4 <= self.len);
+        // SAFETY: aligned and inside the mapping (asserted; the mapping is page-aligned); all concurrent
+        // accesses from Rust are through this function, and code changes counters by whole words.
+        unsafe { AtomicU32::from_ptr(self.base.add(at).cast()) }
+    }
+
     /// Replaces the aligned word at `at` while others may execute it.
     ///
     /// # Panics
     /// If it does not lie in the memory or is not aligned.
     pub fn patch(&self, at: usize, word: u32) {
-        assert!(at.is_multiple_of(4) && at + 4 <= self.len);
-        // SAFETY: aligned and inside the mapping (asserted; the mapping is page-aligned); all concurrent
-        // accesses from Rust are through this function.
-        let cell = unsafe { AtomicU32::from_ptr(self.base.add(at).cast()) };
-        cell.store(word, Ordering::Release);
+        self.cell(at).store(word, Ordering::Release);
     }
 
     /// Makes this thread fetch instructions anew.

@@ -39,19 +39,29 @@ impl Default for Meter {
     }
 }
 
-/// Marks the beginning or the end of a translation for whoever watches the CPU (riscv-qemu/count.c): an
+/// What a thread works at, for those who count from outside.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Work {
+    /// Translating a region.
+    Region,
+    /// Making code instruction by instruction.
+    Unit,
+}
+
+/// Marks the beginning or the end of `work` for whoever watches the CPU (riscv-qemu/count.c): an
 /// instruction without effect, of those the manual leaves to such uses (`slti zero`).
 #[inline]
-pub fn mark(begin: bool) {
+pub fn mark(work: Work, begin: bool) {
     #[cfg(target_arch = "riscv64")]
     // SAFETY: no effect at all.
     unsafe {
-        if begin {
-            std::arch::asm!("slti zero, zero, 0x71");
-        } else {
-            std::arch::asm!("slti zero, zero, 0x72");
+        match (work, begin) {
+            (Work::Region, true) => std::arch::asm!("slti zero, zero, 0x71"),
+            (Work::Region, false) => std::arch::asm!("slti zero, zero, 0x72"),
+            (Work::Unit, true) => std::arch::asm!("slti zero, zero, 0x73"),
+            (Work::Unit, false) => std::arch::asm!("slti zero, zero, 0x74"),
         }
     }
     #[cfg(not(target_arch = "riscv64"))]
-    let _ = begin;
+    let _ = (work, begin);
 }

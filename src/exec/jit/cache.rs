@@ -9,19 +9,44 @@
 //! A link is one aligned word: another thread sees the old jump or the new one, and both are right.
 
 use super::lookup::Lookup;
+use crate::lift::addr_map::AddrMap;
+use crate::lower::baseline::{self, Baseline, LEAVE_BYTES, Place};
 use crate::lower::{FpMode, Point, Translation};
 use crate::rv64::{Assembler, Imm12, Off21, Xreg};
 use crate::sys::jit::Executable;
 use crate::x86::GuestAddr;
-use rustc_hash::{FxHashMap, FxHashSet};
+use std::mem::take;
 use std::sync::{Arc, Weak};
 
 const PAGE: u64 = 4096;
 /// Regions begin at multiples of this.
 const ALIGN: usize = 64;
 
+/// Units begin at multiples of this.
+const UNIT_ALIGN: usize = 8;
+/// How many units there can be: their counters take the end of the memory.
+const MOST_UNITS: usize = 1 << 20;
+
 /// Number of a region in the cache.
 pub type RegionId = usize;
+
+/// A piece of code, by its number.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Owner {
+    /// A translated region.
+    Region(RegionId),
+    /// Code of `lower::baseline`.
+    Unit(usize),
+}
+
+/// What a place in the code is.
+#[derive(Debug)]
+pub enum At<'a> {
+    /// A point of a region.
+    Point(RegionId, &'a Translation, &'a Point),
+    /// A place in unit n, which begins at this guest address.
+    Unit(usize, u64, Place),
+}
 
 /// A translation in the cache. Kept when it is withdrawn, for threads still inside.
 #[derive(Debug)]
@@ -33,19 +58,85 @@ pub struct Installed {
     translation: Box<Translation>,
 }
 
+/// A unit in the cache. Kept when it is withdrawn, as regions are.
+#[derive(Debug)]
+struct Unit {
+    start: usize,
+    alive: bool,
+    guest: u64,
+    mode: FpMode,
+    /// Its places and exits begin here, and end where the next unit's begin.
+    first_place: u32,
+    first_exit: u32,
+}
+
+/// Exit `exit` of `owner` goes straight to its target.
+#[derive(Clone, Copy, Debug)]
+struct Link {
+    owner: Owner,
+    exit: u32,
+    /// The one made before to the same target, or `NONE`.
+    before: u32,
+}
+
+/// `Link::before` of the first.
+const NONE: u32 = u32::MAX;
+
+/// An exit in offsets of the memory: see `translation::Link`.
+struct Exit {
+    word: usize,
+    stub: usize,
+    veneer: usize,
+    target: u64,
+}
+
+impl Exit {
+    /// Makes it leave the code.
+    fn leave(&self, memory: &Executable) {
+        if let Some(j) = jump(self.word, self.stub) {
+            memory.patch(self.word, j);
+        }
+    }
+}
+
 /// See the module's head.
 #[derive(Debug, Default)]
 pub struct Cache {
     next: usize,
     /// Sorted by start: code is only added behind.
     regions: Vec<Installed>,
-    entries: FxHashMap<(u64, FpMode), (RegionId, usize)>,
-    /// Links made, by the guest address they go to. Code for one mode goes to code for the same.
-    linked: FxHashMap<(u64, FpMode), Vec<(RegionId, usize)>>,
-    pages: FxHashMap<u64, Vec<RegionId>>,
-    /// Pages that something was made from, here or in the threads' cold code.
-    watched: FxHashSet<u64>,
+    /// The same.
+    units: Vec<Unit>,
+    /// All units' places and exits.
+    places: Vec<Place>,
+    exits: Vec<baseline::Exit>,
+    targets: Vec<Target>,
+    /// Positions in `targets`, by guest address, for each mode.
+    target_index: [AddrMap; 2],
+    /// All links.
+    links: Vec<Link>,
+    pages: Vec<Page>,
+    /// Positions in `pages`, by the page's address.
+    page_index: AddrMap,
     lookups: Vec<Weak<Lookup>>,
+}
+
+/// What is known of a guest address. Code for one mode goes to code for the same.
+#[derive(Clone, Copy, Debug)]
+struct Target {
+    /// The code for it, and its offset.
+    code: Option<(Owner, usize)>,
+    /// The newest of the links to it, or `NONE`.
+    newest: u32,
+}
+
+#[derive(Debug)]
+struct Page {
+    number: u64,
+    /// Whether something was made from it, here or in the threads' cold code.
+    watched: bool,
+    /// What was made from it here.
+    owners: Vec<Owner>,
 }
 
 /// The pages a translation was made from.
@@ -75,15 +166,119 @@ impl Cache {
         self.regions[id].start
     }
 
+    fn code(&self, guest: u64, mode: FpMode) -> Option<(Owner, usize)> {
+        let n = self.target_index[mode as usize].get(GuestAddr(guest))?;
+        self.targets[n as usize].code
+    }
+
+    /// The position of an address in `targets`.
+    fn target_at(&mut self, guest: u64, mode: FpMode) -> usize {
+        let index = &mut self.target_index[mode as usize];
+        if let Some(n) = index.get(GuestAddr(guest)) {
+            return n as usize;
+        }
+        let n = self.targets.len();
+        index.insert(GuestAddr(guest), number(n));
+        self.targets.push(Target {
+            code: None,
+            newest: NONE,
+        });
+        n
+    }
+
     /// The offset of the code for `guest` in this mode.
     #[must_use]
     pub fn entry(&self, guest: u64, mode: FpMode) -> Option<usize> {
-        self.entries.get(&(guest, mode)).map(|e| e.1)
+        self.code(guest, mode).map(|c| c.1)
+    }
+
+    /// The same, but only of a region.
+    #[must_use]
+    pub fn region(&self, guest: u64, mode: FpMode) -> Option<usize> {
+        match self.code(guest, mode)? {
+            (Owner::Region(_), at) => Some(at),
+            (Owner::Unit(_), _) => None,
+        }
+    }
+
+    /// What the counter of the unit for `guest` is at, if there is one.
+    #[must_use]
+    pub fn counter(&self, memory: &Executable, guest: u64, mode: FpMode) -> Option<i32> {
+        match self.code(guest, mode)? {
+            (Owner::Unit(n), _) => Some(memory.word(cell(memory, n)).cast_signed()),
+            (Owner::Region(_), _) => None,
+        }
+    }
+
+    /// Puts the unit just lowered, of `len` bytes of guest code at `guest`, into `memory`, and sets its
+    /// counter. Gives its offset; `None` if there is no room.
+    pub fn install_unit(
+        &mut self,
+        memory: &Executable,
+        code: &mut Baseline,
+        (guest, len): (u64, u64),
+        mode: FpMode,
+        count: u32,
+    ) -> Option<usize> {
+        let n = self.units.len();
+        if n == MOST_UNITS {
+            return None;
+        }
+        let start = self.next.next_multiple_of(UNIT_ALIGN);
+        let words = code.words(start, cell(memory, n));
+        let end = start
+            .checked_add(4 * words.len())
+            .filter(|end| *end <= room(memory))?;
+        self.next = end;
+        memory.write_words(start, words);
+        memory.patch(cell(memory, n), count);
+        self.units.push(Unit {
+            start,
+            alive: true,
+            guest,
+            mode,
+            first_place: number(self.places.len()),
+            first_exit: number(self.exits.len()),
+        });
+        self.places.extend_from_slice(&code.places);
+        // Two at most: not worth a call.
+        code.exits.iter().for_each(|e| self.exits.push(*e));
+        let owner = Owner::Unit(n);
+        for page in guest / PAGE..=guest.saturating_add(len - 1) / PAGE {
+            self.page(page).owners.push(owner);
+        }
+        self.enter(memory, guest, mode, owner, start);
+        for (i, exit) in code.exits.iter().enumerate() {
+            if let Some(to) = self.entry(exit.target, mode) {
+                self.write_link(memory, owner, i, to);
+            }
+        }
+        memory.flush(start, end - start);
+        Some(start)
     }
 
     /// Takes note that something will be made from `page` (by number); true if nothing was before.
     pub fn watch(&mut self, page: u64) -> bool {
-        self.watched.insert(page)
+        !std::mem::replace(&mut self.page(page).watched, true)
+    }
+
+    /// What is known of page `number`.
+    fn page(&mut self, number: u64) -> &mut Page {
+        let at = GuestAddr(number * PAGE);
+        let n = match self.page_index.get(at) {
+            Some(n) => n as usize,
+            None => {
+                let n = self.pages.len();
+                self.page_index.insert(at, self::number(n));
+                self.pages.push(Page {
+                    number,
+                    watched: false,
+                    owners: Vec::new(),
+                });
+                n
+            }
+        };
+        &mut self.pages[n]
     }
 
     /// Puts `t` into `memory`; `None` if there is no room.
@@ -91,86 +286,167 @@ impl Cache {
         let start = self.next.next_multiple_of(ALIGN);
         let end = start
             .checked_add(t.code.len())
-            .filter(|end| *end <= memory.len())?;
+            .filter(|end| *end <= room(memory))?;
         self.next = end;
         memory.write(start, &t.code);
         t.code = Vec::new();
         let id = self.regions.len();
-        for (n, (guest, offset)) in t.entries.iter().enumerate() {
-            let place = (id, start + *offset as usize);
-            // The first entry is what was asked for: it belongs to the newest translation.
-            if n == 0 {
-                self.entries.insert((*guest, t.mode), place);
-            } else {
-                self.entries.entry((*guest, t.mode)).or_insert(place);
-            }
-        }
+        let owner = Owner::Region(id);
         let mut last = None;
         for page in source_pages(&t) {
             if last.replace(page) != Some(page) {
-                self.pages.entry(page).or_default().push(id);
+                self.page(page).owners.push(owner);
             }
         }
+        let mode = t.mode;
+        let (entries, exits) = (t.entries.len(), t.exits.len());
         self.regions.push(Installed {
             start,
             alive: true,
             translation: t,
         });
-        for n in 0..self.regions[id].translation.exits.len() {
+        for n in 0..entries {
+            let (guest, offset) = self.regions[id].translation.entries[n];
+            // The first is what was asked for: it belongs to the newest translation.
+            if n == 0 || self.region(guest, mode).is_none() {
+                self.enter(memory, guest, mode, owner, start + offset as usize);
+            }
+        }
+        for n in 0..exits {
             let target = self.regions[id].translation.exits[n].target;
-            if let Some(to) = self.entry(target, self.regions[id].translation.mode) {
-                self.write_link(memory, id, n, to);
+            if let Some(to) = self.entry(target, mode) {
+                self.write_link(memory, owner, n, to);
             }
         }
         memory.flush(start, end - start);
         Some(id)
     }
 
-    /// Makes exit `n` of region `id` go straight to the code at `to`.
-    pub fn link(&mut self, memory: &Executable, id: RegionId, n: usize, to: usize) {
-        if self.regions[id].alive {
-            self.write_link(memory, id, n, to);
+    /// Code for `guest` is at `at` from now on: whoever goes to older code for it goes there.
+    fn enter(&mut self, memory: &Executable, guest: u64, mode: FpMode, owner: Owner, at: usize) {
+        let target = self.target_at(guest, mode);
+        let old = self.targets[target].code.replace((owner, at));
+        for link in self.links_to(target) {
+            self.patch_link(memory, link.owner, link.exit as usize, at);
+        }
+        if let Some((Owner::Unit(n), _)) = old {
+            self.units[n].alive = false;
+            // Whoever goes there all the same is not to come back for a better translation.
+            memory.patch(cell(memory, n), i32::MAX.cast_unsigned());
+            for lookup in self.lookups.iter().filter_map(Weak::upgrade) {
+                lookup.remove(guest);
+            }
+        }
+    }
+
+    /// Makes exit `n` of `owner` go straight to the code at `to`.
+    pub fn link(&mut self, memory: &Executable, owner: Owner, n: usize, to: usize) {
+        if self.alive(owner) {
+            self.write_link(memory, owner, n, to);
             // Other threads may take the old way for a while: it leads to the same place.
             memory.flush_here();
         }
     }
 
-    fn write_link(&mut self, memory: &Executable, id: RegionId, n: usize, to: usize) {
-        let region = &self.regions[id];
-        let link = region.translation.exits[n];
-        let word = region.start + link.word as usize;
-        if let Some(jump) = jump(word, to) {
-            memory.patch(word, jump);
-        } else {
-            let veneer = region.start + link.veneer as usize;
-            let Some(far) = far_jump(veneer, to) else {
-                return;
-            };
-            // Nobody is in the veneer: either the link was never made, or it went to the same place.
-            for (i, w) in far.into_iter().enumerate() {
-                memory.patch(veneer + 4 * i, w);
-            }
-            memory.flush(veneer, 8);
-            let Some(near) = jump(word, veneer) else {
-                return;
-            };
-            memory.patch(word, near);
+    fn alive(&self, owner: Owner) -> bool {
+        match owner {
+            Owner::Region(id) => self.regions[id].alive,
+            Owner::Unit(n) => self.units[n].alive,
         }
-        let key = (link.target, region.translation.mode);
-        self.linked.entry(key).or_default().push((id, n));
     }
 
-    /// The point at offset `place` of the memory, with its region.
+    /// Exit `n` of `owner`, in offsets of the memory, and the mode of its code.
+    fn exit(&self, owner: Owner, n: usize) -> (Exit, FpMode) {
+        match owner {
+            Owner::Region(id) => {
+                let region = &self.regions[id];
+                let e = region.translation.exits[n];
+                let exit = Exit {
+                    word: region.start + e.word as usize,
+                    stub: region.start + e.stub as usize,
+                    veneer: region.start + e.veneer as usize,
+                    target: e.target,
+                };
+                (exit, region.translation.mode)
+            }
+            Owner::Unit(id) => {
+                let unit = &self.units[id];
+                let e = self.exits[unit.first_exit as usize + n];
+                let stub = unit.start + usize::from(e.stub);
+                let exit = Exit {
+                    word: unit.start + usize::from(e.word),
+                    stub,
+                    veneer: stub + usize::from(LEAVE_BYTES),
+                    target: e.target,
+                };
+                (exit, unit.mode)
+            }
+        }
+    }
+
+    /// The guest address that exit `n` of `owner` goes to.
     #[must_use]
-    pub fn point(&self, place: usize) -> Option<(RegionId, &Translation, &Point)> {
-        let id = self
-            .regions
-            .partition_point(|r| r.start <= place)
-            .checked_sub(1)?;
-        let region = &self.regions[id];
-        let offset = u32::try_from(place - region.start).ok()?;
-        let t = &region.translation;
-        Some((id, t, t.point(offset)?))
+    pub fn target(&self, owner: Owner, n: usize) -> u64 {
+        self.exit(owner, n).0.target
+    }
+
+    fn write_link(&mut self, memory: &Executable, owner: Owner, n: usize, to: usize) {
+        if self.patch_link(memory, owner, n, to) {
+            let (exit, mode) = self.exit(owner, n);
+            let target = self.target_at(exit.target, mode);
+            let newest = number(self.links.len());
+            self.links.push(Link {
+                owner,
+                exit: number(n),
+                before: std::mem::replace(&mut self.targets[target].newest, newest),
+            });
+        }
+    }
+
+    /// The links to a target.
+    fn links_to(&self, target: usize) -> impl Iterator<Item = Link> + '_ {
+        let get = |n: u32| self.links.get(n as usize).copied();
+        let newest = get(self.targets[target].newest);
+        std::iter::successors(newest, move |link| get(link.before))
+    }
+
+    /// Makes an exit go to `to`; if it cannot, it leaves.
+    fn patch_link(&self, memory: &Executable, owner: Owner, n: usize, to: usize) -> bool {
+        let (exit, _) = self.exit(owner, n);
+        let Some(word) = jump(exit.word, to).or_else(|| far_link(memory, &exit, to)) else {
+            exit.leave(memory);
+            return false;
+        };
+        memory.patch(exit.word, word);
+        true
+    }
+
+    /// What is at offset `place` of the memory.
+    #[must_use]
+    pub fn at(&self, place: usize) -> Option<At<'_>> {
+        let region = self.regions.partition_point(|r| r.start <= place);
+        let unit = self.units.partition_point(|u| u.start <= place);
+        let region = region.checked_sub(1);
+        let unit = unit.checked_sub(1);
+        let start = |n: Option<usize>| n.map(|n| self.regions[n].start);
+        match unit {
+            Some(n) if Some(self.units[n].start) > start(region) => {
+                let u = &self.units[n];
+                let end = self.units.get(n + 1).map(|next| next.first_place as usize);
+                let places = &self.places[u.first_place as usize..end.unwrap_or(self.places.len())];
+                let i = places
+                    .partition_point(|p| u.start + usize::from(p.offset) <= place)
+                    .checked_sub(1)?;
+                Some(At::Unit(n, u.guest, places[i]))
+            }
+            _ => {
+                let id = region?;
+                let region = &self.regions[id];
+                let offset = u32::try_from(place - region.start).ok()?;
+                let t = &region.translation;
+                Some(At::Point(id, t, t.point(offset)?))
+            }
+        }
     }
 
     /// Withdraws what was made from pages that [start, start + len) touches. True if there may have been
@@ -178,20 +454,26 @@ impl Cache {
     pub fn invalidate(&mut self, memory: &Executable, start: GuestAddr, len: u64) -> bool {
         let first = start.0 / PAGE;
         let last = start.0.saturating_add(len.max(1) - 1) / PAGE;
-        let pages: Vec<u64> = if last - first < 1024 {
-            (first..=last).filter(|p| self.watched.remove(p)).collect()
-        } else {
-            let inside = |p: &&u64| (first..=last).contains(p);
-            let pages = self.watched.iter().filter(inside).copied().collect();
-            self.watched.retain(|p| !inside(&p));
-            pages
-        };
-        if pages.is_empty() {
-            return false;
-        }
+        let mut any = false;
         let mut gone = Vec::new();
-        for page in pages {
-            gone.extend(self.pages.remove(&page).unwrap_or_default());
+        let mut withdraw = |page: &mut Page| {
+            if take(&mut page.watched) {
+                any = true;
+                gone.append(&mut page.owners);
+            }
+        };
+        if last - first < 1024 {
+            for page in first..=last {
+                if let Some(n) = self.page_index.get(GuestAddr(page * PAGE)) {
+                    withdraw(&mut self.pages[n as usize]);
+                }
+            }
+        } else {
+            let inside = |p: &&mut Page| (first..=last).contains(&p.number);
+            self.pages.iter_mut().filter(inside).for_each(withdraw);
+        }
+        if !any {
+            return false;
         }
         if gone.is_empty() {
             return true;
@@ -203,31 +485,35 @@ impl Cache {
         true
     }
 
-    fn withdraw(&mut self, memory: &Executable, id: RegionId) {
-        if !std::mem::replace(&mut self.regions[id].alive, false) {
+    fn withdraw(&mut self, memory: &Executable, owner: Owner) {
+        let (was_alive, mode, guests): (bool, FpMode, Vec<u64>) = match owner {
+            Owner::Region(id) => {
+                let r = &mut self.regions[id];
+                let was = std::mem::replace(&mut r.alive, false);
+                let guests = r.translation.entries.iter().map(|e| e.0).collect();
+                (was, r.translation.mode, guests)
+            }
+            Owner::Unit(n) => {
+                let u = &mut self.units[n];
+                let was = std::mem::replace(&mut u.alive, false);
+                (was, u.mode, vec![u.guest])
+            }
+        };
+        if !was_alive {
             return;
         }
-        let guests: Vec<u64> = self.regions[id]
-            .translation
-            .entries
-            .iter()
-            .map(|e| e.0)
-            .collect();
-        let mode = self.regions[id].translation.mode;
         for guest in guests {
-            let key = (guest, mode);
-            if self.entries.get(&key).is_some_and(|e| e.0 != id) {
+            let target = self.target_at(guest, mode);
+            if self.targets[target].code.is_some_and(|c| c.0 != owner) {
                 continue;
             }
-            self.entries.remove(&key);
-            for (from, n) in self.linked.remove(&key).unwrap_or_default() {
-                let region = &self.regions[from];
-                let link = region.translation.exits[n];
-                let word = region.start + link.word as usize;
-                if let Some(j) = jump(word, region.start + link.stub as usize) {
-                    memory.patch(word, j);
-                }
+            for link in self.links_to(target) {
+                self.exit(link.owner, link.exit as usize).0.leave(memory);
             }
+            self.targets[target] = Target {
+                code: None,
+                newest: NONE,
+            };
             for lookup in self.lookups.iter().filter_map(Weak::upgrade) {
                 lookup.remove(guest);
             }
@@ -236,9 +522,10 @@ impl Cache {
 
     /// Forgets all code, but not what is watched. No thread may be in the code, nor come back to it.
     pub fn restart(&mut self) {
-        let watched = std::mem::take(&mut self.watched);
+        let (mut pages, index) = (take(&mut self.pages), take(&mut self.page_index));
+        pages.iter_mut().for_each(|p| p.owners.clear());
         self.clear();
-        self.watched = watched;
+        (self.pages, self.page_index) = (pages, index);
     }
 
     /// Forgets everything. No thread may be in the code, nor come back to it.
@@ -246,7 +533,7 @@ impl Cache {
         for lookup in self.lookups.iter().filter_map(Weak::upgrade) {
             lookup.clear();
         }
-        let lookups = std::mem::take(&mut self.lookups);
+        let lookups = take(&mut self.lookups);
         *self = Cache {
             lookups,
             ..Cache::default()
@@ -254,11 +541,45 @@ impl Cache {
     }
 }
 
+fn number(n: usize) -> u32 {
+    u32::try_from(n).expect("code is bounded")
+}
+
+/// Where code ends at the latest.
+fn room(memory: &Executable) -> usize {
+    memory.len().saturating_sub(4 * MOST_UNITS)
+}
+
+/// The offset of unit `n`'s counter.
+fn cell(memory: &Executable, n: usize) -> usize {
+    room(memory) + 4 * n
+}
+
 /// `jal zero` from `at` to `to`, if it reaches.
 fn jump(at: usize, to: usize) -> Option<u32> {
     let d = i64::try_from(to).ok()? - i64::try_from(at).ok()?;
     Some(0x6f | Off21::new(d)?.bits())
 }
+
+/// The jump from `exit` to `to` by way of its veneer, which leads to one place for ever: somebody may be
+/// between its words at any time.
+fn far_link(memory: &Executable, exit: &Exit, to: usize) -> Option<u32> {
+    let far = far_jump(exit.veneer, to)?;
+    let words = [0, 4].map(|i| memory.word(exit.veneer + i));
+    if words != far {
+        if words[0] != EBREAK {
+            return None;
+        }
+        for (i, w) in far.into_iter().enumerate() {
+            memory.patch(exit.veneer + 4 * i, w);
+        }
+        memory.flush(exit.veneer, 8);
+    }
+    jump(exit.word, exit.veneer)
+}
+
+/// What is in a veneer that leads nowhere yet.
+const EBREAK: u32 = 0x0010_0073;
 
 /// A jump by `auipc` and `jalr` from `at` to `to`.
 fn far_jump(at: usize, to: usize) -> Option<[u32; 2]> {

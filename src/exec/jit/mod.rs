@@ -14,29 +14,35 @@ mod lookup;
 mod observe;
 mod profile;
 mod runtime;
+mod shared;
+mod tiers;
 
 use super::{CodeMemory, Engine, Exit, REPEATED};
 use crate::exec::cold::{self, Cold, Heat};
 use crate::interp::{Outcome, Program};
-use crate::ir::{BlockId, Region};
-use crate::lift::region::Lifter;
+use crate::ir::BlockId;
+use crate::lift::quick::Quick;
 use crate::lift::{self, Limits};
-use crate::lower::{self, FpMode, LowerError, Translation, What, abi};
-use crate::opt::{self, Optimizer};
-use crate::rv64::{Feature, HostIsa};
+use crate::lower::baseline::{Baseline, Place, Why};
+use crate::lower::{FpMode, Translation, What, abi};
+use crate::opt::{self};
+use crate::rv64::HostIsa;
 use crate::sys;
 use crate::sys::jit::{Capture, Executable, Routines};
+use crate::sys::meter::Work;
 use crate::x86::{CpuState, Fault, Gpr, GuestAddr, MemFault, MemFaultKind, Trap};
-use cache::{Cache, source_pages};
+use cache::{At, Cache, Owner, source_pages};
 use lookup::Lookup;
-use std::collections::VecDeque;
+use shared::Shared;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, TryLockError};
+use std::time::Instant;
+use tiers::{PART, Translator};
 
 pub use host::probe;
 pub use observe::{Observer, Wishes};
+pub use tiers::Tiers;
 
 /// Address space reserved for code; only what is written costs memory.
 const CODE_BYTES: usize = 256 << 20;
@@ -50,36 +56,6 @@ const _: () = {
     assert!(slot::DESC == abi::slot::DESC);
 };
 
-struct Shared {
-    memory: Arc<dyn CodeMemory>,
-    isa: HostIsa,
-    code: Executable,
-    routines: Routines,
-    cache: Mutex<Cache>,
-    stats: Mutex<Stats>,
-    /// How often code was withdrawn that threads' cold code may have been made from.
-    generation: AtomicU64,
-    /// The pages withdrawn last, by the generation that began with it. Changes under the cache's lock,
-    /// as the generation does.
-    withdrawn: Mutex<VecDeque<(u64, u64, u64)>>,
-    /// Whether code keeps x86's order of loads and stores: once somebody else may look on.
-    ordered: AtomicBool,
-    observer: Option<Arc<Observer>>,
-}
-
-/// How many withdrawals are remembered. A thread that missed more forgets all its cold code.
-const REMEMBERED: usize = 64;
-
-/// Counters for `--stats`.
-#[derive(Clone, Copy, Default, Debug)]
-struct Stats {
-    regions: u64,
-    guest_insns: u64,
-    host_insns: u64,
-    evaluated: u64,
-    time: Duration,
-}
-
 /// See the module's head.
 pub struct JitEngine {
     shared: Arc<Shared>,
@@ -87,9 +63,14 @@ pub struct JitEngine {
     lookups: [Arc<Lookup>; 2],
     capture: Box<Capture>,
     cold: Cold,
+    baseline: Baseline,
+    /// The instructions of a unit.
+    plain: Vec<Quick>,
     translator: Translator,
     /// The generation `cold` is of.
     generation: u64,
+    /// The page this thread watched last, and in which generation.
+    watched: Option<(u64, u64)>,
 }
 
 /// Where code goes on.
@@ -111,6 +92,14 @@ impl JitEngine {
         JitEngine::observed(memory, isa, None)
     }
 
+    /// As `new`, with all code made as `tiers` says.
+    ///
+    /// # Errors
+    /// As `new`.
+    pub fn tiered(memory: Arc<dyn CodeMemory>, isa: HostIsa, tiers: Tiers) -> io::Result<Self> {
+        JitEngine::make(memory, isa, tiers, None)
+    }
+
     /// As `new`, with somebody who watches what is translated.
     ///
     /// # Errors
@@ -118,6 +107,15 @@ impl JitEngine {
     pub fn observed(
         memory: Arc<dyn CodeMemory>,
         isa: HostIsa,
+        observer: Option<Arc<Observer>>,
+    ) -> io::Result<JitEngine> {
+        JitEngine::make(memory, isa, Tiers::default(), observer)
+    }
+
+    fn make(
+        memory: Arc<dyn CodeMemory>,
+        isa: HostIsa,
+        tiers: Tiers,
         observer: Option<Arc<Observer>>,
     ) -> io::Result<JitEngine> {
         let routines = sys::jit::routines()
@@ -135,6 +133,7 @@ impl JitEngine {
             generation: AtomicU64::new(0),
             withdrawn: Mutex::default(),
             ordered: AtomicBool::new(false),
+            tiers,
             observer,
         }))
     }
@@ -146,11 +145,14 @@ impl JitEngine {
         }
         Ok(JitEngine {
             generation: shared.generation.load(Ordering::Acquire),
+            cold: Cold::new(shared.tiers.warm),
             shared,
             lookups,
             capture: Box::default(),
-            cold: Cold::default(),
+            baseline: Baseline::default(),
+            plain: Vec::new(),
             translator: Translator::default(),
+            watched: None,
         })
     }
 
@@ -159,11 +161,20 @@ impl JitEngine {
     /// # Panics
     /// If other threads share the cache.
     pub fn install(&mut self, t: Translation) -> bool {
+        self.forget();
+        let mut cache = self.shared.cache();
+        cache.install(&self.shared.code, Box::new(t)).is_some()
+    }
+
+    /// Forgets all code.
+    ///
+    /// # Panics
+    /// If other threads share the cache.
+    pub fn forget(&mut self) {
         assert_eq!(Arc::strong_count(&self.shared), 1, "the cache is shared");
         self.cold.clear();
-        let mut cache = self.shared.cache();
-        cache.clear();
-        cache.install(&self.shared.code, Box::new(t)).is_some()
+        self.watched = None;
+        self.shared.cache().clear();
     }
 
     /// Runs the installed translation from `cpu.rip`, which must be one of its entries. `None` if
@@ -175,8 +186,8 @@ impl JitEngine {
         loop {
             match self.enter(cpu, at) {
                 Left::Stopped(outcome) => return exit(outcome),
-                Left::Again => return exit(self.evaluate(cpu, ONE)),
-                Left::Elsewhere => return None,
+                Left::Again | Left::Evaluate => return exit(self.evaluate(cpu, ONE)),
+                Left::Elsewhere | Left::Hot => return None,
                 Left::Link { .. } | Left::Indirect => {
                     at = self.shared.cache().entry(cpu.rip, mode)?
                 }
@@ -221,27 +232,93 @@ impl JitEngine {
         let weight = if from_code { cold::FROM_CODE } else { 1 };
         match self.cold.heat(guest, weight) {
             Heat::Cold(unit) => return Ok(Next::Cold(unit)),
+            Heat::Warm(unit) => return Ok(self.make_plain(unit, guest, mode)),
             Heat::Hot => {}
             Heat::Unknown => {
                 if let Some(at) = self.shared.cache().entry(guest, mode) {
                     return Ok(Next::Code(at));
                 }
-                let shared = &self.shared;
-                let watch = |page: u64| {
-                    // Under the lock: whoever finds the page noted may read it.
-                    let mut cache = shared.cache();
-                    let new = cache.watch(page);
-                    if new {
-                        shared.memory.watch(GuestAddr(page * 4096));
-                    }
-                    new
-                };
-                if let Some(unit) = self.cold.lift(&*shared.memory, guest, watch)? {
-                    return Ok(Next::Cold(unit));
+                if let Some(unit) = self.lift(guest)? {
+                    return Ok(match self.cold.heat(guest, 0) {
+                        Heat::Warm(_) => self.make_plain(unit, guest, mode),
+                        _ => Next::Cold(unit),
+                    });
                 }
             }
         }
         self.find(guest, mode)
+    }
+
+    /// Unit `unit` is warm.
+    fn make_plain(&mut self, unit: u32, guest: u64, mode: FpMode) -> Next {
+        match self.baseline(unit, guest, mode) {
+            Some(at) => Next::Code(at),
+            None => Next::Cold(unit),
+        }
+    }
+
+    /// Makes the unit at `guest`; see `Cold::lift`.
+    fn lift(&mut self, guest: u64) -> Result<Option<u32>, Fault> {
+        let shared = &self.shared;
+        let seen = &mut self.watched;
+        let generation = self.generation;
+        let watch = |page: u64| {
+            // Nothing was withdrawn since: it still is.
+            if seen.replace((page, generation)) == Some((page, generation)) {
+                return false;
+            }
+            // Under the lock: whoever finds the page noted may read it.
+            let mut cache = shared.cache();
+            let new = cache.watch(page);
+            if new {
+                shared.memory.watch(GuestAddr(page * 4096));
+            }
+            new
+        };
+        self.cold.lift(&*shared.memory, guest, watch)
+    }
+
+    /// Code for unit `unit`, which begins at `guest`, made instruction by instruction.
+    fn baseline(&mut self, unit: u32, guest: u64, mode: FpMode) -> Option<usize> {
+        let shared = &*self.shared;
+        if let Some(at) = shared.cache().entry(guest, mode) {
+            return Some(at);
+        }
+        let observer = shared.observer.as_ref();
+        let meter = observer.and_then(|o| o.begin(Work::Unit));
+        self.plain.clear();
+        // With a profile being made none: its executions would not be counted.
+        if !observer.is_some_and(|o| o.counting()) {
+            self.cold.plain(unit, &mut self.plain);
+        }
+        let isa = shared.lowered_for();
+        let n = self.baseline.lower(GuestAddr(guest), &self.plain, isa);
+        let len = self.plain[..n].iter().map(|q| u64::from(q.len)).sum();
+        let mut cache = shared.cache();
+        if shared.generation.load(Ordering::Acquire) != self.generation {
+            // Perhaps it is not what is there now.
+            return None;
+        }
+        if let Some(at) = cache.entry(guest, mode) {
+            return Some(at);
+        }
+        let (source, hot) = ((guest, len), shared.tiers.hot);
+        let code = &mut self.baseline;
+        let made = (n > 0)
+            .then(|| cache.install_unit(&shared.code, code, source, mode, hot))
+            .flatten();
+        let Some(at) = made else {
+            self.cold.not_plain(unit);
+            return None;
+        };
+        let mut stats = shared.stats();
+        stats.units += 1;
+        stats.unit_insns += n as u64;
+        if let Some(o) = observer {
+            o.made_plain(guest, shared.code.base() + at, cache.used() - at);
+            o.ended(Work::Unit, meter);
+        }
+        Some(at)
     }
 
     /// Forgets cold code that was withdrawn since this was last called.
@@ -266,7 +343,7 @@ impl JitEngine {
 
     /// The code for `guest` in this mode, translated if need be.
     fn find(&mut self, guest: u64, mode: FpMode) -> Result<Next, Fault> {
-        if let Some(at) = self.shared.cache().entry(guest, mode) {
+        if let Some(at) = self.shared.cache().region(guest, mode) {
             return Ok(Next::Code(at));
         }
         let begun = Instant::now();
@@ -275,12 +352,18 @@ impl JitEngine {
         // What has code already is linked to, not translated again, unless it would find its flags in
         // memory.
         let cold = &self.cold;
+        let shared = &*self.shared;
+        let often = i32::try_from(shared.tiers.hot / PART).unwrap_or(i32::MAX);
         let known = |at: GuestAddr| {
-            let linked = || self.shared.cache().entry(at.0, mode).is_some();
-            cold.reads_flags(at) || cold.knows(at) && !linked()
+            let cache = shared.cache();
+            let ran = || match cache.counter(&shared.code, at.0, mode) {
+                Some(left) => shared.tiers.hot.cast_signed().saturating_sub(left) >= often,
+                None => cold.knows(at),
+            };
+            cold.reads_flags(at) || cache.region(at.0, mode).is_none() && ran()
         };
         let observer = self.shared.observer.as_ref();
-        let meter = observer.and_then(|o| o.begin());
+        let meter = observer.and_then(|o| o.begin(Work::Region));
         let counting = observer.is_some_and(|o| o.counting());
         let (region, mut t, mut cache) = loop {
             let generation = self.shared.generation.load(Ordering::Acquire);
@@ -293,7 +376,7 @@ impl JitEngine {
                 return Ok(Next::Evaluate);
             };
             let mut cache = self.shared.cache();
-            if let Some(at) = cache.entry(guest, mode) {
+            if let Some(at) = cache.region(guest, mode) {
                 return Ok(Next::Code(at));
             }
             let mut new = false;
@@ -317,17 +400,13 @@ impl JitEngine {
         if let Some((observer, seen)) = kept {
             observer.installed(seen, self.shared.code.base() + cache.start(id));
         }
-        let mut stats = self
-            .shared
-            .stats
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut stats = self.shared.stats();
         stats.regions += 1;
         stats.guest_insns += insns;
         stats.host_insns += words;
         stats.time += begun.elapsed();
         if let Some(o) = observer {
-            o.ended(meter);
+            o.ended(Work::Region, meter);
         }
         Ok(cache.entry(guest, mode).map_or(Next::Evaluate, Next::Code))
     }
@@ -337,14 +416,18 @@ impl JitEngine {
         let frm = rounding(cpu.mxcsr);
         let place = sys::jit::enter(&self.shared.code, at, frm, cpu, &mut self.capture);
         let cache = self.shared.cache();
-        let Some((region, translation, point)) = cache.point(place) else {
-            drop(cache);
-            panic!("translated code was left at {place:#x}, which is no point (felix's own error)");
+        let (region, translation, point) = match cache.at(place) {
+            Some(At::Point(region, translation, point)) => (region, translation, point),
+            Some(At::Unit(n, guest, place)) => return self.left_unit(cpu, &cache, n, guest, place),
+            None => {
+                drop(cache);
+                panic!("code was left at {place:#x}, which is no point (felix's own error)");
+            }
         };
         translation.recover(point, &self.capture.x, cpu);
         match point.what {
             What::Link(exit) => Left::Link {
-                region,
+                from: Owner::Region(region),
                 exit: exit as usize,
             },
             What::Indirect { pop } if !cpu.pc().is_canonical() => {
@@ -380,14 +463,64 @@ impl JitEngine {
         }
     }
 
+    /// What comes after unit `n`, which begins at `guest`, was left at `place`.
+    fn left_unit(
+        &self,
+        cpu: &mut CpuState,
+        cache: &Cache,
+        n: usize,
+        guest: u64,
+        place: Place,
+    ) -> Left {
+        for r in Gpr::all() {
+            cpu.gpr[r.index()] = self.capture.x[usize::from(abi::gpr(r).num())];
+        }
+        cpu.rip = guest.wrapping_add(place.at.into());
+        match place.why {
+            Why::Evaluate => Left::Evaluate,
+            Why::Hot => Left::Hot,
+            Why::Poll if cpu.poll.load(Ordering::Relaxed) == 0 => Left::Elsewhere,
+            Why::Poll => Left::Stopped(Outcome::Interrupted),
+            Why::Exit(exit) => {
+                let exit = exit.into();
+                let from = Owner::Unit(n);
+                cpu.rip = cache.target(from, exit);
+                Left::Link { from, exit }
+            }
+        }
+    }
+
+    /// Runs the instructions at RIP without making code for them; what cannot be run so is translated.
+    fn step(&mut self, guest: u64, mode: FpMode) -> Result<Next, Fault> {
+        self.catch_up();
+        match self.cold.heat(guest, cold::FROM_CODE) {
+            Heat::Cold(unit) | Heat::Warm(unit) => Ok(Next::Cold(unit)),
+            Heat::Hot => self.find(guest, mode),
+            Heat::Unknown => match self.lift(guest)? {
+                Some(unit) => Ok(Next::Cold(unit)),
+                None => self.find(guest, mode),
+            },
+        }
+    }
+
+    /// Runs unit `unit`, and the cold units it leads to as long as nothing else is to be looked at.
+    fn run_cold(&mut self, unit: u32, cpu: &mut CpuState, mode: FpMode) -> Outcome {
+        let mut outcome = self.cold.run(unit, cpu);
+        while outcome == Outcome::Continue
+            && cpu.poll.load(Ordering::Relaxed) == 0
+            && self.shared.generation.load(Ordering::Acquire) == self.generation
+            && FpMode::of(cpu.mxcsr) == mode
+            && let Heat::Cold(next) = self.cold.heat(cpu.rip, 1)
+        {
+            outcome = self.cold.run(next, cpu);
+        }
+        outcome
+    }
+
     /// Evaluates code at RIP: at most `limits`.
     fn evaluate(&self, cpu: &mut CpuState, limits: Limits) -> Outcome {
         let translated = lift::translate(&*self.shared.memory, cpu.pc(), limits);
-        self.shared
-            .stats
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .evaluated += 1;
+        self.shared.stats().evaluated += 1;
         match translated {
             Ok(mut region) => {
                 opt::optimize(&mut region);
@@ -414,119 +547,33 @@ impl JitEngine {
     }
 }
 
-/// The stages from guest code to host code, with the memory they keep.
-#[derive(Default)]
-struct Translator {
-    lifter: Lifter,
-    optimizer: Optimizer,
-    lowering: lower::Memory,
-}
-
-impl Translator {
-    /// Translates the region at `at`, and gives the region too. Branches are followed to what is `known`
-    /// only; with `counting`, code counts its executions.
-    fn translate(
-        &mut self,
-        memory: &dyn CodeMemory,
-        isa: HostIsa,
-        mode: FpMode,
-        at: GuestAddr,
-        known: &dyn Fn(GuestAddr) -> bool,
-        counting: bool,
-    ) -> Result<Option<(Region, Box<Translation>)>, Fault> {
-        let full = Limits::default();
-        let smaller = [full.insns, 16, 1].map(|insns| Limits {
-            insns,
-            follow: insns == full.insns,
-            ..full
-        });
-        for limits in smaller {
-            let mut region = self.lifter.translate(memory, at, limits, known)?;
-            self.optimizer.optimize(&mut region);
-            self.lifter.reuse(self.optimizer.spare());
-            match lower::lower_with(&region, isa, mode, counting, &mut self.lowering) {
-                Ok(t) => return Ok(Some((region, Box::new(t)))),
-                Err(LowerError::TooComplex | LowerError::Asm(_)) => {}
-            }
-        }
-        Ok(None)
-    }
-}
-
 /// How code was left.
 enum Left {
     /// By an exit that is not linked.
-    Link {
-        region: cache::RegionId,
-        exit: usize,
-    },
+    Link { from: Owner, exit: usize },
     /// By an indirect jump.
     Indirect,
     /// MXCSR is of another mode now.
     Elsewhere,
     /// In the middle of an instruction that is to be done again, evaluated.
     Again,
+    /// At an instruction that code made one by one does not do.
+    Evaluate,
+    /// At the start of a unit that has run often.
+    Hot,
     /// For something code does not handle.
     Stopped(Outcome),
 }
 
-impl Shared {
-    fn withdrawn(&self) -> MutexGuard<'_, VecDeque<(u64, u64, u64)>> {
-        self.withdrawn
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// What code is lowered for: without anybody to look on, no order need be kept.
-    fn lowered_for(&self) -> HostIsa {
-        if self.ordered.load(Ordering::Acquire) {
-            self.isa
-        } else {
-            self.isa.with(Feature::Ztso)
-        }
-    }
-
-    /// From now on memory has other users. Called while the process has one thread, which is not in code.
-    fn order(&self) {
-        if !self.ordered.swap(true, Ordering::AcqRel) && !self.isa.has(Feature::Ztso) {
-            self.cache().restart();
-        }
-    }
-
-    /// True if code `t` is made from may have been withdrawn since `generation`.
-    fn withdrawn_since(&self, generation: u64, t: &Translation) -> bool {
-        if self.generation.load(Ordering::Acquire) == generation {
-            return false;
-        }
-        let withdrawn = self.withdrawn();
-        if withdrawn.front().is_none_or(|w| w.0 > generation + 1) {
-            return true;
-        }
-        let later = withdrawn.iter().filter(|w| w.0 > generation);
-        later
-            .into_iter()
-            .any(|(_, first, last)| source_pages(t).any(|p| (first..=last).contains(&&p)))
-    }
-
-    /// Withdraws all code made from these bytes, in all threads.
-    fn withdraw(&self, start: GuestAddr, len: u64) {
-        let mut cache = self.cache();
-        if !cache.invalidate(&self.code, start, len) {
-            return;
-        }
-        let mut withdrawn = self.withdrawn();
-        let generation = self.generation.load(Ordering::Relaxed) + 1;
-        if withdrawn.len() == REMEMBERED {
-            withdrawn.pop_front();
-        }
-        let last = start.0.saturating_add(len.max(1) - 1) >> 12;
-        withdrawn.push_back((generation, start.0 >> 12, last));
-        self.generation.store(generation, Ordering::Release);
-    }
-
-    fn cache(&self) -> MutexGuard<'_, Cache> {
-        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// What to do at RIP.
+#[derive(Clone, Copy)]
+enum How {
+    /// What is usual.
+    Any,
+    /// Code is not to be entered there.
+    Step,
+    /// It is to be translated.
+    Hot,
 }
 
 /// The RISC-V rounding mode for MXCSR's.
@@ -584,6 +631,7 @@ impl Engine for JitEngine {
         // How the code just left is to be told where it led to.
         let mut from = None;
         let mut from_code = false;
+        let mut how = How::Any;
         let mut mode = FpMode::of(cpu.mxcsr);
         loop {
             // Evaluating may have changed it; translated code is left then.
@@ -593,10 +641,12 @@ impl Engine for JitEngine {
                 self.prepare(cpu);
             }
             let known = self.lookups[mode as usize].get(cpu.rip);
-            let next = match known {
+            let next = match (std::mem::replace(&mut how, How::Any), known) {
                 #[allow(clippy::cast_possible_truncation)] // Hosts have 64 bits.
-                Some(host) => Ok(Next::Code(host as usize - self.shared.code.base())),
-                None => self.seek(cpu.rip, mode, from_code),
+                (How::Any, Some(host)) => Ok(Next::Code(host as usize - self.shared.code.base())),
+                (How::Any, None) => self.seek(cpu.rip, mode, from_code),
+                (How::Step, _) => self.step(cpu.rip, mode),
+                (How::Hot, _) => self.find(cpu.rip, mode),
             };
             let outcome = match next {
                 Ok(Next::Code(at)) => {
@@ -607,8 +657,8 @@ impl Engine for JitEngine {
                         if cache.entry(cpu.rip, mode) == Some(at) {
                             let lookup = &self.lookups[mode as usize];
                             lookup.insert(cpu.rip, (self.shared.code.base() + at) as u64);
-                            if let Some((region, exit)) = link {
-                                cache.link(&self.shared.code, region, exit, at);
+                            if let Some((owner, exit)) = link {
+                                cache.link(&self.shared.code, owner, exit, at);
                             }
                         }
                     }
@@ -616,14 +666,22 @@ impl Engine for JitEngine {
                     match self.enter(cpu, at) {
                         Left::Stopped(outcome) => outcome,
                         Left::Again => self.evaluate(cpu, ONE),
-                        Left::Link { region, exit } => {
-                            from = Some((region, exit));
+                        Left::Link { from: owner, exit } => {
+                            from = Some((owner, exit));
+                            continue;
+                        }
+                        Left::Evaluate => {
+                            how = How::Step;
+                            continue;
+                        }
+                        Left::Hot => {
+                            how = How::Hot;
                             continue;
                         }
                         Left::Indirect | Left::Elsewhere => continue,
                     }
                 }
-                Ok(Next::Cold(unit)) => match self.cold.run(unit, cpu) {
+                Ok(Next::Cold(unit)) => match self.run_cold(unit, cpu, mode) {
                     Outcome::Continue if cpu.poll.load(Ordering::Relaxed) != 0 => {
                         Outcome::Interrupted
                     }
@@ -687,28 +745,7 @@ impl Engine for JitEngine {
     }
 
     fn stats(&self) -> String {
-        let Stats {
-            regions,
-            guest_insns,
-            host_insns,
-            evaluated,
-            time,
-        } = *self
-            .shared
-            .stats
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let bytes = self.shared.cache().used();
-        let cost = match self.shared.observer.as_ref().and_then(|o| o.cost()) {
-            Some(n) => format!(", {} host instructions each", n / guest_insns.max(1)),
-            None => String::new(),
-        };
-        format!(
-            "jit ({}): {regions} regions, {guest_insns} guest instructions translated to {host_insns} \
-             words ({bytes} bytes) in {:.1} ms{cost}, {evaluated} instructions evaluated",
-            self.shared.isa,
-            time.as_secs_f64() * 1e3,
-        )
+        self.shared.report()
     }
 }
 

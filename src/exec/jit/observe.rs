@@ -11,7 +11,7 @@ use super::profile;
 use crate::ir::Region;
 use crate::loader::symbols::Symbols;
 use crate::lower::{FpMode, Translation};
-use crate::sys::meter::{self, Meter};
+use crate::sys::meter::{self, Meter, Work};
 use crate::sys::{guest, host};
 use crate::x86::GuestAddr;
 use std::collections::HashMap;
@@ -103,8 +103,8 @@ pub struct Observer {
     /// The process it observes.
     process: AtomicI32,
     meter: Meter,
-    /// Instructions of translations.
-    cost: AtomicU64,
+    /// Instructions of translations, by `Work`.
+    cost: [AtomicU64; 2],
     inner: Mutex<Inner>,
 }
 
@@ -129,7 +129,7 @@ impl Observer {
         let observer = Observer {
             process: AtomicI32::new(pid),
             meter: Meter::new(),
-            cost: AtomicU64::new(0),
+            cost: [const { AtomicU64::new(0) }; 2],
             inner: Mutex::default(),
             wishes,
         };
@@ -149,25 +149,25 @@ impl Observer {
         (self.inner.lock()).unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    /// A translation begins; the result is for `ended`.
-    pub(super) fn begin(&self) -> Option<u64> {
-        meter::mark(true);
+    /// Something is begun; the result is for `ended`.
+    pub(super) fn begin(&self, work: Work) -> Option<u64> {
+        meter::mark(work, true);
         self.meter.read()
     }
 
-    /// A translation ended.
-    pub(super) fn ended(&self, begun: Option<u64>) {
+    /// It ended.
+    pub(super) fn ended(&self, work: Work, begun: Option<u64>) {
         if let (Some(begun), Some(now)) = (begun, self.meter.read()) {
-            self.cost.fetch_add(now - begun, Ordering::Relaxed);
+            self.cost[work as usize].fetch_add(now - begun, Ordering::Relaxed);
         }
-        meter::mark(false);
+        meter::mark(work, false);
     }
 
-    /// The host's instructions that translations took, if the host counts them; other threads' in the
-    /// meantime included.
-    pub(super) fn cost(&self) -> Option<u64> {
+    /// The host's instructions that this took, if the host counts them; other threads' in the meantime
+    /// included.
+    pub(super) fn cost(&self, work: Work) -> Option<u64> {
         self.meter.read()?;
-        Some(self.cost.load(Ordering::Relaxed))
+        Some(self.cost[work as usize].load(Ordering::Relaxed))
     }
 
     /// True if code has to count.
@@ -228,6 +228,19 @@ impl Observer {
         // Code that counts never loses its cells.
         if self.counting() {
             inner.seen.push(seen);
+        }
+    }
+
+    /// Takes note of `len` bytes of code at host address `at`, made instruction by instruction for what is
+    /// at `guest`.
+    pub(super) fn made_plain(&self, guest: u64, at: usize, len: usize) {
+        if !self.wishes.perf_map {
+            return;
+        }
+        let mut inner = self.lock();
+        let name = inner.name(GuestAddr(guest));
+        if let Some(f) = &mut inner.perf_map {
+            let _ = writeln!(f, "{at:x} {len:x} {name} [baseline]");
         }
     }
 

@@ -140,7 +140,7 @@ impl Runner {
 
     fn lower(&self, r: &Region) -> Translation {
         crate::ir::verify(r).unwrap_or_else(|e| panic!("{e}\n{r}"));
-        lower::lower(r, self.1, FpMode::Usual).unwrap_or_else(|e| panic!("{e}\n{r}"))
+        crate::lower::lower(r, self.1, FpMode::Usual).unwrap_or_else(|e| panic!("{e}\n{r}"))
     }
 }
 
@@ -627,9 +627,9 @@ fn a_second_thread_makes_code_keep_the_order_of_memory() {
     let _ = sys::fault::install();
     let guest = Guest::new(10);
     assert_eq!(guest.run(&mut engine), expected(10));
-    assert!(engine.shared.lowered_for().has(Feature::Ztso));
+    assert!(engine.shared.lowered_for().has(crate::rv64::Feature::Ztso));
     let _second = engine.for_thread().unwrap();
-    assert!(!engine.shared.lowered_for().has(Feature::Ztso));
+    assert!(!engine.shared.lowered_for().has(crate::rv64::Feature::Ztso));
     assert_eq!(
         engine.shared.cache().used(),
         0,
