@@ -13,7 +13,7 @@ use felix::exec::interp::InterpEngine;
 use felix::interp::direct::flags_used_in_time;
 use felix::lift::{self, ROWS};
 use felix::lower::FpMode;
-use felix::replay::worker::{Hello, Job, read_frame, write_frame};
+use felix::replay::worker::{Code, Hello, Job, read_frame, write_frame};
 use felix::replay::{After, Case, CaseCode, CaseMemory, Machine};
 use felix::replay::{CODE, HexBytes, Registers};
 use felix::x86::{CpuState, GuestAddr};
@@ -61,7 +61,7 @@ impl Engine for Interp {
     }
 }
 
-/// The JIT: a `felix worker` under qemu.
+/// The JIT, both ways of making code: a `felix worker` under qemu.
 struct Jit {
     cpu: String,
     process: Child,
@@ -93,10 +93,10 @@ impl Jit {
         }
     }
 
-    fn exchange(&mut self, case: &Case) -> io::Result<Option<After>> {
+    fn exchange(&mut self, case: &Case, code: Code) -> io::Result<Option<After>> {
         let job = Job {
             case: case.clone(),
-            translation: None,
+            code,
         };
         let mut frame = Vec::new();
         write_frame(&mut frame, &job)?;
@@ -114,9 +114,18 @@ impl Drop for Jit {
 
 impl Engine for Jit {
     fn run(&mut self, case: &Case) -> io::Result<Option<After>> {
-        match self.exchange(case) {
-            Ok(Some(after)) => Ok(Some(after)),
-            Ok(None) | Err(_) => {
+        let optimised = self.exchange(case, Code::Optimised);
+        let baseline = self.exchange(case, Code::Baseline);
+        match (optimised, baseline) {
+            (Ok(Some(optimised)), Ok(Some(baseline))) => {
+                let same = without_denormal(case, &baseline) == without_denormal(case, &optimised);
+                if !same {
+                    eprintln!("code made one by one differs: {baseline:?}");
+                }
+                // What is wrong in either is reported.
+                Ok(Some(if same { optimised } else { baseline }))
+            }
+            _ => {
                 *self = Jit::new(&self.cpu.clone())?;
                 Ok(None)
             }

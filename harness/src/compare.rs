@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, bail};
 use felix::lift::ROWS;
 use felix::replay::{After, Case};
-use iced_x86::{Decoder, DecoderOptions, Instruction};
+use iced_x86::{Decoder, DecoderOptions, Instruction, OpKind};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -130,12 +130,25 @@ impl Exclusion {
 /// How often each entry of the exclusions excused something.
 pub type Used = BTreeMap<usize, u64>;
 
+/// The instructions of a case's code: one behind the other, and from where its jumps lead, which may be
+/// into the middle of one.
 fn instructions(case: &Case) -> impl Iterator<Item = Instruction> {
-    let rip = case.before.rip.0;
-    Decoder::with_ip(64, &case.code.0, rip, DecoderOptions::NONE)
-        .into_iter()
-        .collect::<Vec<_>>()
-        .into_iter()
+    let start = case.before.rip.0;
+    let mut found = BTreeMap::new();
+    let mut from = vec![start];
+    while let Some(at) = from.pop() {
+        let skip = usize::try_from(at.wrapping_sub(start)).unwrap_or(usize::MAX);
+        let code = case.code.0.get(skip..).unwrap_or_default();
+        for insn in &mut Decoder::with_ip(64, code, at, DecoderOptions::NONE) {
+            if found.insert(insn.ip(), insn).is_some() {
+                break;
+            }
+            if insn.op_kind(0) == OpKind::NearBranch64 {
+                from.push(insn.near_branch_target());
+            }
+        }
+    }
+    found.into_values()
 }
 
 /// The mnemonics of a case's code.
@@ -252,6 +265,18 @@ pub fn read_cases(path: &Path) -> Result<Vec<Case>> {
 mod tests {
     use super::*;
     use crate::engines::{Interp, Runner};
+
+    #[test]
+    fn an_instruction_hidden_behind_a_jump_is_found() {
+        let mut case = read_cases(
+            &Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus/oracle/native-rcpps.json"),
+        )
+        .unwrap()
+        .remove(0);
+        // js +1 over the first byte of UD0; behind it rcpps xmm0, xmm0
+        case.code.0 = vec![0x78, 0x01, 0x0f, 0x0f, 0x53, 0xc0];
+        assert!(mnemonics(&case).contains(&"Rcpps".to_owned()));
+    }
 
     /// The recorded disagreement of every exclusion is still one, and the exclusion covers it.
     #[test]

@@ -120,9 +120,12 @@ fn runner(name: &str) -> Result<Box<dyn Runner>> {
         "interp" => Box::new(Interp::new()?),
         "cold" => Box::new(Interp::cold()?),
         "jit" => Box::new(Jit::new()?),
+        "baseline" => Box::new(Jit::baseline()?),
         "native" => Box::new(Native::default()),
         "unicorn" => Box::new(Unicorn::new()?),
-        _ => bail!("no engine or oracle {name}: there are interp, cold, jit, native and unicorn"),
+        _ => bail!(
+            "no engine or oracle {name}: there are interp, cold, baseline, jit, native and unicorn"
+        ),
     })
 }
 
@@ -150,7 +153,7 @@ fn run(command: Command) -> Result<bool> {
             out,
             stop_after,
         } => {
-            let jit = engines.iter().any(|e| e == "jit");
+            let jit = engines.iter().any(|e| e == "jit" || e == "baseline");
             let generator = Generator::new(&parse_mnemonics(&only)?, length, jit);
             fuzz(
                 &generator, cases, seed, &engines, &oracles, &out, stop_after,

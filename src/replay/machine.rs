@@ -103,7 +103,7 @@ impl Machine {
         self.finish(engine, case)
     }
 
-    /// Runs a case on the JIT with a translation made elsewhere.
+    /// Runs a case on the JIT with a translation made elsewhere, or what code the engine makes.
     ///
     /// # Panics
     /// As `run`.
@@ -114,9 +114,9 @@ impl Machine {
         t: Option<Translation>,
     ) -> After {
         self.prepare(case);
-        // Installing forgets what the case before left.
+        // What the case before left goes.
         if !t.is_some_and(|t| engine.install(t)) {
-            engine.invalidate(GuestAddr(CODE), CODE_LEN as u64);
+            engine.forget();
         }
         self.finish(engine, case)
     }

@@ -5,10 +5,11 @@
 //! frame, an `After` frame. A frame is a little-endian length of four bytes and that many bytes of
 //! postcard. Ends at the end of input.
 
-use super::{After, Case, CaseMemory, Machine};
-use crate::exec::jit::JitEngine;
-use crate::lower::Translation;
+use super::{After, Case, CaseCode, CaseMemory, Machine};
+use crate::exec::jit::{JitEngine, Tiers};
+use crate::lower::{FpMode, Translation};
 use crate::rv64::HostIsa;
+use crate::x86::GuestAddr;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::io::{self, Read, Write};
@@ -21,14 +22,25 @@ pub struct Hello {
     pub isa: String,
 }
 
-/// A case and the translation of the region at its RIP, if there is one.
+/// A case and how it is to be run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Job {
     /// The case.
     pub case: Case,
-    /// Its code, translated for the worker's ISA. Without, and for regions control goes to later, the
-    /// worker translates itself.
-    pub translation: Option<Translation>,
+    /// Its code.
+    pub code: Code,
+}
+
+/// What code a case is run with.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Code {
+    /// This, the region at its RIP translated for the worker's ISA. Where control leaves it, or if there
+    /// is none, everything is evaluated.
+    Made(Option<Translation>),
+    /// The same, but the worker is to make it.
+    Optimised,
+    /// Code made instruction by instruction.
+    Baseline,
 }
 
 /// Writes one frame.
@@ -67,6 +79,7 @@ pub fn serve(isa: HostIsa, r: &mut dyn Read, w: &mut dyn Write) -> io::Result<()
     crate::sys::fault::install()?;
     let mut machine = Machine::new()?;
     let mut engine = JitEngine::new(Arc::new(CaseMemory), isa)?;
+    let mut baseline = JitEngine::tiered(Arc::new(CaseMemory), isa, Tiers::BASELINE)?;
     write_frame(
         w,
         &Hello {
@@ -75,7 +88,17 @@ pub fn serve(isa: HostIsa, r: &mut dyn Read, w: &mut dyn Write) -> io::Result<()
     )?;
     w.flush()?;
     while let Some(job) = read_frame::<Job>(r)? {
-        let after: After = machine.run_translated(&mut engine, &job.case, job.translation);
+        let case = &job.case;
+        let after: After = match job.code {
+            Code::Made(t) => machine.run_translated(&mut engine, case, t),
+            Code::Optimised => {
+                let mode = FpMode::of(case.before.mxcsr);
+                let rip = GuestAddr(case.before.rip.0);
+                let t = JitEngine::translate(&CaseCode::of(case), isa, mode, rip);
+                machine.run_translated(&mut engine, case, t.ok().flatten())
+            }
+            Code::Baseline => machine.run_translated(&mut baseline, case, None),
+        };
         write_frame(w, &after)?;
         w.flush()?;
     }

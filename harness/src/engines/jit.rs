@@ -7,7 +7,7 @@ use super::Runner;
 use anyhow::{Context, Result, bail};
 use felix::exec::jit::JitEngine;
 use felix::lower::FpMode;
-use felix::replay::worker::{Hello, Job, read_frame, write_frame};
+use felix::replay::worker::{Code, Hello, Job, read_frame, write_frame};
 use felix::replay::{After, Case, CaseCode};
 use felix::rv64::HostIsa;
 use felix::x86::GuestAddr;
@@ -17,6 +17,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 /// See the module's head.
 pub struct Jit {
     workers: Vec<Worker>,
+    baseline: bool,
 }
 
 struct Worker {
@@ -24,6 +25,8 @@ struct Worker {
     input: ChildStdin,
     output: BufReader<ChildStdout>,
     isa: HostIsa,
+    /// Whether cases are run with code made instruction by instruction.
+    baseline: bool,
 }
 
 impl Drop for Worker {
@@ -37,7 +40,7 @@ impl Drop for Worker {
 const WINDOW: usize = 8;
 
 impl Worker {
-    fn start() -> Result<Worker> {
+    fn start(baseline: bool) -> Result<Worker> {
         let command =
             std::env::var("FELIX_WORKER").unwrap_or_else(|_| "riscv-qemu/run.sh worker".into());
         let mut words = command.split_whitespace();
@@ -65,19 +68,25 @@ impl Worker {
             input,
             output,
             isa,
+            baseline,
         })
     }
 
     fn job(&self, case: &Case) -> Job {
-        let translation = JitEngine::translate(
-            &CaseCode::of(case),
-            self.isa,
-            FpMode::of(case.before.mxcsr),
-            GuestAddr(case.before.rip.0),
-        );
+        let made = || {
+            JitEngine::translate(
+                &CaseCode::of(case),
+                self.isa,
+                FpMode::of(case.before.mxcsr),
+                GuestAddr(case.before.rip.0),
+            )
+        };
         Job {
             case: case.clone(),
-            translation: translation.ok().flatten(),
+            code: match self.baseline {
+                true => Code::Baseline,
+                false => Code::Made(made().ok().flatten()),
+            },
         }
     }
 
@@ -90,11 +99,11 @@ impl Worker {
                 continue;
             }
             for case in batch {
-                *self = Worker::start()?;
+                *self = Worker::start(self.baseline)?;
                 let result = self.exchange(std::slice::from_ref(case));
                 out.push(result.ok().and_then(|mut v| v.pop()));
                 if out.last().is_none_or(Option::is_none) {
-                    *self = Worker::start()?;
+                    *self = Worker::start(self.baseline)?;
                 }
             }
         }
@@ -120,18 +129,33 @@ impl Jit {
     /// # Errors
     /// If they cannot be started.
     pub fn new() -> Result<Jit> {
+        Jit::start(false)
+    }
+
+    /// Starts the workers, for code made instruction by instruction.
+    ///
+    /// # Errors
+    /// If they cannot be started.
+    pub fn baseline() -> Result<Jit> {
+        Jit::start(true)
+    }
+
+    fn start(baseline: bool) -> Result<Jit> {
         let n = std::thread::available_parallelism()
             .map_or(1, usize::from)
             .min(8);
         Ok(Jit {
-            workers: (0..n).map(|_| Worker::start()).collect::<Result<_>>()?,
+            workers: (0..n)
+                .map(|_| Worker::start(baseline))
+                .collect::<Result<_>>()?,
+            baseline,
         })
     }
 }
 
 impl Runner for Jit {
     fn name(&self) -> &'static str {
-        "jit"
+        if self.baseline { "baseline" } else { "jit" }
     }
 
     fn run(&mut self, cases: &[Case]) -> Result<Vec<Option<After>>> {
