@@ -25,6 +25,72 @@ impl Text {
 /// most those of a register, are bytes 0 and 1 of `lengths`.
 #[must_use]
 pub fn compare(a: u128, b: u128, lengths: u64, imm: u64) -> u64 {
+    // The string functions of C libraries compare bytes.
+    bytes(a, b, lengths, imm).unwrap_or_else(|| general(a, b, lengths, imm))
+}
+
+/// Ones in the bytes of a word, and what gathers the lowest bits of its bytes in the highest byte.
+const ONES: u64 = 0x0101_0101_0101_0101;
+const GATHER: u64 = 0x0102_0408_1020_4080;
+
+/// Bit n: byte n of `v` is 0.
+fn zero_bytes(v: u128) -> u64 {
+    let half = |x: u64| {
+        let low = ONES * 0x7f;
+        let zero = !(((x & low) + low) | x | low);
+        (zero >> 7).wrapping_mul(GATHER) >> 56
+    };
+    #[allow(clippy::cast_possible_truncation)] // The halves.
+    let (low, high) = (v as u64, (v >> 64) as u64);
+    half(low) | half(high) << 8
+}
+
+/// As `compare`, for bytes and what can be found by comparing for equality.
+fn bytes(a: u128, b: u128, lengths: u64, imm: u64) -> Option<u64> {
+    const ALL: u64 = 0xffff;
+    if imm & 1 != 0 || imm >> 2 & 3 == 1 {
+        return None;
+    }
+    let len = |v: u128, len: u64| match imm & IMPLICIT {
+        0 => (len & 0xff).min(16),
+        _ => u64::from(zero_bytes(v).trailing_zeros()).min(16),
+    };
+    let (na, nb) = (len(a, lengths), len(b, lengths >> 8));
+    let inside = |n: u64| (1 << n) - 1;
+    let in_b = inside(nb);
+    let places = |n: u64| {
+        let [first, ..] = (a >> (8 * n)).to_le_bytes();
+        zero_bytes(b ^ u128::from_le_bytes([first; 16])) & in_b
+    };
+    let found = match imm >> 2 & 3 {
+        0 => (0..na).fold(0, |r, n| r | places(n)),
+        2 => {
+            let in_a = inside(na);
+            zero_bytes(a ^ b) & in_a & in_b | !(in_a | in_b) & ALL
+        }
+        // Beyond the register everything may follow.
+        _ => (0..na).fold(ALL, |r, n| r & (places(n) >> n | ALL << (16 - n) & ALL)),
+    };
+    Some(result(imm, found, ALL, (na, nb), 16))
+}
+
+/// What is made of the places where the comparison holds.
+fn result(imm: u64, found: u64, all: u64, (na, nb): (u64, u64), count: u64) -> u64 {
+    let result = match imm >> 4 & 3 {
+        1 => found ^ all,
+        3 => found ^ ((1 << nb) - 1),
+        _ => found,
+    };
+    let flag = |f: u64, set: bool| if set { f } else { 0 };
+    let flags = flag(Rflags::CF, result != 0)
+        | flag(Rflags::ZF, nb < count)
+        | flag(Rflags::SF, na < count)
+        | flag(Rflags::OF, result & 1 != 0);
+    result | flags << 16
+}
+
+/// As `compare`, for everything.
+fn general(a: u128, b: u128, lengths: u64, imm: u64) -> u64 {
     let (w, count) = if imm & 1 == 0 {
         (Width::W8, 16)
     } else {
@@ -63,17 +129,8 @@ pub fn compare(a: u128, b: u128, lengths: u64, imm: u64) -> u64 {
     };
     let all = (1 << count) - 1;
     let found = (0..count).fold(0, |r, j| r | u64::from(holds(j)) << j);
-    let result = match imm >> 4 & 3 {
-        1 => found ^ all,
-        3 => found ^ ((1 << b.len) - 1),
-        _ => found,
-    };
-    let flag = |f: u64, set: bool| if set { f } else { 0 };
-    let flags = flag(Rflags::CF, result != 0)
-        | flag(Rflags::ZF, b.len < count)
-        | flag(Rflags::SF, a.len < count)
-        | flag(Rflags::OF, result & 1 != 0);
-    result | flags << 16
+    let lengths = (a.len as u64, b.len as u64);
+    result(imm, found, all, lengths, count as u64)
 }
 
 #[cfg(test)]
@@ -99,6 +156,27 @@ mod tests {
             0b0_0011,
             "not any, inside the text"
         );
+    }
+
+    #[test]
+    fn bytes_compare_as_everything_does() {
+        // Few different bytes, so that they often meet.
+        let some = |seed: u64| {
+            let mut x = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+            u128::from_le_bytes(std::array::from_fn(|_| {
+                x ^= x << 13;
+                x ^= x >> 7;
+                x ^= x << 17;
+                [0, 1, 2, 0x80, 0xff, b'a'][usize::try_from(x % 6).unwrap()]
+            }))
+        };
+        for n in 0..20_000 {
+            let (a, b, imm) = (some(n), some(n + 77_777), n % 512);
+            let lengths = n * 0x51d % 0x2020;
+            if let Some(fast) = bytes(a, b, lengths, imm) {
+                assert_eq!(fast, general(a, b, lengths, imm), "{a:x} {b:x} {imm:#x}");
+            }
+        }
     }
 
     #[test]
