@@ -29,6 +29,7 @@ pub enum Family {
     Ssse3,
     Sse41,
     Sse42,
+    Aes,
     X87,
 }
 
@@ -64,6 +65,7 @@ impl Family {
             Family::Ssse3 => "ssse3",
             Family::Sse41 => "sse4_1",
             Family::Sse42 => "sse4_2",
+            Family::Aes => "aes",
             Family::X87 => "x87",
         }
     }

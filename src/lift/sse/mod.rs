@@ -1,4 +1,4 @@
-//! SSE to SSE4.2 (SDM vol. 1, 5.5 to 5.11), in files after the manual's sections.
+//! SSE to SSE4.2 and AES (SDM vol. 1, 5.5 to 5.12), in files after the manual's sections.
 //!
 //! XMM registers are V128 values. Instructions with a 128-bit memory operand demand alignment to 16
 //! (MOVUPS and its kin excepted); scalar ones load only their own bytes. Encodings with MMX registers
@@ -10,6 +10,7 @@ mod blend;
 mod cacheability;
 mod compare;
 mod convert;
+mod crypto;
 mod data;
 mod horizontal;
 mod int_arith;
