@@ -30,6 +30,7 @@ pub enum Family {
     Sse41,
     Sse42,
     Aes,
+    Sha,
     X87,
 }
 
@@ -66,6 +67,7 @@ impl Family {
             Family::Sse41 => "sse4_1",
             Family::Sse42 => "sse4_2",
             Family::Aes => "aes",
+            Family::Sha => "sha",
             Family::X87 => "x87",
         }
     }

@@ -83,6 +83,7 @@ pub static FEATURES: &[Feature] = &[
     feature("rdseed", 7, Reg::Ebx, 18, &[CpuidFeature::RDSEED]),
     feature("clflushopt", 7, Reg::Ebx, 23, &[CpuidFeature::CLFLUSHOPT]),
     feature("clwb", 7, Reg::Ebx, 24, &[CpuidFeature::CLWB]),
+    feature("sha_ni", 7, Reg::Ebx, 29, &[CpuidFeature::SHA]),
     feature("rdpid", 7, Reg::Ecx, 22, &[CpuidFeature::RDPID]),
     feature("adx", 7, Reg::Ebx, 19, &[CpuidFeature::ADX]),
     feature("abm", 0x8000_0001, Reg::Ecx, 5, &[CpuidFeature::LZCNT]),

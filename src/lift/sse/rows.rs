@@ -1,8 +1,8 @@
-//! The rows of SSE to SSE4.2, AES and x87 control.
+//! The rows of SSE to SSE4.2, AES, SHA and x87 control.
 
 use super::{
     arith, blend, cacheability, compare, convert, crypto, data, horizontal, int_arith, int_shift,
-    logical, mmx, round, shuffle, state, text, x87_control,
+    logical, mmx, round, sha, shuffle, state, text, x87_control,
 };
 use crate::lift::table::rows;
 
@@ -286,6 +286,15 @@ rows! {
         Aesimc => crypto::aesimc, "AES inverse of MixColumns";
         Aeskeygenassist => crypto::aeskeygenassist, "Part of AES key expansion";
         Pclmulqdq => crypto::pclmulqdq, "Carry-less multiply quadwords";
+    }
+    Sha {
+        Sha1rnds4 => sha::sha1rnds4, "Four rounds of SHA-1";
+        Sha1nexte => sha::sha1nexte, "SHA-1: E after four rounds";
+        Sha1msg1 => sha::sha1msg1, "SHA-1: message schedule, first part";
+        Sha1msg2 => sha::sha1msg2, "SHA-1: message schedule, second part";
+        Sha256rnds2 => sha::sha256rnds2, "Two rounds of SHA-256";
+        Sha256msg1 => sha::sha256msg1, "SHA-256: message schedule, first part";
+        Sha256msg2 => sha::sha256msg2, "SHA-256: message schedule, second part";
     }
     X87 {
         Fninit => x87_control::fninit, "Initialise the x87 unit";

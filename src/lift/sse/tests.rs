@@ -52,6 +52,7 @@ fn every_mnemonic_has_a_row() {
             CpuidFeature::SSE4_2,
             CpuidFeature::AES,
             CpuidFeature::PCLMULQDQ,
+            CpuidFeature::SHA,
         ];
         let ours = code.cpuid_features().iter().any(|f| features.contains(f));
         let legacy = info.encoding() == EncodingKind::Legacy;
@@ -64,10 +65,10 @@ fn every_mnemonic_has_a_row() {
 
 /// The families whose encodings are gone through.
 fn ours(family: Family) -> bool {
-    use Family::{Aes, Mmx, Sse, Sse2, Sse3, Sse41, Sse42, Ssse3, X87};
+    use Family::{Aes, Mmx, Sha, Sse, Sse2, Sse3, Sse41, Sse42, Ssse3, X87};
     matches!(
         family,
-        Mmx | Sse | Sse2 | Sse3 | Ssse3 | Sse41 | Sse42 | Aes | X87
+        Mmx | Sse | Sse2 | Sse3 | Ssse3 | Sse41 | Sse42 | Aes | Sha | X87
     )
 }
 
