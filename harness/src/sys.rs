@@ -179,14 +179,18 @@ extern "C" fn handler(signal: i32, info: *mut libc::siginfo_t, context: *mut lib
     // SAFETY: the kernel passes valid pointers; SHARED by the module's invariant. The guest may have
     // changed FS, which thread-local storage hangs on: it is put back before anything else.
     unsafe {
+        let mut fs = 0u64;
         if (*shared).inside {
+            asm!("rdfsbase {}", out(reg) fs);
             asm!("wrfsbase {}", in(reg) (*shared).own_fs);
         }
         let context = &mut *context.cast::<libc::ucontext_t>();
-        exchange(&mut *shared, signal, &*info, context);
+        exchange(&mut *shared, signal, &*info, context, fs);
     }
 }
 
+/// `fs` is the guest's base of FS, if it was inside.
+///
 /// # Safety
 /// `context` is the interrupted context of the signal, with its floating-point state.
 unsafe fn exchange(
@@ -194,6 +198,7 @@ unsafe fn exchange(
     signal: i32,
     info: &libc::siginfo_t,
     context: &mut libc::ucontext_t,
+    fs: u64,
 ) {
     let regs = &mut context.uc_mcontext.gregs;
     let fpu = context.uc_mcontext.fpregs.cast::<u8>();
@@ -242,7 +247,7 @@ unsafe fn exchange(
     if signal == libc::SIGALRM {
         shared.ticks += 1;
         if shared.ticks < 3 {
-            return resume_guest(shared);
+            return resume_guest(fs);
         }
     }
     let trap = regs[libc::REG_TRAPNO as usize];
@@ -280,11 +285,9 @@ unsafe fn exchange(
             image[at..at + 8].try_into().expect("eight bytes"),
         ))
     };
-    let mut fs_gs = [Hex64(0); 2];
-    // SAFETY: reading GS is harmless; the guest's FS was already replaced, and no instruction that
-    // changes it is ever generated.
+    let mut fs_gs = [Hex64(fs), Hex64(0)];
+    // SAFETY: reading GS is harmless.
     unsafe { asm!("rdgsbase {}", out(reg) fs_gs[1].0) };
-    fs_gs[0] = Hex64(GUEST_FS);
     shared.after = Some((
         stop,
         Registers {
@@ -306,9 +309,9 @@ unsafe fn exchange(
 pub const GUEST_FS: u64 = felix::replay::DATA + 0x1000;
 
 /// Back into guest code after a tick.
-fn resume_guest(_shared: &mut Shared) {
+fn resume_guest(fs: u64) {
     // SAFETY: as on entering.
-    unsafe { asm!("wrfsbase {}", in(reg) GUEST_FS) };
+    unsafe { asm!("wrfsbase {}", in(reg) fs) };
 }
 
 /// Starts a child process that runs `body` on one end of a pair of pipes and exits.

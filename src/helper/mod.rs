@@ -51,6 +51,7 @@ pub fn call(
         Helper::Rdtsc => return Ok(system::time_stamp()),
         // One processor, number 0, as CPUID says.
         Helper::TscAux => {}
+        Helper::Random => return Ok(system::random()),
         Helper::Cmpxchg16b => return memory::cmpxchg16b(cpu, at),
         Helper::Fxsave => memory::fxsave(cpu, at, memory::form(b))?,
         Helper::Fxrstor => memory::fxrstor(cpu, at, memory::form(b))?,

@@ -1,5 +1,6 @@
-//! Processor identification and time.
+//! Processor identification, time and random numbers.
 
+use crate::sys::host;
 use crate::x86::{CpuState, Gpr, cpuid};
 use std::sync::OnceLock;
 use std::time::Instant;
@@ -25,6 +26,13 @@ pub(super) fn time_stamp() -> u64 {
     start.elapsed().as_nanos() as u64 + 1_000_000_000
 }
 
+/// RDRAND, RDSEED: from the host's kernel, which is never out of them.
+pub(super) fn random() -> u64 {
+    let mut low = [0; 8];
+    low.copy_from_slice(&host::random16()[..8]);
+    u64::from_le_bytes(low)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -34,6 +42,11 @@ mod tests {
         let first = time_stamp();
         assert!(first > 0);
         assert!(time_stamp() >= first);
+    }
+
+    #[test]
+    fn random_numbers_differ() {
+        assert_ne!(random(), random());
     }
 
     #[test]

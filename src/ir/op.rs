@@ -395,6 +395,22 @@ ops! {
     VStrCmp "vstrcmp" "VVI:I" Pure;
     /// CRC-32C of a, the remainder so far, and the low w bits of b; 32 bits (CRC32).
     Crc32c "crc32c" "II:I" Pure;
+    /// Low half of the carry-less product of a and b (width 64).
+    ClMul "clmul" "II:I" Pure;
+    /// High half of the carry-less product of a and b (width 64).
+    ClMulHi "clmulhi" "II:I" Pure;
+    /// A round of AES encryption of state a with key b (AESENC).
+    VAesEnc "vaesenc" "VV:V" Pure;
+    /// The last round (AESENCLAST).
+    VAesEncLast "vaesenc.last" "VV:V" Pure;
+    /// A round of decryption by the equivalent inverse cipher (AESDEC).
+    VAesDec "vaesdec" "VV:V" Pure;
+    /// The last round (AESDECLAST).
+    VAesDecLast "vaesdec.last" "VV:V" Pure;
+    /// InvMixColumns (AESIMC).
+    VAesImc "vaesimc" "V:V" Pure;
+    /// Steps of key expansion with round constant `imm` (AESKEYGENASSIST).
+    VAesKey "vaeskey" "V:V" Pure;
 }
 
 /// `Inst::aux` of `exit.if`: `imm` is an address outside the region, not a block's number.
@@ -583,6 +599,8 @@ helpers! {
     /// The x87 instruction that word a describes (`x86::x87op`) with memory operand at address b and
     /// value c. Gives FCOMI's flags.
     X87 "x87" false false false;
+    /// 64 random bits.
+    Random "random" false false true;
 }
 
 /// A signature, read once.

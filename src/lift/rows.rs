@@ -105,9 +105,13 @@ rows! {
         Ud0 | Ud1 | Ud2 => data::ud, "Undefined instruction";
         Xlatb => data::xlatb, "Table look-up";
         Cpuid => system::cpuid, "CPU identification";
+        Rdrand | Rdseed => system::random, "Read random number";
     }
     System {
         Rdtsc | Rdtscp => system::rdtsc, "Read time-stamp counter";
+        Rdpid => system::rdpid, "Read processor number";
+        Rdfsbase | Rdgsbase => system::segment_base, "Read FS or GS base";
+        Wrfsbase | Wrgsbase => system::segment_base, "Write FS or GS base";
         Hlt | Cli | Sti | Clts | Invd | Wbinvd | Invlpg | Rdmsr | Wrmsr | Rdpmc | Swapgs | Sysretq | Sysret | Sysexit | Sysexitq
             => system::privileged, "Privileged: #GP";
         In | Out | Insb | Insw | Insd | Outsb | Outsw | Outsd => system::privileged, "Port I/O: #GP";

@@ -1,5 +1,5 @@
-//! Flag control, CPU identification, time stamps and what user mode must not do (SDM vol. 1, 5.1.10,
-//! 5.1.13 and 5.20).
+//! Flag control, CPU identification, time stamps, random numbers, segment bases and what user mode must not
+//! do (SDM vol. 1, 5.1.11, 5.1.13, 5.1.15, 5.20 and 5.21).
 
 use super::cx::{Cx, Lifted, Place};
 use crate::ir::{Helper, Op, Term, Value, Var};
@@ -77,6 +77,40 @@ pub fn rdtsc(cx: &mut Cx<'_>) -> Lifted {
         let aux = cx.op(Op::Zext, Width::W32, &[aux]);
         cx.set_gpr(Gpr::RCX, aux);
     }
+    Ok(())
+}
+
+/// RDRAND, RDSEED: CF says that there is a number, as always; the other flags are 0.
+pub fn random(cx: &mut Cx<'_>) -> Lifted {
+    let v = call(cx, Helper::Random);
+    cx.write(0, v)?;
+    let cf = cx.konst(Rflags::CF);
+    let f = cx.raw_flags(cf);
+    cx.set_flags(f);
+    Ok(())
+}
+
+/// RDPID: what RDTSCP gives in ECX.
+pub fn rdpid(cx: &mut Cx<'_>) -> Lifted {
+    let v = call(cx, Helper::TscAux);
+    cx.write(0, v)
+}
+
+/// RDFSBASE, RDGSBASE, WRFSBASE, WRGSBASE: a base that is not canonical is #GP.
+pub fn segment_base(cx: &mut Cx<'_>) -> Lifted {
+    let (base, write) = match cx.insn.mnemonic() {
+        Mnemonic::Rdfsbase => (Var::FsBase, false),
+        Mnemonic::Rdgsbase => (Var::GsBase, false),
+        Mnemonic::Wrfsbase => (Var::FsBase, true),
+        _ => (Var::GsBase, true),
+    };
+    if !write {
+        let v = cx.get(base);
+        return cx.write(0, v);
+    }
+    let v = cx.read(0)?;
+    cx.check_target(v);
+    cx.set(base, v);
     Ok(())
 }
 

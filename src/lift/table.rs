@@ -29,6 +29,8 @@ pub enum Family {
     Ssse3,
     Sse41,
     Sse42,
+    Aes,
+    Sha,
     X87,
 }
 
@@ -64,6 +66,8 @@ impl Family {
             Family::Ssse3 => "ssse3",
             Family::Sse41 => "sse4_1",
             Family::Sse42 => "sse4_2",
+            Family::Aes => "aes",
+            Family::Sha => "sha",
             Family::X87 => "x87",
         }
     }

@@ -95,6 +95,15 @@ impl Lowerer<'_> {
             Op::Clz | Op::Ctz | Op::Popcnt => return self.count(v, inst),
             Op::Bswap => return self.bswap(v, inst),
             Op::Crc32c => return self.crc32c(v, inst),
+            Op::ClMul | Op::ClMulHi if self.has(Feature::Zbc) => {
+                let (a, b) = (self.exact(inst.args[0]), self.exact(inst.args[1]));
+                let d = self.def(v, Form::Exact);
+                if inst.op == Op::ClMul {
+                    self.asm.clmul(d, a, b)
+                } else {
+                    self.asm.clmulh(d, a, b)
+                }
+            }
             Op::Eq | Op::Ne | Op::LtU | Op::LeU | Op::LtS | Op::LeS => self.compare(v, inst),
             Op::Select => self.select(v, inst),
             _ => return false,

@@ -483,7 +483,7 @@ instructions! {
     fcvt_s_d "fcvt.s.d" FuRm 0x40100053;
     fcvt_d_s "fcvt.d.s" Fu 0x42000053;
 
-    // --- Zba, Zbb, Zbs, Zicond ---
+    // --- Zba, Zbb, Zbc, Zbs, Zicond ---
     sh1add "sh1add" R 0x20002033;
     sh1add_uw "sh1add.uw" R 0x2000203b;
     sh2add "sh2add" R 0x20004033;
@@ -807,4 +807,10 @@ instructions! {
     vfrsqrt7_v "vfrsqrt7.v" Vu 0x4c021057;
     vfrec7_v "vfrec7.v" Vu 0x4c029057;
     vfclass_v "vfclass.v" Vu 0x4c081057;
+
+    // --- Zvkned ---
+    vaesdm_vv "vaesdm.vv" Vmvr 0xa2002077;
+    vaesdf_vv "vaesdf.vv" Vmvr 0xa200a077;
+    vaesem_vv "vaesem.vv" Vmvr 0xa2012077;
+    vaesef_vv "vaesef.vv" Vmvr 0xa201a077;
 }

@@ -1,4 +1,4 @@
-//! Every SSE to SSE4.2 encoding, alone and in sequences: translated code against the portable engine.
+//! Every SSE to SSE4.2, AES and SHA encoding, alone and in sequences: translated code against the portable engine.
 //!
 //! On hosts that cannot run translated code, everything is translated at least.
 
@@ -80,9 +80,11 @@ fn wanted(insn: &Instruction) -> bool {
     let Some(row) = lift::row_for(insn.mnemonic()) else {
         return false;
     };
-    use Family::{Sse, Sse2, Sse3, Sse41, Sse42, Ssse3};
-    let ours = matches!(row.family, Sse | Sse2 | Sse3 | Ssse3 | Sse41 | Sse42)
-        && lift::supported(insn.code());
+    use Family::{Aes, Sha, Sse, Sse2, Sse3, Sse41, Sse42, Ssse3};
+    let ours = matches!(
+        row.family,
+        Sse | Sse2 | Sse3 | Ssse3 | Sse41 | Sse42 | Aes | Sha
+    ) && lift::supported(insn.code());
     // DE, which inline code does not set, would be seen by what stores MXCSR.
     let shows = matches!(
         insn.mnemonic(),

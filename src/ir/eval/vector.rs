@@ -10,7 +10,7 @@
 //! zero. Floating-point arithmetic depends on MXCSR and is not here, but in `crate::helper::float`.
 
 use super::super::Op;
-use super::{approx, text};
+use super::{aes, approx, text};
 use crate::x86::Width;
 
 /// The value of a pure operation on vectors; `None` for any other operation.
@@ -79,6 +79,12 @@ pub fn vector(
         Op::VZext => widen(w, imm, a, |_, x| x),
         Op::VMpSad => multiple_sad(a, b, imm),
         Op::VMinPos => min_position(a),
+        Op::VAesEnc => aes::encrypt(a, b, false),
+        Op::VAesEncLast => aes::encrypt(a, b, true),
+        Op::VAesDec => aes::decrypt(a, b, false),
+        Op::VAesDecLast => aes::decrypt(a, b, true),
+        Op::VAesImc => aes::inverse_mix(a),
+        Op::VAesKey => aes::key_assist(a, imm),
         Op::VStrCmp => text::compare(a, b, i, imm).into(),
         Op::VMovMask => mov_mask(w, a).into(),
         Op::VExtract => lane(w, a, imm).into(),

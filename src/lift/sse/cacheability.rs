@@ -47,7 +47,7 @@ pub fn prefetch(_: &mut Cx<'_>) -> Lifted {
     Ok(())
 }
 
-/// CLFLUSH: caches are coherent here; what remains is that it faults as a load does.
+/// CLFLUSH, CLFLUSHOPT, CLWB: caches are coherent here; what remains is that it faults as a load does.
 pub fn clflush(cx: &mut Cx<'_>) -> Lifted {
     cx.load_scalar(Width::W8)?;
     Ok(())

@@ -1,4 +1,4 @@
-//! SSE to SSE4.2 (SDM vol. 1, 5.5 to 5.11), in files after the manual's sections.
+//! SSE to SSE4.2, AES and SHA (SDM vol. 1, 5.5 to 5.12 and 5.18), in files after the manual's sections.
 //!
 //! XMM registers are V128 values. Instructions with a 128-bit memory operand demand alignment to 16
 //! (MOVUPS and its kin excepted); scalar ones load only their own bytes. Encodings with MMX registers
@@ -10,6 +10,7 @@ mod blend;
 mod cacheability;
 mod compare;
 mod convert;
+mod crypto;
 mod data;
 mod horizontal;
 mod int_arith;
@@ -18,6 +19,7 @@ mod logical;
 pub(super) mod mmx;
 mod round;
 pub(super) mod rows;
+mod sha;
 mod shuffle;
 mod state;
 mod text;

@@ -1,8 +1,8 @@
-//! The rows of SSE to SSE4.2 and x87 control.
+//! The rows of SSE to SSE4.2, AES, SHA and x87 control.
 
 use super::{
-    arith, blend, cacheability, compare, convert, data, horizontal, int_arith, int_shift, logical,
-    mmx, round, shuffle, state, text, x87_control,
+    arith, blend, cacheability, compare, convert, crypto, data, horizontal, int_arith, int_shift,
+    logical, mmx, round, sha, shuffle, state, text, x87_control,
 };
 use crate::lift::table::rows;
 
@@ -186,7 +186,8 @@ rows! {
         Movntpd => data::mov_aligned, "Store packed double-precision, non-temporal";
         Movntdq => data::mov_aligned, "Store double quadword, non-temporal";
         Movnti => cacheability::movnti, "Store doubleword or quadword, non-temporal";
-        Clflush => cacheability::clflush, "Flush cache line";
+        Clflush | Clflushopt => cacheability::clflush, "Flush cache line";
+        Clwb => cacheability::clflush, "Write back cache line";
         Lfence => cacheability::lfence, "Order loads";
         Mfence => cacheability::mfence, "Order loads and stores";
     }
@@ -276,6 +277,24 @@ rows! {
         Pcmpistri => text::pcmpistri, "Compare texts that end in zeros, give an index";
         Pcmpistrm => text::pcmpistrm, "Compare texts that end in zeros, give a mask";
         Pcmpgtq => int_arith::pcmpgtq, "Compare packed signed quadwords for greater than";
+    }
+    Aes {
+        Aesenc => crypto::aesenc, "Round of AES encryption";
+        Aesenclast => crypto::aesenclast, "Last round of AES encryption";
+        Aesdec => crypto::aesdec, "Round of AES decryption";
+        Aesdeclast => crypto::aesdeclast, "Last round of AES decryption";
+        Aesimc => crypto::aesimc, "AES inverse of MixColumns";
+        Aeskeygenassist => crypto::aeskeygenassist, "Part of AES key expansion";
+        Pclmulqdq => crypto::pclmulqdq, "Carry-less multiply quadwords";
+    }
+    Sha {
+        Sha1rnds4 => sha::sha1rnds4, "Four rounds of SHA-1";
+        Sha1nexte => sha::sha1nexte, "SHA-1: E after four rounds";
+        Sha1msg1 => sha::sha1msg1, "SHA-1: message schedule, first part";
+        Sha1msg2 => sha::sha1msg2, "SHA-1: message schedule, second part";
+        Sha256rnds2 => sha::sha256rnds2, "Two rounds of SHA-256";
+        Sha256msg1 => sha::sha256msg1, "SHA-256: message schedule, first part";
+        Sha256msg2 => sha::sha256msg2, "SHA-256: message schedule, second part";
     }
     X87 {
         Fninit => x87_control::fninit, "Initialise the x87 unit";

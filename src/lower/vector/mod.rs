@@ -20,6 +20,7 @@
 //! undisturbed throughout; with VLEN 128 and full vectors there is no tail.
 
 mod control;
+mod crypto;
 mod lanes;
 mod memory;
 mod packed;

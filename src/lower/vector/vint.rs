@@ -26,6 +26,12 @@ impl Lowerer<'_> {
                 self.asm.vmerge_vvm(d, a, b);
             }
             Op::VSext | Op::VZext => self.v_widen(v, inst),
+            Op::VAesEnc
+            | Op::VAesEncLast
+            | Op::VAesDec
+            | Op::VAesDecLast
+            | Op::VAesImc
+            | Op::VAesKey => return self.aes(v, inst),
             Op::VMinPos => self.v_min_position(v, inst),
             Op::VShl | Op::VShr | Op::VSar => self.v_shift(v, inst),
             Op::VMovMask => self.v_mov_mask(v, inst),

@@ -1,0 +1,40 @@
+//! AES and carry-less multiplication (SDM vol. 1, 5.12).
+
+use super::{Cx, Lifted, Op, Width, packed};
+
+packed! {
+    /// AESENC
+    aesenc VAesEnc W64;
+    /// AESENCLAST
+    aesenclast VAesEncLast W64;
+    /// AESDEC
+    aesdec VAesDec W64;
+    /// AESDECLAST
+    aesdeclast VAesDecLast W64;
+}
+
+/// AESIMC
+pub fn aesimc(cx: &mut Cx<'_>) -> Lifted {
+    cx.packed_unary(Op::VAesImc, Width::W64, 0)
+}
+
+/// AESKEYGENASSIST
+pub fn aeskeygenassist(cx: &mut Cx<'_>) -> Lifted {
+    let a = cx.xmm_m128(1)?;
+    let r = cx.op_imm(Op::VAesKey, Width::W64, &[a], cx.imm(2) & 0xff, 0);
+    cx.set_xmm(0, r)
+}
+
+/// PCLMULQDQ: bits 0 and 4 of the immediate choose halves of the operands.
+pub fn pclmulqdq(cx: &mut Cx<'_>) -> Lifted {
+    let imm = cx.imm(2);
+    let b = cx.xmm_m128(1)?;
+    let a = cx.xmm(0)?;
+    let x = cx.op_imm(Op::VExtract, Width::W64, &[a], imm & 1, 0);
+    let y = cx.op_imm(Op::VExtract, Width::W64, &[b], imm >> 4 & 1, 0);
+    let low = cx.op(Op::ClMul, Width::W64, &[x, y]);
+    let high = cx.op(Op::ClMulHi, Width::W64, &[x, y]);
+    let r = cx.op(Op::VFromI, Width::W64, &[low]);
+    let r = cx.op_imm(Op::VInsert, Width::W64, &[r, high], 1, 0);
+    cx.set_xmm(0, r)
+}

@@ -1,0 +1,191 @@
+//! SHA-1 and SHA-256 (SDM vol. 1, 5.18), on the words in registers: vectors do nothing for rounds, each of
+//! which needs the one before.
+
+use super::{Cx, Lifted, Op, Unsupported, Value, Width};
+use crate::ir::Var;
+
+const W: Width = Width::W32;
+
+/// The words of `v`, the lowest first, with anything above their 32 bits.
+fn words(cx: &mut Cx<'_>, v: Value) -> [Value; 4] {
+    let [low, high] = [0, 1].map(|n| cx.op_imm(Op::VExtract, Width::W64, &[v], n, 0));
+    let [a, b] = [low, high].map(|x| cx.shr_imm(Width::W64, x, 32));
+    [low, a, high, b]
+}
+
+/// Both operands' words.
+fn operands(cx: &mut Cx<'_>) -> Result<[[Value; 4]; 2], Unsupported> {
+    let b = cx.xmm_m128(1)?;
+    let a = cx.xmm(0)?;
+    Ok([words(cx, a), words(cx, b)])
+}
+
+/// Operand 0 = these words.
+fn set_words(cx: &mut Cx<'_>, [a, b, c, d]: [Value; 4]) -> Lifted {
+    let [low, high] = [(a, b), (c, d)].map(|(below, above)| {
+        let below = cx.op(Op::Zext, W, &[below]);
+        let above = cx.shl_imm(Width::W64, above, 32);
+        cx.or(Width::W64, below, above)
+    });
+    let v = cx.op(Op::VFromI, Width::W64, &[low]);
+    let v = cx.op_imm(Op::VInsert, Width::W64, &[v, high], 1, 0);
+    cx.set_xmm(0, v)
+}
+
+/// The sum of all.
+fn sum(cx: &mut Cx<'_>, first: Value, rest: &[Value]) -> Value {
+    rest.iter().fold(first, |s, x| cx.add(W, s, *x))
+}
+
+/// `x` rotated left.
+fn left(cx: &mut Cx<'_>, x: Value, n: u64) -> Value {
+    let n = cx.konst(n);
+    cx.op(Op::Rotl, W, &[x, n])
+}
+
+/// The exclusive or of `x` rotated right by three counts; by the third it is shifted if `shifted`.
+fn sigma(cx: &mut Cx<'_>, x: Value, counts: [u64; 3], shifted: bool) -> Value {
+    let ops = [Op::Rotr, Op::Rotr, if shifted { Op::Shr } else { Op::Rotr }];
+    let mut turned = [x; 3];
+    for ((t, op), n) in turned.iter_mut().zip(ops).zip(counts) {
+        let n = cx.konst(n);
+        *t = cx.op(op, W, &[x, n]);
+    }
+    let [a, b, c] = turned;
+    let ab = cx.xor(W, a, b);
+    cx.xor(W, ab, c)
+}
+
+/// Bits of `yes` where `c` has ones, else of `no`.
+fn choose(cx: &mut Cx<'_>, c: Value, yes: Value, no: Value) -> Value {
+    let differ = cx.xor(W, yes, no);
+    let taken = cx.and(W, c, differ);
+    cx.xor(W, no, taken)
+}
+
+/// The bits that two or three have.
+fn majority(cx: &mut Cx<'_>, a: Value, b: Value, c: Value) -> Value {
+    let differ = cx.xor(W, a, b);
+    choose(cx, differ, c, a)
+}
+
+/// SHA1RNDS4: bits 1:0 of the immediate are which twenty of the rounds.
+pub fn sha1rnds4(cx: &mut Cx<'_>) -> Lifted {
+    let part = cx.imm(2) & 3;
+    let constants: [u64; 4] = [0x5a82_7999, 0x6ed9_eba1, 0x8f1b_bcdc, 0xca62_c1d6];
+    let [[mut d, mut c, mut b, mut a], w] = operands(cx)?;
+    let k = cx.konst(constants[usize::try_from(part).unwrap_or(0)]);
+    // E is in the first word already.
+    let mut e = None;
+    for w in w.into_iter().rev() {
+        let f = match part {
+            0 => choose(cx, b, c, d),
+            2 => majority(cx, b, c, d),
+            _ => {
+                let bc = cx.xor(W, b, c);
+                cx.xor(W, bc, d)
+            }
+        };
+        let turned = left(cx, a, 5);
+        let mut next = sum(cx, w, &[k, f, turned]);
+        if let Some(e) = e {
+            next = cx.add(W, next, e);
+        }
+        e = Some(d);
+        (d, c) = (c, left(cx, b, 30));
+        (b, a) = (a, next);
+    }
+    set_words(cx, [d, c, b, a])
+}
+
+/// SHA1NEXTE
+pub fn sha1nexte(cx: &mut Cx<'_>) -> Lifted {
+    let b = cx.xmm_m128(1)?;
+    let a = cx.xmm(0)?;
+    let [x, y] = [a, b].map(|v| cx.op_imm(Op::VExtract, W, &[v], 3, 0));
+    let x = left(cx, x, 30);
+    let top = cx.add(W, x, y);
+    let r = cx.op_imm(Op::VInsert, W, &[b, top], 3, 0);
+    cx.set_xmm(0, r)
+}
+
+/// SHA1MSG1
+pub fn sha1msg1(cx: &mut Cx<'_>) -> Lifted {
+    let b = cx.xmm_m128(1)?;
+    let a = cx.xmm(0)?;
+    let later = super::data::halves(cx, a, b, 24, 0);
+    let r = cx.op(Op::VXor, Width::W64, &[a, later]);
+    cx.set_xmm(0, r)
+}
+
+/// SHA1MSG2
+pub fn sha1msg2(cx: &mut Cx<'_>) -> Lifted {
+    let [a, b] = operands(cx)?;
+    let next = |cx: &mut Cx<'_>, x, y| {
+        let v = cx.xor(W, x, y);
+        left(cx, v, 1)
+    };
+    let first = next(cx, a[3], b[2]);
+    let second = next(cx, a[2], b[1]);
+    let third = next(cx, a[1], b[0]);
+    let last = next(cx, a[0], first);
+    set_words(cx, [last, third, second, first])
+}
+
+/// SHA256RNDS2: XMM0 has the words with their constants added.
+pub fn sha256rnds2(cx: &mut Cx<'_>) -> Lifted {
+    let [[mut h, mut g, mut d, mut c], [mut f, mut e, mut b, mut a]] = operands(cx)?;
+    let wk = cx.get(Var::Xmm(0));
+    for n in [0, 1] {
+        let wk = cx.op_imm(Op::VExtract, W, &[wk], n, 0);
+        let chosen = choose(cx, e, f, g);
+        let turned = sigma(cx, e, [6, 11, 25], false);
+        let t = sum(cx, h, &[wk, chosen, turned]);
+        let most = majority(cx, a, b, c);
+        let turned = sigma(cx, a, [2, 13, 22], false);
+        (h, g, f, e) = (g, f, e, cx.add(W, d, t));
+        (d, c, b, a) = (c, b, a, sum(cx, t, &[most, turned]));
+    }
+    set_words(cx, [f, e, b, a])
+}
+
+/// SHA256MSG1
+pub fn sha256msg1(cx: &mut Cx<'_>) -> Lifted {
+    let b = cx.xmm_m128(1)?;
+    let a = cx.xmm(0)?;
+    let next = cx.shuffle(
+        a,
+        b,
+        std::array::from_fn(|i| u8::try_from(i + 4).unwrap_or(0)),
+    );
+    let [first, rest @ ..] = [
+        (Op::VShr, 7),
+        (Op::VShl, 25),
+        (Op::VShr, 18),
+        (Op::VShl, 14),
+        (Op::VShr, 3),
+    ]
+    .map(|(op, n)| {
+        let n = cx.konst(n);
+        cx.op(op, W, &[next, n])
+    });
+    let mixed = rest
+        .iter()
+        .fold(first, |x, y| cx.op(Op::VXor, Width::W64, &[x, *y]));
+    let r = cx.op(Op::VAdd, W, &[a, mixed]);
+    cx.set_xmm(0, r)
+}
+
+/// SHA256MSG2
+pub fn sha256msg2(cx: &mut Cx<'_>) -> Lifted {
+    let [a, b] = operands(cx)?;
+    let next = |cx: &mut Cx<'_>, x, y| {
+        let mixed = sigma(cx, y, [17, 19, 10], true);
+        cx.add(W, x, mixed)
+    };
+    let first = next(cx, a[0], b[2]);
+    let second = next(cx, a[1], b[3]);
+    let third = next(cx, a[2], first);
+    let last = next(cx, a[3], second);
+    set_words(cx, [first, second, third, last])
+}
