@@ -75,6 +75,29 @@ fn missing_file() {
 }
 
 #[test]
+fn a_cpu_that_does_not_exist() {
+    refused(&["--cpu", "x86-64-v12", "/bin/true"], 2, "x86-64-v2");
+    refused(&["--cpu", "-sse2", "/bin/true"], 2, "sse2");
+}
+
+/// The dynamic linker asks CPUID, and says what it found.
+#[test]
+fn the_program_sees_the_cpu_that_was_asked_for() {
+    let supported = |cpu: &str| {
+        let args = ["--cpu", cpu, "/lib64/ld-linux-x86-64.so.2", "--help"];
+        let e = felix(&args, Duration::from_secs(60));
+        let text = String::from_utf8_lossy(&e.stdout).into_owned();
+        let levels = text.lines().filter(|l| l.contains("x86-64-v"));
+        let yes = levels.filter(|l| l.contains("supported"));
+        yes.map(|l| l.split_whitespace().next().unwrap_or_default().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(supported("x86-64"), [""; 0]);
+    assert_eq!(supported("x86-64-v2"), ["x86-64-v2"]);
+    assert_eq!(supported("x86-64-v2,-popcnt"), [""; 0]);
+}
+
+#[test]
 fn directory() {
     refused(&["/usr"], 126, "/usr");
 }

@@ -10,6 +10,7 @@ use crate::kernel::fd::keep_stderr;
 use crate::kernel::vfs::{Fs, Last};
 use crate::run::{GuestMemory, Job};
 use crate::rv64::HostIsa;
+use crate::x86::cpu::Cpu;
 use std::convert::Infallible;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -37,6 +38,15 @@ pub(super) struct RunArgs {
     /// What runs the code: jit on RISC-V, interp elsewhere, unless said otherwise.
     #[arg(long, value_enum)]
     engine: Option<EngineKind>,
+    /// The CPU to show the program: max, x86-64, x86-64-v2, x86-64-v3, and features to add or hide, as in
+    /// x86-64-v2,+bmi1 or -sse4_2; `felix list` names them.
+    #[arg(
+        long,
+        env = "FELIX_CPU",
+        value_name = "CPU",
+        allow_hyphen_values = true
+    )]
+    cpu: Option<String>,
     /// Host ISA extensions to use instead of those found.
     #[arg(long, value_name = "LIST")]
     host_isa: Option<String>,
@@ -203,6 +213,9 @@ fn again(args: &RunArgs) -> Vec<OsString> {
         Some(EngineKind::Jit) => option("--engine", OsStr::new("jit")),
         None => {}
     }
+    if let Some(cpu) = &args.cpu {
+        option("--cpu", OsStr::new(cpu));
+    }
     if let Some(i) = &args.host_isa {
         option("--host-isa", OsStr::new(i));
     }
@@ -277,6 +290,10 @@ pub(super) fn run(args: RunArgs) -> Result<Infallible, Error> {
         strace: args.strace,
         stats: args.stats,
     };
+    if let Some(text) = &args.cpu {
+        let cpu: Cpu = (text.parse()).map_err(|e| Error::Usage(format!("--cpu {text}: {e}")))?;
+        cpu.show();
+    }
     let engine = engine(&args)?;
     if args.stats || args.strace {
         keep_stderr();

@@ -8,6 +8,7 @@ use crate::x86::cpuid;
 use crate::x86::{Fault, GuestAddr, MemFault, Trap, Width};
 use iced_x86::CpuidFeature;
 use iced_x86::{Code, Decoder, DecoderError, DecoderOptions, FlowControl, Instruction, Mnemonic};
+use std::sync::OnceLock;
 
 /// The longest an instruction may be; longer ones raise #GP (SDM vol. 2, 2.3.11).
 pub const MAX_INSN: usize = 15;
@@ -51,14 +52,13 @@ impl Default for Limits {
 /// What encodings mean on this CPU: without BMI1 and LZCNT, the REP prefix of TZCNT and LZCNT is ignored
 /// and they are BSF and BSR (SDM vol. 2, TZCNT). Compilers rely on it.
 pub(super) fn decoder_options() -> u32 {
-    let mut options = DecoderOptions::NONE;
-    if !cpuid::implements(CpuidFeature::BMI1) {
-        options |= DecoderOptions::NO_MPFX_0FBC;
-    }
-    if !cpuid::implements(CpuidFeature::LZCNT) {
-        options |= DecoderOptions::NO_MPFX_0FBD;
-    }
-    options
+    static OPTIONS: OnceLock<u32> = OnceLock::new();
+    *OPTIONS.get_or_init(|| {
+        let unless = |f, option| if cpuid::implements(f) { 0 } else { option };
+        DecoderOptions::NONE
+            | unless(CpuidFeature::BMI1, DecoderOptions::NO_MPFX_0FBC)
+            | unless(CpuidFeature::LZCNT, DecoderOptions::NO_MPFX_0FBD)
+    })
 }
 
 /// Decodes one instruction.

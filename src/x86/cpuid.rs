@@ -1,6 +1,7 @@
 //! What felix's guest CPU is: the one table from which CPUID, `AT_HWCAP`, the decoder's filter of
 //! encodings and `felix list` are made (SDM vol. 2, CPUID).
 
+use super::cpu;
 use iced_x86::CpuidFeature;
 
 /// A register CPUID answers in.
@@ -127,10 +128,16 @@ static BASE: &[CpuidFeature] = &[
     CpuidFeature::SEP,
 ];
 
-/// True if encodings that need `f` are implemented.
+/// The features the guest is shown.
+pub fn shown() -> impl Iterator<Item = &'static Feature> {
+    let shown = |(n, _): &(usize, _)| cpu::shows(*n);
+    FEATURES.iter().enumerate().filter(shown).map(|(_, f)| f)
+}
+
+/// True if encodings that need `f` are implemented, and not hidden.
 #[must_use]
 pub fn implements(f: CpuidFeature) -> bool {
-    BASE.contains(&f) || FEATURES.iter().any(|row| row.iced.contains(&f))
+    BASE.contains(&f) || shown().any(|row| row.iced.contains(&f))
 }
 
 /// Family 6, model 0x3c, stepping 3: what programs that look at models take for a v3-class CPU.
@@ -164,7 +171,7 @@ pub fn leaf(eax: u32, ecx: u32) -> [u32; 4] {
         _ => [0; 4],
     };
     if eax != 7 || ecx == 0 {
-        for f in FEATURES.iter().filter(|f| f.leaf == eax) {
+        for f in shown().filter(|f| f.leaf == eax) {
             r[f.reg as usize] |= 1 << f.bit;
         }
     }

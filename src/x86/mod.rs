@@ -3,6 +3,7 @@
 //! Knows nothing of Linux, of translation, or of the machine felix runs on. What is stated here is
 //! stated once; everything else in felix asks this module.
 
+pub mod cpu;
 pub mod cpuid;
 pub mod fault;
 pub mod flags;
