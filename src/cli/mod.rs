@@ -5,10 +5,13 @@ mod run;
 
 use crate::error::Error;
 use crate::lift::ROWS;
+use crate::lift::table::row_for;
 use crate::personality::linux::table;
 use crate::replay;
 use crate::x86::cpuid;
 use clap::{Parser, Subcommand};
+use iced_x86::Code;
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -69,6 +72,35 @@ pub struct DumpArgs {
     pub host_isa: Option<String>,
 }
 
+/// The instructions of 64-bit mode that felix does not have, by name, and the CPUID features they need.
+fn missing() -> BTreeMap<String, String> {
+    let mut out = BTreeMap::new();
+    for code in Code::values() {
+        let info = code.op_code();
+        let name = format!("{:?}", code.mnemonic()).to_lowercase();
+        if !info.is_instruction() || !info.mode64() || row_for(code.mnemonic()).is_some() {
+            continue;
+        }
+        let features: Vec<_> = code.cpuid_features().to_vec();
+        let needs = features.iter().map(|f| format!("{f:?}"));
+        let needs = needs.collect::<Vec<_>>().join(" and ");
+        let why = if features.iter().all(|f| cpuid::implements(*f)) {
+            if info.fwait() {
+                "WAIT and the instruction that does not wait".to_owned()
+            } else if info.must_be_cpl0() {
+                "#UD instead of #GP: for privilege level 0".to_owned()
+            } else {
+                "#UD".to_owned()
+            }
+        } else {
+            format!("#UD: CPUID does not show {needs}")
+        };
+        // The oldest encoding says it best.
+        out.entry(name).or_insert(why);
+    }
+    out
+}
+
 fn list() -> Result<(), Error> {
     let mut out = std::io::stdout().lock();
     let print = |out: &mut std::io::StdoutLock<'_>| -> std::io::Result<()> {
@@ -80,6 +112,9 @@ fn list() -> Result<(), Error> {
                 row.family.name(),
                 row.doc
             )?;
+        }
+        for (name, why) in missing() {
+            writeln!(out, "missing {name:18} {why}")?;
         }
         for f in cpuid::FEATURES {
             writeln!(out, "feature {}", f.name)?;
