@@ -140,8 +140,9 @@ pub fn implements(f: CpuidFeature) -> bool {
     BASE.contains(&f) || shown().any(|row| row.iced.contains(&f))
 }
 
-/// Family 6, model 0x3c, stepping 3: what programs that look at models take for a v3-class CPU.
-const SIGNATURE: u32 = 0x0003_06c3;
+/// Family 6, model 0x2c, stepping 2: a CPU without AVX of which glibc knows that unaligned copies are fast.
+/// Of later models it believes that only where they have AVX, and else copies with PALIGNR (SSSE3).
+const SIGNATURE: u32 = 0x0002_06c2;
 /// The highest basic and extended leaves.
 const MAX_BASIC: u32 = 0x16;
 const MAX_EXTENDED: u32 = 0x8000_0008;
