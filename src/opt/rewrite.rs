@@ -169,6 +169,8 @@ impl Rewriter {
             Op::Shr => d.w <= w || self.fits(d.args[0], w),
             Op::FCvtToI => d.aux & 3 <= w as u16,
             Op::FlBits | Op::FComi => w >= Width::W16,
+            // The width is that of the data.
+            Op::Crc32c => w >= Width::W32,
             Op::FBits | Op::VExtract | Op::Load | Op::Rmw | Op::Cas => d.w <= w,
             op => eval::is_int(op) && d.w <= w,
         }
