@@ -38,7 +38,7 @@ pub(super) struct RunArgs {
     /// What runs the code: jit on RISC-V, interp elsewhere, unless said otherwise.
     #[arg(long, value_enum)]
     engine: Option<EngineKind>,
-    /// The CPU to show the program: max, x86-64, x86-64-v2, x86-64-v3, and features to add or hide, as in
+    /// The CPU to show the program: max (all there is), x86-64, x86-64-v2, x86-64-v3, and features to add or hide, as in
     /// x86-64-v2,+bmi1 or -sse4_2; `felix list` names them.
     #[arg(
         long,
@@ -290,10 +290,11 @@ pub(super) fn run(args: RunArgs) -> Result<Infallible, Error> {
         strace: args.strace,
         stats: args.stats,
     };
-    if let Some(text) = &args.cpu {
-        let cpu: Cpu = (text.parse()).map_err(|e| Error::Usage(format!("--cpu {text}: {e}")))?;
-        cpu.show();
-    }
+    let cpu = match &args.cpu {
+        Some(text) => (text.parse()).map_err(|e| Error::Usage(format!("--cpu {text}: {e}")))?,
+        None => Cpu::usual(),
+    };
+    cpu.show();
     let engine = engine(&args)?;
     if args.stats || args.strace {
         keep_stderr();

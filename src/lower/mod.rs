@@ -116,6 +116,8 @@ pub(crate) struct Lowerer<'a> {
     early: [Value; 16],
     /// The spill slots in use.
     slots: regs::Slots,
+    /// Those that arguments of the current instruction lay in whose values end here.
+    ended: regs::Slots,
     /// What `exit_if` comes back to.
     saved: Vec<(Value, Val)>,
     /// What `delayed` has to compute.
@@ -199,6 +201,7 @@ pub fn lower_with(
         rsp_lag: 0,
         early: [Value::NONE; 16],
         slots: regs::Slots::default(),
+        ended: regs::Slots::default(),
         saved: take(&mut memory.saved),
         missing: take(&mut memory.missing),
         at: 0,
@@ -273,6 +276,7 @@ impl<'a> Lowerer<'a> {
         self.rsp_lag = 0;
         self.early = [Value::NONE; 16];
         self.slots = regs::Slots::default();
+        self.ended = regs::Slots::default();
         self.rip = block.addr;
         self.flag_code = None;
         self.records.clear();

@@ -115,6 +115,7 @@ impl Lowerer<'_> {
     pub(super) fn begin(&mut self, at: u32) {
         self.at = at;
         self.pinned = 0;
+        self.ended = Slots::default();
         if self.dies < at {
             self.release(at);
         }
@@ -123,7 +124,9 @@ impl Lowerer<'_> {
     /// Ends the reading of arguments: those needed no longer may be overwritten by the result.
     pub(super) fn args_done(&mut self) {
         if self.dies <= self.at {
+            let before = self.slots;
             self.release(self.at + 1);
+            self.ended.0 |= before.0 & !self.slots.0;
         }
     }
 
@@ -224,7 +227,8 @@ impl Lowerer<'_> {
                 self.vals[v.index()].form = Form::Exact;
                 continue;
             }
-            let off = self.slot(1);
+            // Not where an argument lies that may still have to be read.
+            let off = self.slot_beside(1, self.ended);
             self.asm.sd(victim, self.off(off), abi::STATE);
             self.vals[v.index()].loc = Loc::Mem(off);
         }
@@ -233,7 +237,12 @@ impl Lowerer<'_> {
 
     /// Byte offset of `words` free consecutive words of the scratch area.
     pub(super) fn slot(&mut self, words: usize) -> u16 {
-        let Some(i) = self.slots.find(words) else {
+        self.slot_beside(words, Slots::default())
+    }
+
+    /// The same, and none of `others`.
+    fn slot_beside(&mut self, words: usize, others: Slots) -> u16 {
+        let Some(i) = Slots(self.slots.0 | others.0).find(words) else {
             // The code is thrown away; any place will do.
             self.too_complex = true;
             return u16::try_from(abi::scratch(abi::slot::RESULT)).expect("small");
