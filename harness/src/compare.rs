@@ -132,7 +132,7 @@ pub type Used = BTreeMap<usize, u64>;
 
 /// The instructions of a case's code: one behind the other, and from where its jumps lead, which may be
 /// into the middle of one.
-fn instructions(case: &Case) -> impl Iterator<Item = Instruction> {
+pub fn instructions(case: &Case) -> impl Iterator<Item = Instruction> {
     let start = case.before.rip.0;
     let mut found = BTreeMap::new();
     let mut from = vec![start];

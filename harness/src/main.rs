@@ -1,26 +1,28 @@
 //! felix's differential fuzzing harness: random instruction sequences through felix's engines and
 //! through reference machines, registers, flags and memory compared.
 
+mod arena;
 mod compare;
 mod engines;
+mod fuzz;
 mod generate;
 mod page;
 mod reduce;
 mod sys;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
+use arena::Arena;
 use clap::{Parser, Subcommand};
-use compare::{Exclusions, Outcomes, Used, Verdict, judge, read_cases};
-use engines::{Interp, Runner, jit::Jit, native::Native, unicorn::Unicorn};
+use compare::{Exclusions, read_cases};
+use engines::{Interp, Runner, native::Native, runner, unicorn::Unicorn};
 use felix::lift::ROWS;
-use felix::replay::{After, Case, ENDLESS, Hex64};
+use felix::replay::{Case, Hex64};
 use generate::Generator;
 use iced_x86::{InstructionInfoFactory, Mnemonic};
-use indicatif::{ProgressBar, ProgressStyle};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Instant;
+use std::slice::from_ref;
 
 /// Differential fuzzing of felix's engines against Unicorn and this machine's own CPU.
 #[derive(Parser)]
@@ -115,20 +117,6 @@ fn main() -> ExitCode {
     }
 }
 
-fn runner(name: &str) -> Result<Box<dyn Runner>> {
-    Ok(match name {
-        "interp" => Box::new(Interp::new()?),
-        "cold" => Box::new(Interp::cold()?),
-        "jit" => Box::new(Jit::new()?),
-        "baseline" => Box::new(Jit::baseline()?),
-        "native" => Box::new(Native::default()),
-        "unicorn" => Box::new(Unicorn::new()?),
-        _ => bail!(
-            "no engine or oracle {name}: there are interp, cold, baseline, jit, native and unicorn"
-        ),
-    })
-}
-
 fn parse_mnemonics(names: &[String]) -> Result<Vec<Mnemonic>> {
     names
         .iter()
@@ -155,7 +143,7 @@ fn run(command: Command) -> Result<bool> {
         } => {
             let jit = engines.iter().any(|e| e == "jit" || e == "baseline");
             let generator = Generator::new(&parse_mnemonics(&only)?, length, jit);
-            fuzz(
+            fuzz::fuzz(
                 &generator, cases, seed, &engines, &oracles, &out, stop_after,
             )
         }
@@ -171,13 +159,12 @@ fn run(command: Command) -> Result<bool> {
             engine,
             oracle,
         } => {
-            let exclusions = Exclusions::load()?;
-            let (mut e, mut o) = (runner(&engine)?, runner(&oracle)?);
             let case = read_cases(&file)?
                 .into_iter()
                 .next()
                 .context("no case in the file")?;
-            let small = reduce_case(case, &mut *e, &mut *o, &exclusions);
+            let mut arena = Arena::new(from_ref(&engine), from_ref(&oracle), 1)?;
+            let small = arena.reduce(case, &engine, &oracle)?.case;
             println!("{}", serde_json::to_string_pretty(&small)?);
             Ok(true)
         }
@@ -185,175 +172,8 @@ fn run(command: Command) -> Result<bool> {
     }
 }
 
-/// Cases generated and run together.
-const BATCH: u64 = 512;
-
-fn fuzz(
-    generator: &Generator,
-    cases: u64,
-    seed: u64,
-    engines: &[String],
-    oracles: &[String],
-    out: &Path,
-    stop_after: usize,
-) -> Result<bool> {
-    let exclusions = Exclusions::load()?;
-    // Oracles first: the native one starts a child, which must not inherit the engines' memory.
-    let mut runners: Vec<Box<dyn Runner>> = oracles
-        .iter()
-        .chain(engines)
-        .map(|n| runner(n))
-        .collect::<Result<_>>()?;
-    let engine_names: Vec<&'static str> =
-        runners[oracles.len()..].iter().map(|r| r.name()).collect();
-    let bar = ProgressBar::new(cases).with_style(
-        ProgressStyle::with_template("{pos}/{len} cases {bar:40} {per_sec} {msg}")
-            .context("bar")?,
-    );
-    println!(
-        "seed {seed}, {cases} cases, engines {}, oracles {}",
-        engines.join(","),
-        oracles.join(",")
-    );
-    let start = Instant::now();
-    let (mut used, mut unicorn_wrong) = (Used::new(), BTreeMap::new());
-    let (mut agreed, mut unknown, mut found) = (0u64, 0u64, 0usize);
-    let mut done = 0;
-    'all: while done < cases {
-        let n = BATCH.min(cases - done);
-        let batch: Vec<Case> = (done..done + n).map(|i| generator.case(seed, i)).collect();
-        let mut results = Vec::new();
-        for r in &mut runners {
-            results.push((r.name(), r.run(&batch)?));
-        }
-        for (i, case) in batch.iter().enumerate() {
-            let outcomes: Outcomes = results
-                .iter()
-                .filter_map(|(name, r)| r[i].clone().map(|a| (*name, a)))
-                .collect();
-            match judge(
-                case,
-                &outcomes,
-                &engine_names,
-                &exclusions,
-                &mut used,
-                &mut unicorn_wrong,
-            ) {
-                Verdict::Agree => agreed += 1,
-                Verdict::Unknown => unknown += 1,
-                Verdict::Differ { engine, oracle, .. } => {
-                    found += 1;
-                    bar.suspend(|| -> Result<()> {
-                        let (e, o) = two(&mut runners, engine, oracle)?;
-                        let mut small = reduce_case(case.clone(), e, o, &exclusions);
-                        let ours = e.run(std::slice::from_ref(&small))?.pop().flatten();
-                        let theirs = o.run(std::slice::from_ref(&small))?.pop().flatten();
-                        println!(
-                            "\n=== difference {found}: case {} of seed {seed}",
-                            done + i as u64
-                        );
-                        if let (Some(ours), Some(theirs)) = (&ours, &theirs) {
-                            print!(
-                                "{}",
-                                page::page(
-                                    &small,
-                                    (engine, ours),
-                                    (oracle, theirs),
-                                    small.undefined_flags.0
-                                )
-                            );
-                        }
-                        small.after = theirs;
-                        small.about = format!("{engine} differs from {oracle}");
-                        std::fs::create_dir_all(out)?;
-                        let file = out.join(format!("{seed}-{}.json", done + i as u64));
-                        std::fs::write(&file, serde_json::to_string_pretty(&small)?)?;
-                        println!(
-                            "replay: cargo run --release -p harness -- replay {}",
-                            file.display()
-                        );
-                        Ok(())
-                    })?;
-                    if found >= stop_after {
-                        break 'all;
-                    }
-                }
-            }
-        }
-        done += n;
-        bar.set_position(done);
-    }
-    bar.finish_and_clear();
-    let rate = done as f64 / start.elapsed().as_secs_f64();
-    println!(
-        "{done} cases, {agreed} agreed, {unknown} without oracle, {found} differences, {rate:.0} cases/s"
-    );
-    for (i, n) in &used {
-        let e = &exclusions.exclusion[*i];
-        println!(
-            "excused {n} times: {} {}",
-            e.oracle,
-            e.evidence.trim_end_matches(".json")
-        );
-    }
-    if !unicorn_wrong.is_empty() {
-        let list: Vec<String> = unicorn_wrong
-            .iter()
-            .map(|(m, n)| format!("{m} {n}"))
-            .collect();
-        println!(
-            "Unicorn disagrees with the CPU, unexplained: {}",
-            list.join(", ")
-        );
-    }
-    Ok(found == 0)
-}
-
-fn two<'a>(
-    runners: &'a mut [Box<dyn Runner>],
-    engine: &str,
-    oracle: &str,
-) -> Result<(
-    &'a mut (dyn Runner + 'static),
-    &'a mut (dyn Runner + 'static),
-)> {
-    let (mut e, mut o) = (None, None);
-    for r in runners {
-        if r.name() == engine {
-            e = Some(&mut **r);
-        } else if r.name() == oracle {
-            o = Some(&mut **r);
-        }
-    }
-    e.zip(o).context("engine and oracle are both running")
-}
-
-fn reduce_case(
-    case: Case,
-    e: &mut dyn Runner,
-    o: &mut dyn Runner,
-    exclusions: &Exclusions,
-) -> Case {
-    let engine = e.name();
-    reduce::reduce(case, &mut |c| {
-        let one = std::slice::from_ref(c);
-        let last = |r: Result<Vec<Option<After>>>| r.ok().and_then(|mut v| v.pop().flatten());
-        // A loop that has lost its counter: engines are not stopped.
-        let Some(b) = last(o.run(one)).filter(|b| b.stop.vector != ENDLESS) else {
-            return false;
-        };
-        let Some(a) = last(e.run(one)) else {
-            return false;
-        };
-        let outcomes = Outcomes::from([(engine, a), (o.name(), b)]);
-        let (mut used, mut wrong) = (Used::new(), BTreeMap::new());
-        let verdict = judge(c, &outcomes, &[engine], exclusions, &mut used, &mut wrong);
-        matches!(verdict, Verdict::Differ { .. })
-    })
-}
-
 fn replay(files: &[PathBuf], engine: &str) -> Result<bool> {
-    let mut e = runner(engine)?;
+    let mut e = runner(engine, 1)?;
     let (mut count, mut failed) = (0, 0);
     for file in files {
         for case in read_cases(file)? {

@@ -124,26 +124,26 @@ impl Worker {
 }
 
 impl Jit {
-    /// Starts the workers, one a core.
+    /// Starts the workers: one a core, if this is the only process of the harness, and its share of
+    /// them if it is one of `jobs`.
     ///
     /// # Errors
     /// If they cannot be started.
-    pub fn new() -> Result<Jit> {
-        Jit::start(false)
+    pub fn new(jobs: usize) -> Result<Jit> {
+        Jit::start(false, jobs)
     }
 
     /// Starts the workers, for code made instruction by instruction.
     ///
     /// # Errors
     /// If they cannot be started.
-    pub fn baseline() -> Result<Jit> {
-        Jit::start(true)
+    pub fn baseline(jobs: usize) -> Result<Jit> {
+        Jit::start(true, jobs)
     }
 
-    fn start(baseline: bool) -> Result<Jit> {
-        let n = std::thread::available_parallelism()
-            .map_or(1, usize::from)
-            .min(8);
+    fn start(baseline: bool, jobs: usize) -> Result<Jit> {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let n = (cores / jobs.max(1)).clamp(1, 8);
         Ok(Jit {
             workers: (0..n)
                 .map(|_| Worker::start(baseline))
