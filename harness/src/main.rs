@@ -2,27 +2,34 @@
 //! through reference machines, registers, flags and memory compared.
 
 mod arena;
+mod campaign;
+mod cause;
 mod compare;
+mod coverage;
 mod engines;
 mod fuzz;
 mod generate;
 mod page;
 mod reduce;
+mod report;
 mod sys;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use arena::Arena;
+use campaign::summary::Summary;
+use campaign::{Config, Shards, Store, Until, parse_time};
 use clap::{Parser, Subcommand};
 use compare::{Exclusions, read_cases};
+use coverage::{Counts, Item, Universe};
 use engines::{Interp, Runner, native::Native, runner, unicorn::Unicorn};
 use felix::lift::ROWS;
 use felix::replay::{Case, Hex64};
 use generate::Generator;
 use iced_x86::{InstructionInfoFactory, Mnemonic};
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::slice::from_ref;
+use std::time::Duration;
 
 /// Differential fuzzing of felix's engines against Unicorn and this machine's own CPU.
 #[derive(Parser)]
@@ -95,6 +102,77 @@ enum Command {
         #[arg(long, default_value = "native")]
         oracle: String,
     },
+    /// Fuzz for hours, on several cores and machines; killed at any point it goes on where it was.
+    ///
+    /// Exit status 1 means that something differed; the same command then still goes on.
+    Campaign {
+        /// Where its state and its differences are kept.
+        #[arg(long)]
+        out: PathBuf,
+        /// How long it runs, all its starts together, e.g. 8h or 1h30m.
+        #[arg(long, value_parser = parse_time, required_unless_present = "cases")]
+        time: Option<Duration>,
+        /// How many cases instead, in all shards together.
+        #[arg(long, conflicts_with = "time")]
+        cases: Option<u64>,
+        /// Processes; default: one a core.
+        #[arg(long)]
+        jobs: Option<usize>,
+        /// Which part of the campaign: I/N, the Ith of N.
+        #[arg(long, default_value = "1/1")]
+        shard: Shards,
+        /// Where the random numbers start.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Engines to test.
+        #[arg(long, value_delimiter = ',', default_value = "interp")]
+        engines: Vec<String>,
+        /// Oracles to ask.
+        #[arg(long, value_delimiter = ',', default_value = "native,unicorn")]
+        oracles: Vec<String>,
+        /// The longest sequence.
+        #[arg(long, default_value_t = 32)]
+        length: usize,
+        /// Independent sequences of cases, in all shards together: as many processes can take part.
+        #[arg(long, default_value_t = 64)]
+        lanes: u32,
+        /// Cases of a lane between two checkpoints.
+        #[arg(long, default_value_t = 1024)]
+        round: u64,
+    },
+    /// Join the shards of one campaign.
+    Merge {
+        /// The shards' directories.
+        #[arg(required = true)]
+        dirs: Vec<PathBuf>,
+        /// The directory to make.
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// A campaign as one page: differences, coverage, rate, and what has changed.
+    Report {
+        /// The campaign's directory.
+        dir: PathBuf,
+        /// The page to write.
+        #[arg(long)]
+        html: PathBuf,
+        /// An earlier campaign to compare with.
+        #[arg(long)]
+        before: Option<PathBuf>,
+    },
+    /// A process of a campaign; started by `campaign`.
+    #[command(hide = true)]
+    CampaignWorker {
+        dir: PathBuf,
+        #[arg(long)]
+        job: usize,
+        #[arg(long)]
+        jobs: usize,
+        #[arg(long, conflicts_with = "cases", required_unless_present = "cases")]
+        seconds: Option<f64>,
+        #[arg(long)]
+        cases: Option<u64>,
+    },
     /// Which rows and encodings the generator reaches, and which have recorded cases.
     Cover {
         /// How many cases to look at.
@@ -115,6 +193,15 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn until(time: Option<Duration>, cases: Option<u64>) -> Result<Until> {
+    let until = time.map(Until::Time).or(cases.map(Until::Cases));
+    until.context("--time or --cases is needed")
 }
 
 fn parse_mnemonics(names: &[String]) -> Result<Vec<Mnemonic>> {
@@ -169,6 +256,58 @@ fn run(command: Command) -> Result<bool> {
             Ok(true)
         }
         Command::Cover { cases, corpus } => cover(cases, &corpus),
+        Command::Campaign {
+            out,
+            time,
+            cases,
+            jobs,
+            shard,
+            seed,
+            engines,
+            oracles,
+            length,
+            lanes,
+            round,
+        } => {
+            let mut config = Config::new(seed, engines, oracles, shard);
+            ensure!(lanes > 0 && round > 0, "--lanes and --round begin at 1");
+            (config.length, config.lanes, config.round) = (length, lanes, round);
+            let run = campaign::Run {
+                until: until(time, cases)?,
+                jobs: jobs.unwrap_or_else(cores),
+                dir: out,
+                quiet: false,
+            };
+            let summary = campaign::run(&config, &run)?;
+            summary.print(&Store::read(&run.dir)?);
+            Ok(summary.causes.is_empty() && summary.unreduced == 0)
+        }
+        Command::Merge { dirs, out } => {
+            let summary = campaign::merge::merge(&dirs, &out)?;
+            summary.print(&Store::read(&out)?);
+            Ok(summary.causes.is_empty() && summary.unreduced == 0)
+        }
+        Command::Report { dir, html, before } => {
+            let store = Store::read(&dir)?;
+            let now = Summary::read(&store)?;
+            let before = before
+                .map(|b| Summary::read(&Store::read(&b)?))
+                .transpose()?;
+            let page = report::render(&store, &now, before.as_ref());
+            std::fs::write(&html, page).with_context(|| format!("writing {}", html.display()))?;
+            Ok(true)
+        }
+        Command::CampaignWorker {
+            dir,
+            job,
+            jobs,
+            seconds,
+            cases,
+        } => {
+            let time = seconds.map(Duration::try_from_secs_f64).transpose()?;
+            campaign::worker::work(&dir, (job, jobs), until(time, cases)?)?;
+            Ok(true)
+        }
     }
 }
 
@@ -296,19 +435,21 @@ fn forget_unused(case: &mut Case) {
 
 fn cover(cases: u64, corpus: &Path) -> Result<bool> {
     let generator = Generator::new(&[], 32, false);
-    let mut reached = BTreeMap::<String, u64>::new();
+    let universe = Universe::new(generator.codes());
+    let mut counts = Counts::new(&universe);
     for i in 0..cases {
-        let case = generator.case(1, i);
-        for insn in iced_x86::Decoder::with_ip(64, &case.code.0, case.before.rip.0, 0) {
-            *reached.entry(format!("{:?}", insn.code())).or_default() += 1;
-        }
+        counts.add_generated(&universe, &generator.case(1, i));
     }
-    let all: Vec<String> = generator.codes().map(|c| format!("{c:?}")).collect();
-    let missing: Vec<&String> = all.iter().filter(|c| !reached.contains_key(*c)).collect();
+    let missing: Vec<Item> = universe
+        .items
+        .iter()
+        .zip(&counts.items)
+        .filter_map(|(item, n)| (*n == 0).then_some(*item))
+        .collect();
     println!(
-        "{} of {} encodings reached in {cases} cases",
-        all.len() - missing.len(),
-        all.len()
+        "{} of {} encodings and forms reached in {cases} cases",
+        universe.items.len() - missing.len(),
+        universe.items.len()
     );
     for m in &missing {
         println!("never generated: {m}");
