@@ -2,6 +2,7 @@
 //! through reference machines, registers, flags and memory compared.
 
 mod arena;
+mod bench;
 mod campaign;
 mod cause;
 mod compare;
@@ -160,6 +161,15 @@ enum Command {
         #[arg(long)]
         before: Option<PathBuf>,
     },
+    /// Cases per second on this machine, for each engine with its oracles.
+    Bench {
+        /// How long each is measured.
+        #[arg(long, value_parser = parse_time, default_value = "10s")]
+        time: Duration,
+        /// Processes; default: one a core.
+        #[arg(long)]
+        jobs: Option<usize>,
+    },
     /// A process of a campaign; started by `campaign`.
     #[command(hide = true)]
     CampaignWorker {
@@ -295,6 +305,10 @@ fn run(command: Command) -> Result<bool> {
                 .transpose()?;
             let page = report::render(&store, &now, before.as_ref());
             std::fs::write(&html, page).with_context(|| format!("writing {}", html.display()))?;
+            Ok(true)
+        }
+        Command::Bench { time, jobs } => {
+            bench::bench(time, jobs.unwrap_or_else(cores))?;
             Ok(true)
         }
         Command::CampaignWorker {
