@@ -16,14 +16,14 @@ set -euo pipefail
 . "$TOP/ci/debian.sh"
 
 PROGRAMS=busybox-static,bash,coreutils,lua5.4,sqlite3,gawk,perl,xz-utils,bzip2,zstd,openssl,python3
-REQUIRED=(ca-certificates cmake make gcc libc6-dev gcc-riscv64-linux-gnu libc6-dev-riscv64-cross mmdebstrap xz-utils gpgv debian-archive-keyring)
+REQUIRED=(ca-certificates cmake make gcc libc6-dev gcc-riscv64-linux-gnu libc6-dev-riscv64-cross mmdebstrap xz-utils gpgv debian-archive-keyring chromium)
 RUSTUP_HINT="\`rustup target add $RISCV\`"
 
 # ---- the distribution's packages ------------------------------------------------------------------
 
 tools_present() {
     local t
-    for t in cmake make cc riscv64-linux-gnu-gcc dpkg-deb apt-get; do
+    for t in cmake make cc riscv64-linux-gnu-gcc dpkg-deb apt-get chromium; do
         have "$t" || return 1
     done
     # gcc-riscv64-linux-gnu without its libc finds no crt files

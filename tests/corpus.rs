@@ -99,9 +99,10 @@ impl Jit {
             code,
         };
         let mut frame = Vec::new();
-        write_frame(&mut frame, &job)?;
+        write_frame(&mut frame, &vec![job])?;
         self.input.write_all(&frame)?;
-        read_frame(&mut self.output)
+        let answers: Option<Vec<After>> = read_frame(&mut self.output)?;
+        Ok(answers.and_then(|mut a| a.pop()))
     }
 }
 

@@ -26,6 +26,12 @@ fn main() -> ExitCode {
     if support::riscv_cpu().is_none() {
         println!("  - guest programs and corpus on the RISC-V JIT under qemu-riscv64, on each CPU");
     }
+    let chromium = std::process::Command::new("chromium")
+        .arg("--version")
+        .output();
+    if !chromium.is_ok_and(|o| o.status.success()) {
+        println!("  - a campaign's report in a browser (no chromium)");
+    }
     println!("  - fuzzing: the portable engine and the JIT against this CPU and Unicorn");
     println!("  - cargo fmt, clippy and doc\n");
     ExitCode::SUCCESS

@@ -3,10 +3,11 @@
 use anyhow::{Context, Result, bail};
 use felix::lift::ROWS;
 use felix::replay::{After, Case};
-use iced_x86::{Decoder, DecoderOptions, Instruction, OpKind};
+use iced_x86::{Decoder, DecoderOptions, Instruction, Mnemonic, OpKind};
 use serde::Deserialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
+use std::sync::LazyLock;
 
 /// The exclusions file.
 const EXCLUSIONS: &str = include_str!("../exclusions.toml");
@@ -66,25 +67,43 @@ impl Exclusions {
         ours: &After,
         theirs: &After,
     ) -> Option<BTreeSet<usize>> {
+        let differences = ours.differences(theirs, case.undefined_flags.0);
+        // Nearly always: nothing below is looked at then.
+        if differences.is_empty() {
+            return Some(BTreeSet::new());
+        }
+        let field = |d: &str| d.split_whitespace().next().unwrap_or_default().to_owned();
+        let fields: Vec<String> = differences.iter().map(|d| field(d)).collect();
+        let insns: Vec<Instruction> = instructions(case).collect();
         let applicable: Vec<(usize, &Exclusion)> = self
             .exclusion
             .iter()
             .enumerate()
-            .filter(|(_, e)| e.oracle == oracle && e.applies(case, ours, theirs))
+            .filter(|(_, e)| e.oracle == oracle && fields.iter().any(|f| e.covers(f)))
+            .filter(|(_, e)| e.applies(case, &insns, ours, theirs))
             .collect();
-        ours.differences(theirs, case.undefined_flags.0)
+        fields
             .iter()
-            .map(|d| {
-                let field = d.split_whitespace().next().unwrap_or_default();
-                let entry = applicable.iter().find(|(_, e)| e.covers(field));
+            .map(|f| {
+                let entry = applicable.iter().find(|(_, e)| e.covers(f));
                 entry.map(|(i, _)| *i)
             })
             .collect()
     }
 }
 
+/// The names of all mnemonics, by number.
+static NAMES: LazyLock<Vec<String>> =
+    LazyLock::new(|| Mnemonic::values().map(|m| format!("{m:?}")).collect());
+
+/// The families of the mnemonics with a row.
+static FAMILIES: LazyLock<HashMap<Mnemonic, &str>> = LazyLock::new(|| {
+    let rows = ROWS.iter().map(|r| (r.mnemonic, r.family.name()));
+    rows.collect()
+});
+
 impl Exclusion {
-    fn applies(&self, case: &Case, ours: &After, theirs: &After) -> bool {
+    fn applies(&self, case: &Case, insns: &[Instruction], ours: &After, theirs: &After) -> bool {
         let modes = [case.before.mxcsr, ours.registers.mxcsr];
         if self
             .mxcsr
@@ -97,23 +116,23 @@ impl Exclusion {
                 return false;
             }
             let m = i.mnemonic();
-            let name = format!("{m:?}");
-            let row = ROWS.iter().find(|r| r.mnemonic == m);
+            let name = &NAMES[m as usize];
             self.mnemonics
                 .iter()
                 .any(|n| match n.strip_prefix("family:") {
-                    Some(family) => row.is_some_and(|r| r.family.name() == family),
-                    None => n == "*" || *n == name,
+                    Some(family) => FAMILIES.get(&m).is_some_and(|f| *f == family),
+                    None => n == "*" || n == name,
                 })
         };
         if self.stops.is_empty() {
-            return instructions(case).any(|i| named(&i));
+            return insns.iter().any(named);
         }
         [ours, theirs].into_iter().any(|a| {
             self.stops.contains(&a.stop.vector)
-                && instructions(case)
+                && insns
+                    .iter()
                     .find(|i| i.ip() == a.registers.rip.0)
-                    .is_some_and(|i| named(&i))
+                    .is_some_and(named)
         })
     }
 
@@ -132,7 +151,7 @@ pub type Used = BTreeMap<usize, u64>;
 
 /// The instructions of a case's code: one behind the other, and from where its jumps lead, which may be
 /// into the middle of one.
-fn instructions(case: &Case) -> impl Iterator<Item = Instruction> {
+pub fn instructions(case: &Case) -> impl Iterator<Item = Instruction> {
     let start = case.before.rip.0;
     let mut found = BTreeMap::new();
     let mut from = vec![start];

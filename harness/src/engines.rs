@@ -1,15 +1,21 @@
 //! Engines and oracles behind one trait.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use felix::exec::Engine;
 use felix::exec::cold::ColdEngine;
 use felix::exec::interp::InterpEngine;
 use felix::replay::{After, Case, CaseMemory, Machine};
 use std::sync::Arc;
 
+pub mod broken;
 pub mod jit;
 pub mod native;
 pub mod unicorn;
+
+use broken::Broken;
+use jit::Jit;
+use native::Native;
+use unicorn::Unicorn;
 
 /// Something that runs cases.
 pub trait Runner {
@@ -22,6 +28,26 @@ pub trait Runner {
     /// # Errors
     /// If the runner itself broke.
     fn run(&mut self, cases: &[Case]) -> Result<Vec<Option<After>>>;
+}
+
+/// The engine or oracle of a name. One that has worker processes starts as many as this process's
+/// share of the cores, if `jobs` processes do the same.
+///
+/// # Errors
+/// If there is none of that name, or it cannot be started.
+pub fn runner(name: &str, jobs: usize) -> Result<Box<dyn Runner>> {
+    Ok(match name {
+        "interp" => Box::new(Interp::new()?),
+        "cold" => Box::new(Interp::cold()?),
+        "jit" => Box::new(Jit::new(jobs)?),
+        "baseline" => Box::new(Jit::baseline(jobs)?),
+        "broken" => Box::new(Broken::new()?),
+        "native" => Box::new(Native::default()),
+        "unicorn" => Box::new(Unicorn::new()?),
+        _ => bail!(
+            "no engine or oracle {name}: there are interp, cold, baseline, jit, native and unicorn"
+        ),
+    })
 }
 
 /// An engine that runs on any host, in this process: one of these at a time.

@@ -3,16 +3,22 @@
 //!
 //! One seed, one case: nothing else is random. What the manual leaves undefined is followed through the
 //! sequence (`Undefined`), so that only defined flags are ever read or compared.
+//!
+//! A campaign draws some instructions from a `Guide` instead: those that were seen least. Without one
+//! nothing depends on what was generated before.
 
+mod guide;
 mod operands;
 mod shape;
 mod undefined;
 
+use crate::coverage::Item;
 use crate::sys::GUEST_FS;
 use felix::lift::{ROWS, supported};
 use felix::lower::FpMode;
 use felix::replay::{CODE, CODE_LEN, Case, DATA, DATA_LEN, Hex64, HexBytes, Registers};
 use felix::x86::Rflags;
+pub use guide::Guide;
 use iced_x86::{
     BlockEncoder, BlockEncoderOptions, Code, Formatter, Instruction, InstructionBlock,
     IntelFormatter, Mnemonic, OpKind, Register,
@@ -69,15 +75,39 @@ impl Generator {
     /// Case number `index` of the campaign with this seed.
     #[must_use]
     pub fn case(&self, seed: u64, index: u64) -> Case {
+        self.guided(None, seed, index)
+    }
+
+    /// The same, with some instructions drawn from the guide.
+    #[must_use]
+    pub fn guided(&self, guide: Option<&Guide>, seed: u64, index: u64) -> Case {
         let mut rng = Random::seed_from_u64(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ index);
         loop {
-            if let Some(case) = self.attempt(&mut rng) {
+            if let Some(case) = self.attempt(&mut rng, guide) {
                 return case;
             }
         }
     }
 
-    fn attempt(&self, rng: &mut Random) -> Option<Case> {
+    /// An instruction of a row, each as likely as any other, or one of the guide's.
+    fn draw(
+        &self,
+        rng: &mut Random,
+        registry: &mut Registry,
+        guide: Option<&Guide>,
+    ) -> Option<Instruction> {
+        if let Some(item) = guide.and_then(|g| g.draw(rng)) {
+            // The form is the operands' choice: it comes up within a few tries.
+            return (0..4)
+                .filter_map(|_| registry.instruction(rng, item.code))
+                .find(|insn| Item::of(insn) == item);
+        }
+        let row = &self.rows[rng.random_range(0..self.rows.len())];
+        let code = row[rng.random_range(0..row.len())];
+        registry.instruction(rng, code)
+    }
+
+    fn attempt(&self, rng: &mut Random, guide: Option<&Guide>) -> Option<Case> {
         // Short ones are as likely as long ones: they reduce better.
         let len = 1 + rng.random_range(0..self.longest) * usize::from(rng.random_bool(0.7));
         let mut registry = Registry::new(rng);
@@ -85,7 +115,7 @@ impl Generator {
             .then(|| Shape::new(rng, &mut registry));
         let shape = shape.as_ref();
         let mut undefined = Undefined::new(len);
-        let mut insns = self.part(rng, &mut registry, &mut undefined, (0, len), shape)?;
+        let mut insns = self.part(rng, &mut registry, &mut undefined, (0, len), (shape, guide))?;
         let mut end = Instruction::with(Code::Int3);
         end.set_ip(label(len));
         // Sequences may be shorter than planned: jumps to the end stay valid.
@@ -95,7 +125,8 @@ impl Generator {
             let len = rng.random_range(1..10);
             let mut undefined = Undefined::new(len);
             let part = (FUNCTION, len);
-            insns.extend(self.part(rng, &mut registry, &mut undefined, part, shape)?);
+            let how = (shape, guide);
+            insns.extend(self.part(rng, &mut registry, &mut undefined, part, how)?);
             // The code after the calls was made for defined flags.
             let mut ip = label(FUNCTION + len);
             if undefined.at_end() != 0 {
@@ -142,7 +173,7 @@ impl Generator {
         registry: &mut Registry,
         undefined: &mut Undefined,
         (base, len): (usize, usize),
-        shape: Option<&Shape>,
+        (shape, guide): (Option<&Shape>, Option<&Guide>),
     ) -> Option<Vec<Instruction>> {
         let mut insns: Vec<Instruction> = Vec::with_capacity(len);
         // The undefined flags before each instruction that a jump back may lead to.
@@ -175,9 +206,7 @@ impl Generator {
                     continue;
                 }
             }
-            let row = &self.rows[rng.random_range(0..self.rows.len())];
-            let code = row[rng.random_range(0..row.len())];
-            let Some(mut insn) = registry.instruction(rng, code) else {
+            let Some(mut insn) = self.draw(rng, registry, guide) else {
                 continue;
             };
             let last = ENDS.contains(&insn.mnemonic());

@@ -1,26 +1,36 @@
 //! felix's differential fuzzing harness: random instruction sequences through felix's engines and
 //! through reference machines, registers, flags and memory compared.
 
+mod arena;
+mod bench;
+mod campaign;
+mod cause;
 mod compare;
+mod coverage;
 mod engines;
+mod fuzz;
 mod generate;
 mod page;
 mod reduce;
+mod report;
 mod sys;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, ensure};
+use arena::Arena;
+use campaign::summary::Summary;
+use campaign::{Config, Shards, Store, Until, parse_time};
 use clap::{Parser, Subcommand};
-use compare::{Exclusions, Outcomes, Used, Verdict, judge, read_cases};
-use engines::{Interp, Runner, jit::Jit, native::Native, unicorn::Unicorn};
+use compare::{Exclusions, read_cases};
+use coverage::{Counts, Item, Universe};
+use engines::{Interp, Runner, native::Native, runner, unicorn::Unicorn};
 use felix::lift::ROWS;
-use felix::replay::{After, Case, ENDLESS, Hex64};
+use felix::replay::{Case, Hex64};
 use generate::Generator;
 use iced_x86::{InstructionInfoFactory, Mnemonic};
-use indicatif::{ProgressBar, ProgressStyle};
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Instant;
+use std::slice::from_ref;
+use std::time::Duration;
 
 /// Differential fuzzing of felix's engines against Unicorn and this machine's own CPU.
 #[derive(Parser)]
@@ -93,6 +103,86 @@ enum Command {
         #[arg(long, default_value = "native")]
         oracle: String,
     },
+    /// Fuzz for hours, on several cores and machines; killed at any point it goes on where it was.
+    ///
+    /// Exit status 1 means that something differed; the same command then still goes on.
+    Campaign {
+        /// Where its state and its differences are kept.
+        #[arg(long)]
+        out: PathBuf,
+        /// How long it runs, all its starts together, e.g. 8h or 1h30m.
+        #[arg(long, value_parser = parse_time, required_unless_present = "cases")]
+        time: Option<Duration>,
+        /// How many cases instead, in all shards together.
+        #[arg(long, conflicts_with = "time")]
+        cases: Option<u64>,
+        /// Processes; default: one a core.
+        #[arg(long)]
+        jobs: Option<usize>,
+        /// Which part of the campaign: I/N, the Ith of N.
+        #[arg(long, default_value = "1/1")]
+        shard: Shards,
+        /// Where the random numbers start.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Engines to test.
+        #[arg(long, value_delimiter = ',', default_value = "interp")]
+        engines: Vec<String>,
+        /// Oracles to ask.
+        #[arg(long, value_delimiter = ',', default_value = "native,unicorn")]
+        oracles: Vec<String>,
+        /// The longest sequence.
+        #[arg(long, default_value_t = 32)]
+        length: usize,
+        /// Independent sequences of cases, in all shards together: as many processes can take part.
+        #[arg(long, default_value_t = 64)]
+        lanes: u32,
+        /// Cases of a lane between two checkpoints.
+        #[arg(long, default_value_t = 1024)]
+        round: u64,
+    },
+    /// Join the shards of one campaign.
+    Merge {
+        /// The shards' directories.
+        #[arg(required = true)]
+        dirs: Vec<PathBuf>,
+        /// The directory to make.
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// A campaign as one page: differences, coverage, rate, and what has changed.
+    Report {
+        /// The campaign's directory.
+        dir: PathBuf,
+        /// The page to write.
+        #[arg(long)]
+        html: PathBuf,
+        /// An earlier campaign to compare with.
+        #[arg(long)]
+        before: Option<PathBuf>,
+    },
+    /// Cases per second on this machine, for each engine with its oracles.
+    Bench {
+        /// How long each is measured.
+        #[arg(long, value_parser = parse_time, default_value = "10s")]
+        time: Duration,
+        /// Processes; default: one a core.
+        #[arg(long)]
+        jobs: Option<usize>,
+    },
+    /// A process of a campaign; started by `campaign`.
+    #[command(hide = true)]
+    CampaignWorker {
+        dir: PathBuf,
+        #[arg(long)]
+        job: usize,
+        #[arg(long)]
+        jobs: usize,
+        #[arg(long, conflicts_with = "cases", required_unless_present = "cases")]
+        seconds: Option<f64>,
+        #[arg(long)]
+        cases: Option<u64>,
+    },
     /// Which rows and encodings the generator reaches, and which have recorded cases.
     Cover {
         /// How many cases to look at.
@@ -115,18 +205,13 @@ fn main() -> ExitCode {
     }
 }
 
-fn runner(name: &str) -> Result<Box<dyn Runner>> {
-    Ok(match name {
-        "interp" => Box::new(Interp::new()?),
-        "cold" => Box::new(Interp::cold()?),
-        "jit" => Box::new(Jit::new()?),
-        "baseline" => Box::new(Jit::baseline()?),
-        "native" => Box::new(Native::default()),
-        "unicorn" => Box::new(Unicorn::new()?),
-        _ => bail!(
-            "no engine or oracle {name}: there are interp, cold, baseline, jit, native and unicorn"
-        ),
-    })
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn until(time: Option<Duration>, cases: Option<u64>) -> Result<Until> {
+    let until = time.map(Until::Time).or(cases.map(Until::Cases));
+    until.context("--time or --cases is needed")
 }
 
 fn parse_mnemonics(names: &[String]) -> Result<Vec<Mnemonic>> {
@@ -155,7 +240,7 @@ fn run(command: Command) -> Result<bool> {
         } => {
             let jit = engines.iter().any(|e| e == "jit" || e == "baseline");
             let generator = Generator::new(&parse_mnemonics(&only)?, length, jit);
-            fuzz(
+            fuzz::fuzz(
                 &generator, cases, seed, &engines, &oracles, &out, stop_after,
             )
         }
@@ -171,189 +256,77 @@ fn run(command: Command) -> Result<bool> {
             engine,
             oracle,
         } => {
-            let exclusions = Exclusions::load()?;
-            let (mut e, mut o) = (runner(&engine)?, runner(&oracle)?);
             let case = read_cases(&file)?
                 .into_iter()
                 .next()
                 .context("no case in the file")?;
-            let small = reduce_case(case, &mut *e, &mut *o, &exclusions);
+            let mut arena = Arena::new(from_ref(&engine), from_ref(&oracle), 1)?;
+            let small = arena.reduce(case, &engine, &oracle)?.case;
             println!("{}", serde_json::to_string_pretty(&small)?);
             Ok(true)
         }
         Command::Cover { cases, corpus } => cover(cases, &corpus),
-    }
-}
-
-/// Cases generated and run together.
-const BATCH: u64 = 512;
-
-fn fuzz(
-    generator: &Generator,
-    cases: u64,
-    seed: u64,
-    engines: &[String],
-    oracles: &[String],
-    out: &Path,
-    stop_after: usize,
-) -> Result<bool> {
-    let exclusions = Exclusions::load()?;
-    // Oracles first: the native one starts a child, which must not inherit the engines' memory.
-    let mut runners: Vec<Box<dyn Runner>> = oracles
-        .iter()
-        .chain(engines)
-        .map(|n| runner(n))
-        .collect::<Result<_>>()?;
-    let engine_names: Vec<&'static str> =
-        runners[oracles.len()..].iter().map(|r| r.name()).collect();
-    let bar = ProgressBar::new(cases).with_style(
-        ProgressStyle::with_template("{pos}/{len} cases {bar:40} {per_sec} {msg}")
-            .context("bar")?,
-    );
-    println!(
-        "seed {seed}, {cases} cases, engines {}, oracles {}",
-        engines.join(","),
-        oracles.join(",")
-    );
-    let start = Instant::now();
-    let (mut used, mut unicorn_wrong) = (Used::new(), BTreeMap::new());
-    let (mut agreed, mut unknown, mut found) = (0u64, 0u64, 0usize);
-    let mut done = 0;
-    'all: while done < cases {
-        let n = BATCH.min(cases - done);
-        let batch: Vec<Case> = (done..done + n).map(|i| generator.case(seed, i)).collect();
-        let mut results = Vec::new();
-        for r in &mut runners {
-            results.push((r.name(), r.run(&batch)?));
+        Command::Campaign {
+            out,
+            time,
+            cases,
+            jobs,
+            shard,
+            seed,
+            engines,
+            oracles,
+            length,
+            lanes,
+            round,
+        } => {
+            let mut config = Config::new(seed, engines, oracles, shard);
+            ensure!(lanes > 0 && round > 0, "--lanes and --round begin at 1");
+            (config.length, config.lanes, config.round) = (length, lanes, round);
+            let run = campaign::Run {
+                until: until(time, cases)?,
+                jobs: jobs.unwrap_or_else(cores),
+                dir: out,
+                quiet: false,
+            };
+            let summary = campaign::run(&config, &run)?;
+            summary.print(&Store::read(&run.dir)?);
+            Ok(summary.causes.is_empty() && summary.unreduced == 0)
         }
-        for (i, case) in batch.iter().enumerate() {
-            let outcomes: Outcomes = results
-                .iter()
-                .filter_map(|(name, r)| r[i].clone().map(|a| (*name, a)))
-                .collect();
-            match judge(
-                case,
-                &outcomes,
-                &engine_names,
-                &exclusions,
-                &mut used,
-                &mut unicorn_wrong,
-            ) {
-                Verdict::Agree => agreed += 1,
-                Verdict::Unknown => unknown += 1,
-                Verdict::Differ { engine, oracle, .. } => {
-                    found += 1;
-                    bar.suspend(|| -> Result<()> {
-                        let (e, o) = two(&mut runners, engine, oracle)?;
-                        let mut small = reduce_case(case.clone(), e, o, &exclusions);
-                        let ours = e.run(std::slice::from_ref(&small))?.pop().flatten();
-                        let theirs = o.run(std::slice::from_ref(&small))?.pop().flatten();
-                        println!(
-                            "\n=== difference {found}: case {} of seed {seed}",
-                            done + i as u64
-                        );
-                        if let (Some(ours), Some(theirs)) = (&ours, &theirs) {
-                            print!(
-                                "{}",
-                                page::page(
-                                    &small,
-                                    (engine, ours),
-                                    (oracle, theirs),
-                                    small.undefined_flags.0
-                                )
-                            );
-                        }
-                        small.after = theirs;
-                        small.about = format!("{engine} differs from {oracle}");
-                        std::fs::create_dir_all(out)?;
-                        let file = out.join(format!("{seed}-{}.json", done + i as u64));
-                        std::fs::write(&file, serde_json::to_string_pretty(&small)?)?;
-                        println!(
-                            "replay: cargo run --release -p harness -- replay {}",
-                            file.display()
-                        );
-                        Ok(())
-                    })?;
-                    if found >= stop_after {
-                        break 'all;
-                    }
-                }
-            }
+        Command::Merge { dirs, out } => {
+            let summary = campaign::merge::merge(&dirs, &out)?;
+            summary.print(&Store::read(&out)?);
+            Ok(summary.causes.is_empty() && summary.unreduced == 0)
         }
-        done += n;
-        bar.set_position(done);
-    }
-    bar.finish_and_clear();
-    let rate = done as f64 / start.elapsed().as_secs_f64();
-    println!(
-        "{done} cases, {agreed} agreed, {unknown} without oracle, {found} differences, {rate:.0} cases/s"
-    );
-    for (i, n) in &used {
-        let e = &exclusions.exclusion[*i];
-        println!(
-            "excused {n} times: {} {}",
-            e.oracle,
-            e.evidence.trim_end_matches(".json")
-        );
-    }
-    if !unicorn_wrong.is_empty() {
-        let list: Vec<String> = unicorn_wrong
-            .iter()
-            .map(|(m, n)| format!("{m} {n}"))
-            .collect();
-        println!(
-            "Unicorn disagrees with the CPU, unexplained: {}",
-            list.join(", ")
-        );
-    }
-    Ok(found == 0)
-}
-
-fn two<'a>(
-    runners: &'a mut [Box<dyn Runner>],
-    engine: &str,
-    oracle: &str,
-) -> Result<(
-    &'a mut (dyn Runner + 'static),
-    &'a mut (dyn Runner + 'static),
-)> {
-    let (mut e, mut o) = (None, None);
-    for r in runners {
-        if r.name() == engine {
-            e = Some(&mut **r);
-        } else if r.name() == oracle {
-            o = Some(&mut **r);
+        Command::Report { dir, html, before } => {
+            let store = Store::read(&dir)?;
+            let now = Summary::read(&store)?;
+            let before = before
+                .map(|b| Summary::read(&Store::read(&b)?))
+                .transpose()?;
+            let page = report::render(&store, &now, before.as_ref());
+            std::fs::write(&html, page).with_context(|| format!("writing {}", html.display()))?;
+            Ok(true)
+        }
+        Command::Bench { time, jobs } => {
+            bench::bench(time, jobs.unwrap_or_else(cores))?;
+            Ok(true)
+        }
+        Command::CampaignWorker {
+            dir,
+            job,
+            jobs,
+            seconds,
+            cases,
+        } => {
+            let time = seconds.map(Duration::try_from_secs_f64).transpose()?;
+            campaign::worker::work(&dir, (job, jobs), until(time, cases)?)?;
+            Ok(true)
         }
     }
-    e.zip(o).context("engine and oracle are both running")
-}
-
-fn reduce_case(
-    case: Case,
-    e: &mut dyn Runner,
-    o: &mut dyn Runner,
-    exclusions: &Exclusions,
-) -> Case {
-    let engine = e.name();
-    reduce::reduce(case, &mut |c| {
-        let one = std::slice::from_ref(c);
-        let last = |r: Result<Vec<Option<After>>>| r.ok().and_then(|mut v| v.pop().flatten());
-        // A loop that has lost its counter: engines are not stopped.
-        let Some(b) = last(o.run(one)).filter(|b| b.stop.vector != ENDLESS) else {
-            return false;
-        };
-        let Some(a) = last(e.run(one)) else {
-            return false;
-        };
-        let outcomes = Outcomes::from([(engine, a), (o.name(), b)]);
-        let (mut used, mut wrong) = (Used::new(), BTreeMap::new());
-        let verdict = judge(c, &outcomes, &[engine], exclusions, &mut used, &mut wrong);
-        matches!(verdict, Verdict::Differ { .. })
-    })
 }
 
 fn replay(files: &[PathBuf], engine: &str) -> Result<bool> {
-    let mut e = runner(engine)?;
+    let mut e = runner(engine, 1)?;
     let (mut count, mut failed) = (0, 0);
     for file in files {
         for case in read_cases(file)? {
@@ -476,19 +449,21 @@ fn forget_unused(case: &mut Case) {
 
 fn cover(cases: u64, corpus: &Path) -> Result<bool> {
     let generator = Generator::new(&[], 32, false);
-    let mut reached = BTreeMap::<String, u64>::new();
+    let universe = Universe::new(generator.codes());
+    let mut counts = Counts::new(&universe);
     for i in 0..cases {
-        let case = generator.case(1, i);
-        for insn in iced_x86::Decoder::with_ip(64, &case.code.0, case.before.rip.0, 0) {
-            *reached.entry(format!("{:?}", insn.code())).or_default() += 1;
-        }
+        counts.add_generated(&universe, &generator.case(1, i));
     }
-    let all: Vec<String> = generator.codes().map(|c| format!("{c:?}")).collect();
-    let missing: Vec<&String> = all.iter().filter(|c| !reached.contains_key(*c)).collect();
+    let missing: Vec<Item> = universe
+        .items
+        .iter()
+        .zip(&counts.items)
+        .filter_map(|(item, n)| (*n == 0).then_some(*item))
+        .collect();
     println!(
-        "{} of {} encodings reached in {cases} cases",
-        all.len() - missing.len(),
-        all.len()
+        "{} of {} encodings and forms reached in {cases} cases",
+        universe.items.len() - missing.len(),
+        universe.items.len()
     );
     for m in &missing {
         println!("never generated: {m}");

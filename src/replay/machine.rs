@@ -12,6 +12,7 @@ use crate::sys::guest;
 use crate::sys::window::{Access, Window};
 use crate::x86::{GuestAddr, MemFault, MemFaultKind};
 use std::io;
+use std::sync::OnceLock;
 
 /// The windows at their fixed addresses. One a process can exist at a time.
 #[derive(Debug)]
@@ -68,7 +69,7 @@ impl Machine {
     /// The data a case begins with: the pattern with its patches.
     #[must_use]
     pub fn initial_data(case: &Case) -> Vec<u8> {
-        let mut data = pattern(case.memory, DATA_LEN);
+        let mut data = filled(case.memory);
         for (at, bytes) in &case.patches {
             let offset = usize::try_from(at.0.wrapping_sub(DATA)).unwrap_or(usize::MAX);
             if let Some(place) = data
@@ -204,6 +205,20 @@ fn no_code_at(addr: GuestAddr) -> MemFault {
     }
 }
 
+/// Seeds whose pattern is kept. Generated cases use no others: making it anew for each took longer than
+/// running it.
+const KEPT: usize = 64;
+static PATTERNS: [OnceLock<Vec<u8>>; KEPT] = [const { OnceLock::new() }; KEPT];
+
+/// The data filled with a seed's pattern.
+fn filled(seed: u64) -> Vec<u8> {
+    let kept = usize::try_from(seed).ok().and_then(|s| PATTERNS.get(s));
+    match kept {
+        Some(kept) => kept.get_or_init(|| pattern(seed, DATA_LEN)).clone(),
+        None => pattern(seed, DATA_LEN),
+    }
+}
+
 /// The bytes of `now` that differ from `before`, as runs.
 #[must_use]
 pub fn changes(before: &[u8], now: &[u8]) -> Vec<(Hex64, HexBytes)> {
@@ -211,14 +226,19 @@ pub fn changes(before: &[u8], now: &[u8]) -> Vec<(Hex64, HexBytes)> {
     if before == now {
         return out;
     }
-    for (i, (a, b)) in before.iter().zip(now).enumerate() {
-        if a == b {
-            continue;
-        }
-        let at = DATA + i as u64;
-        match out.last_mut() {
-            Some((start, bytes)) if start.0 + bytes.0.len() as u64 == at => bytes.0.push(*b),
-            _ => out.push((Hex64(at), HexBytes(vec![*b]))),
+    // Most of it has not changed: whole lines are compared first.
+    const LINE: usize = 64;
+    let lines = before.chunks(LINE).zip(now.chunks(LINE)).enumerate();
+    for (n, (before, now)) in lines.filter(|(_, (a, b))| a != b) {
+        for (i, (a, b)) in before.iter().zip(now).enumerate() {
+            if a == b {
+                continue;
+            }
+            let at = DATA + (n * LINE + i) as u64;
+            match out.last_mut() {
+                Some((start, bytes)) if start.0 + bytes.0.len() as u64 == at => bytes.0.push(*b),
+                _ => out.push((Hex64(at), HexBytes(vec![*b]))),
+            }
         }
     }
     out

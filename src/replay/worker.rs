@@ -1,8 +1,9 @@
 //! The other half of the harness's JIT engine: a process on a RISC-V host (or under qemu-riscv64) that
 //! executes translations made elsewhere.
 //!
-//! Protocol, on standard input and output: the worker first sends a `Hello`; then, for every `Job`
-//! frame, an `After` frame. A frame is a little-endian length of four bytes and that many bytes of
+//! Protocol, on standard input and output: the worker first sends a `Hello`; then, for every frame of
+//! `Job`s, a frame of as many `After`s. It reads a frame to its end before it answers, so neither side ever
+//! waits for the other to empty a pipe, however many jobs are in one. A frame is a little-endian length of four bytes and that many bytes of
 //! postcard. Ends at the end of input.
 
 use super::{After, Case, CaseCode, CaseMemory, Machine};
@@ -87,9 +88,9 @@ pub fn serve(isa: HostIsa, r: &mut dyn Read, w: &mut dyn Write) -> io::Result<()
         },
     )?;
     w.flush()?;
-    while let Some(job) = read_frame::<Job>(r)? {
+    let mut run = |job: Job| -> After {
         let case = &job.case;
-        let after: After = match job.code {
+        match job.code {
             Code::Made(t) => machine.run_translated(&mut engine, case, t),
             Code::Optimised => {
                 let mode = FpMode::of(case.before.mxcsr);
@@ -98,8 +99,11 @@ pub fn serve(isa: HostIsa, r: &mut dyn Read, w: &mut dyn Write) -> io::Result<()
                 machine.run_translated(&mut engine, case, t.ok().flatten())
             }
             Code::Baseline => machine.run_translated(&mut baseline, case, None),
-        };
-        write_frame(w, &after)?;
+        }
+    };
+    while let Some(jobs) = read_frame::<Vec<Job>>(r)? {
+        let answers: Vec<After> = jobs.into_iter().map(&mut run).collect();
+        write_frame(w, &answers)?;
         w.flush()?;
     }
     Ok(())

@@ -4,7 +4,7 @@
 //! `riscv-qemu/run.sh`, with the CPU that QEMU_CPU names. `FELIX_WORKER` names another command.
 
 use super::Runner;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use felix::exec::jit::JitEngine;
 use felix::lower::FpMode;
 use felix::replay::worker::{Code, Hello, Job, read_frame, write_frame};
@@ -36,8 +36,9 @@ impl Drop for Worker {
     }
 }
 
-/// Jobs on their way to one worker: as many as surely fit the pipes.
-const WINDOW: usize = 8;
+/// Jobs sent to a worker at a time: many, because every time two processes wait for each other; not
+/// all, because those sent with one that kills the worker are run again.
+const WINDOW: usize = 64;
 
 impl Worker {
     fn start(baseline: bool) -> Result<Worker> {
@@ -98,52 +99,50 @@ impl Worker {
                 out.extend(results.into_iter().map(Some));
                 continue;
             }
+            *self = Worker::start(self.baseline)?;
             for case in batch {
-                *self = Worker::start(self.baseline)?;
                 let result = self.exchange(std::slice::from_ref(case));
-                out.push(result.ok().and_then(|mut v| v.pop()));
-                if out.last().is_none_or(Option::is_none) {
+                if result.is_err() {
                     *self = Worker::start(self.baseline)?;
                 }
+                out.push(result.ok().and_then(|mut v| v.pop()));
             }
         }
         Ok(out)
     }
 
     fn exchange(&mut self, cases: &[Case]) -> Result<Vec<After>> {
-        for case in cases {
-            let mut frame = Vec::new();
-            write_frame(&mut frame, &self.job(case))?;
-            self.input.write_all(&frame)?;
-        }
-        cases
-            .iter()
-            .map(|_| read_frame(&mut self.output)?.context("the worker ended"))
-            .collect()
+        let jobs: Vec<Job> = cases.iter().map(|c| self.job(c)).collect();
+        let mut frame = Vec::new();
+        write_frame(&mut frame, &jobs)?;
+        self.input.write_all(&frame)?;
+        let answers: Vec<After> = read_frame(&mut self.output)?.context("the worker ended")?;
+        ensure!(answers.len() == cases.len(), "the worker left out a case");
+        Ok(answers)
     }
 }
 
 impl Jit {
-    /// Starts the workers, one a core.
+    /// Starts the workers: one a core, if this is the only process of the harness, and its share of
+    /// them if it is one of `jobs`.
     ///
     /// # Errors
     /// If they cannot be started.
-    pub fn new() -> Result<Jit> {
-        Jit::start(false)
+    pub fn new(jobs: usize) -> Result<Jit> {
+        Jit::start(false, jobs)
     }
 
     /// Starts the workers, for code made instruction by instruction.
     ///
     /// # Errors
     /// If they cannot be started.
-    pub fn baseline() -> Result<Jit> {
-        Jit::start(true)
+    pub fn baseline(jobs: usize) -> Result<Jit> {
+        Jit::start(true, jobs)
     }
 
-    fn start(baseline: bool) -> Result<Jit> {
-        let n = std::thread::available_parallelism()
-            .map_or(1, usize::from)
-            .min(8);
+    fn start(baseline: bool, jobs: usize) -> Result<Jit> {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let n = (cores / jobs.max(1)).clamp(1, 8);
         Ok(Jit {
             workers: (0..n)
                 .map(|_| Worker::start(baseline))
@@ -159,7 +158,7 @@ impl Runner for Jit {
     }
 
     fn run(&mut self, cases: &[Case]) -> Result<Vec<Option<After>>> {
-        if cases.len() < WINDOW {
+        if cases.len() < 2 * self.workers.len() {
             return self.workers[0].run(cases);
         }
         let share = cases.len().div_ceil(self.workers.len());

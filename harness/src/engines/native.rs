@@ -9,6 +9,9 @@ use felix::sys::guest;
 use felix::x86::GuestAddr;
 use std::io::{Read, Write};
 
+/// Cases sent to the child at a time: every time the two wait for each other.
+const WINDOW: usize = 64;
+
 /// See the module's head. The child is started anew if a case kills it.
 #[derive(Default)]
 pub struct Native {
@@ -22,14 +25,12 @@ impl Runner for Native {
 
     fn run(&mut self, cases: &[Case]) -> Result<Vec<Option<After>>> {
         let mut out = Vec::with_capacity(cases.len());
-        // Few enough at a time that neither side ever waits for the other to empty a pipe.
-        for batch in cases.chunks(16) {
+        for batch in cases.chunks(WINDOW) {
             match self.exchange(batch) {
                 Ok(results) => out.extend(results.into_iter().map(Some)),
                 Err(_) => {
                     // Something killed the child: find out which case, and go on without it.
                     for case in batch {
-                        self.child = None;
                         out.push(
                             self.exchange(std::slice::from_ref(case))
                                 .ok()
@@ -49,20 +50,15 @@ impl Native {
             self.child = Some(sys::spawn(child)?);
         }
         let child = self.child.as_mut().context("just started")?;
-        let mut frames = Vec::new();
-        for case in cases {
-            write_frame(&mut frames, case)?;
-        }
+        let mut frame = Vec::new();
+        write_frame(&mut frame, &cases.to_vec())?;
+        // The child reads all of it before it answers.
         let result = child
             .input
-            .write_all(&frames)
+            .write_all(&frame)
+            .and_then(|()| read_frame::<Vec<After>>(&mut child.output))
             .map_err(anyhow::Error::from)
-            .and_then(|()| {
-                cases
-                    .iter()
-                    .map(|_| read_frame(&mut child.output)?.context("the child ended"))
-                    .collect()
-            });
+            .and_then(|answers| answers.context("the child ended"));
         if result.is_err() {
             self.child = None;
         }
@@ -76,27 +72,28 @@ fn child(r: &mut dyn Read, w: &mut dyn Write) {
     if sys::make_code_executable().is_err() || sys::prepare().is_err() {
         return;
     }
-    while let Ok(Some(case)) = read_frame::<Case>(r) {
-        let data = Machine::initial_data(&case);
-        let image = Machine::code_image(&case);
-        let code = GuestAddr(felix::replay::CODE);
-        if guest::write_bytes(GuestAddr(DATA), &data).is_err()
-            || guest::write_bytes(code, &image).is_err()
-        {
+    while let Ok(Some(cases)) = read_frame::<Vec<Case>>(r) {
+        let Some(answers) = cases.iter().map(one).collect::<Option<Vec<After>>>() else {
             return;
-        }
-        let (stop, registers) = sys::run(&case.before);
-        let mut now = vec![0; DATA_LEN];
-        if guest::read_bytes(GuestAddr(DATA), &mut now).is_err() {
-            return;
-        }
-        let after = After {
-            stop,
-            registers,
-            memory: changes(&data, &now),
         };
-        if write_frame(w, &after).is_err() || w.flush().is_err() {
+        if write_frame(w, &answers).is_err() || w.flush().is_err() {
             return;
         }
     }
+}
+
+/// Runs one case in the child; `None` if the windows are gone.
+fn one(case: &Case) -> Option<After> {
+    let data = Machine::initial_data(case);
+    let image = Machine::code_image(case);
+    guest::write_bytes(GuestAddr(DATA), &data).ok()?;
+    guest::write_bytes(GuestAddr(felix::replay::CODE), &image).ok()?;
+    let (stop, registers) = sys::run(&case.before);
+    let mut now = vec![0; DATA_LEN];
+    guest::read_bytes(GuestAddr(DATA), &mut now).ok()?;
+    Some(After {
+        stop,
+        registers,
+        memory: changes(&data, &now),
+    })
 }

@@ -1,0 +1,131 @@
+//! Engines and oracles that run the same cases: running, comparing, reducing.
+//!
+//! Does not know where cases come from, nor what is done with a difference. Invariant: the oracles are
+//! started before the engines, because the native one forks, and its child must not inherit the
+//! memory that engines map.
+
+use crate::compare::{Exclusions, Outcomes, Used, Verdict, judge};
+use crate::engines::{Runner, runner};
+use crate::reduce;
+use anyhow::{Context, Result};
+use felix::replay::{After, Case, ENDLESS};
+use std::collections::BTreeMap;
+
+/// See the module's head.
+pub struct Arena {
+    oracles: Vec<Box<dyn Runner>>,
+    engines: Vec<Box<dyn Runner>>,
+    names: Vec<&'static str>,
+    /// What is excused.
+    pub exclusions: Exclusions,
+    /// How often each exclusion was needed.
+    pub used: Used,
+    /// How often Unicorn disagreed with the CPU, unexplained, by mnemonic.
+    pub unicorn_wrong: BTreeMap<String, u64>,
+}
+
+/// A difference that has been reduced.
+pub struct Reduced {
+    /// The smallest case; it expects what the oracle said.
+    pub case: Case,
+    /// What the engine made of it.
+    pub ours: After,
+}
+
+impl Arena {
+    /// Starts engines and oracles by their names, in one of `jobs` processes that do so.
+    ///
+    /// # Errors
+    /// If one cannot be started.
+    pub fn new(engines: &[String], oracles: &[String], jobs: usize) -> Result<Arena> {
+        let start = |names: &[String]| -> Result<Vec<Box<dyn Runner>>> {
+            names.iter().map(|n| runner(n, jobs)).collect()
+        };
+        let mut oracles = start(oracles)?;
+        // A child that is started by its first cases would be started after the engines.
+        for o in &mut oracles {
+            o.run(&[])?;
+        }
+        let engines = start(engines)?;
+        Ok(Arena {
+            names: engines.iter().map(|e| e.name()).collect(),
+            oracles,
+            engines,
+            exclusions: Exclusions::load()?,
+            used: Used::new(),
+            unicorn_wrong: BTreeMap::new(),
+        })
+    }
+
+    /// What each of them says about each case.
+    ///
+    /// # Errors
+    /// If one of them broke.
+    pub fn run(&mut self, batch: &[Case]) -> Result<Vec<Outcomes>> {
+        let mut all = vec![Outcomes::new(); batch.len()];
+        for r in self.oracles.iter_mut().chain(&mut self.engines) {
+            for (outcomes, after) in all.iter_mut().zip(r.run(batch)?) {
+                if let Some(after) = after {
+                    outcomes.insert(r.name(), after);
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    /// Compares what was said about a case.
+    pub fn judge(&mut self, case: &Case, outcomes: &Outcomes) -> Verdict {
+        judge(
+            case,
+            outcomes,
+            &self.names,
+            &self.exclusions,
+            &mut self.used,
+            &mut self.unicorn_wrong,
+        )
+    }
+
+    /// Whether the engine differs from the oracle on a case, unexcused. A case that does not end is no
+    /// difference: engines are not stopped.
+    ///
+    /// # Errors
+    /// If there is no such engine or oracle here.
+    pub fn differ(&mut self, case: &Case, engine: &str, oracle: &str) -> Result<bool> {
+        Ok(self.both(case, engine, oracle)?.is_some())
+    }
+
+    /// The smallest form of a case on which an engine differs from an oracle.
+    ///
+    /// # Errors
+    /// If there is no such engine or oracle here, or they agree about the case.
+    pub fn reduce(&mut self, case: Case, engine: &str, oracle: &str) -> Result<Reduced> {
+        let mut case = reduce::reduce(case, &mut |c| {
+            self.differ(c, engine, oracle).unwrap_or(false)
+        });
+        let (ours, theirs) = self
+            .both(&case, engine, oracle)?
+            .with_context(|| format!("{engine} and {oracle} agree about this case"))?;
+        case.after = Some(theirs);
+        case.about = format!("{engine} differs from {oracle}");
+        Ok(Reduced { case, ours })
+    }
+
+    /// What engine and oracle say, if they differ.
+    fn both(&mut self, case: &Case, engine: &str, oracle: &str) -> Result<Option<(After, After)>> {
+        let one = std::slice::from_ref(case);
+        let find = |runners: &mut [Box<dyn Runner>], name: &str| -> Result<Option<After>> {
+            let runner = runners.iter_mut().find(|r| r.name() == name);
+            let runner = runner.with_context(|| format!("{name} is not running"))?;
+            Ok(runner.run(one).ok().and_then(|mut v| v.pop().flatten()))
+        };
+        let theirs = find(&mut self.oracles, oracle)?.filter(|a| a.stop.vector != ENDLESS);
+        let Some(theirs) = theirs else {
+            return Ok(None);
+        };
+        let Some(ours) = find(&mut self.engines, engine)? else {
+            return Ok(None);
+        };
+        let excused = self.exclusions.excuses(oracle, case, &ours, &theirs);
+        Ok(excused.is_none().then_some((ours, theirs)))
+    }
+}
