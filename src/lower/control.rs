@@ -6,7 +6,7 @@
 
 use super::{Cold, ExitLink, Lowerer, Point, What, abi};
 use crate::ir::{IndirectKind, Inst, Op, Target, Term, Value};
-use crate::rv64::{Imm12, Label, Shamt, Xreg};
+use crate::rv64::{Assembler, Imm12, Label, Shamt, Xreg};
 use crate::x86::state::offset;
 use crate::x86::{GuestAddr, Width};
 
@@ -36,6 +36,18 @@ impl Test {
 
 /// A condition ready to branch on.
 pub(super) type Ready = (Test, Xreg, Xreg);
+
+/// Branches to `to` if the condition holds.
+pub(super) fn branch(asm: &mut Assembler, (test, a, b): Ready, to: Label) {
+    match test {
+        Test::Eq => asm.beq_to(a, b, to),
+        Test::Ne => asm.bne_to(a, b, to),
+        Test::Lt => asm.blt_to(a, b, to),
+        Test::Ge => asm.bge_to(a, b, to),
+        Test::Ltu => asm.bltu_to(a, b, to),
+        Test::Geu => asm.bgeu_to(a, b, to),
+    }
+}
 
 impl Lowerer<'_> {
     /// The registers and test that say whether I64 value `v` is not 0.
@@ -67,15 +79,8 @@ impl Lowerer<'_> {
         }
     }
 
-    pub(super) fn branch(&mut self, (test, a, b): Ready, to: Label) {
-        match test {
-            Test::Eq => self.asm.beq_to(a, b, to),
-            Test::Ne => self.asm.bne_to(a, b, to),
-            Test::Lt => self.asm.blt_to(a, b, to),
-            Test::Ge => self.asm.bge_to(a, b, to),
-            Test::Ltu => self.asm.bltu_to(a, b, to),
-            Test::Geu => self.asm.bgeu_to(a, b, to),
-        }
+    pub(super) fn branch(&mut self, ready: Ready, to: Label) {
+        branch(&mut self.asm, ready, to);
     }
 
     pub(super) fn branch_unless(&mut self, (test, a, b): Ready, to: Label) {

@@ -14,7 +14,7 @@ mod flags;
 mod ops;
 
 use super::abi;
-use super::control::Ready;
+use super::control::{self, Ready};
 use super::mem::{READ, WRITE};
 use crate::lift::quick::{Address, FS_BASE, GS_BASE, Kind, NO_REG, Quick, RIP_BASE};
 use crate::rv64::{Assembler, Feature, HostIsa, Imm12, Label, Off21, Shamt, Xreg};
@@ -287,16 +287,8 @@ impl Baseline {
         self.isa.has(f)
     }
 
-    fn branch(&mut self, (test, a, b): Ready, to: Label) {
-        use super::control::Test;
-        match test {
-            Test::Eq => self.asm.beq_to(a, b, to),
-            Test::Ne => self.asm.bne_to(a, b, to),
-            Test::Lt => self.asm.blt_to(a, b, to),
-            Test::Ge => self.asm.bge_to(a, b, to),
-            Test::Ltu => self.asm.bltu_to(a, b, to),
-            Test::Geu => self.asm.bgeu_to(a, b, to),
-        }
+    fn branch(&mut self, ready: Ready, to: Label) {
+        control::branch(&mut self.asm, ready, to);
     }
 
     /// Base and displacement of `m`. The base may be `ADDRESS`.
