@@ -2,8 +2,9 @@
 //!
 //! Most code of a program runs once or twice; translating it costs a hundred times what running it
 //! does. So each thread begins here: a *unit* is a straight run of instructions up to a branch. One that
-//! has run `HOT` times is translated, and what its thread has seen run tells which branches to follow
-//! (`knows`).
+//! begins with resolved instructions is `Warm` after some runs, which is where code made one by one takes
+//! over (`lower::baseline`); others are `Hot` after `HOT` runs, to be translated. What a thread has seen run
+//! tells which branches to follow (`knows`).
 //!
 //! `ColdEngine` runs everything so, for the harness; the JIT engine has a `Cold` in each thread.
 //!
@@ -222,8 +223,8 @@ impl Cold {
         }
     }
 
-    /// The instructions unit `id` begins with, as far as they are `Quick`, and how many bytes they have.
-    pub fn plain(&self, id: u32, out: &mut Vec<Quick>) -> u64 {
+    /// The instructions unit `id` begins with, as far as they are `Quick`.
+    pub fn plain(&self, id: u32, out: &mut Vec<Quick>) {
         out.clear();
         let unit = self.units[id as usize];
         for step in &self.steps[unit.first as usize..unit.end as usize] {
@@ -232,7 +233,6 @@ impl Cold {
                 Step::Lifted { .. } => break,
             }
         }
-        out.iter().map(|q| u64::from(q.len)).sum()
     }
 
     /// Unit `id` cannot get code of its own: it stays cold until it is hot.

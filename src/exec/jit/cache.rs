@@ -1,4 +1,5 @@
-//! The code cache and the region map, shared by all threads of a process.
+//! The code cache: translated regions, units of code made one by one, and which code there is for a guest
+//! address; shared by all threads of a process. A region takes over from the unit for the same address.
 //!
 //! Locking: one mutex (`jit::Shared::cache`) around everything here; code runs without it. Code is
 //! published in this order: bytes written, instruction caches flushed, then entered into the map, links
@@ -6,7 +7,8 @@
 //! inside goes on until it leaves. Memory of withdrawn code is reused only by `clear`, which is for a
 //! process with one thread.
 //!
-//! A link is one aligned word: another thread sees the old jump or the new one, and both are right.
+//! A link is one aligned word: another thread sees the old jump or the new one, and both are right. A
+//! veneer, which is two, leads to one place for ever.
 
 use super::lookup::Lookup;
 use crate::lift::addr_map::AddrMap;
@@ -111,6 +113,8 @@ pub struct Cache {
     places: Vec<Place>,
     exits: Vec<baseline::Exit>,
     targets: Vec<Target>,
+    /// Code that `publish` is still to tell of.
+    entered: Vec<Entered>,
     /// Positions in `targets`, by guest address, for each mode.
     target_index: [AddrMap; 2],
     /// All links.
@@ -128,6 +132,16 @@ struct Target {
     code: Option<(Owner, usize)>,
     /// The newest of the links to it, or `NONE`.
     newest: u32,
+}
+
+/// There is code at `at` for a target, which has the number `target`.
+#[derive(Clone, Copy, Debug)]
+struct Entered {
+    target: usize,
+    guest: u64,
+    at: usize,
+    /// Whose code was the one for it before.
+    old: Option<Owner>,
 }
 
 #[derive(Debug)]
@@ -247,13 +261,13 @@ impl Cache {
         for page in guest / PAGE..=guest.saturating_add(len - 1) / PAGE {
             self.page(page).owners.push(owner);
         }
-        self.enter(memory, guest, mode, owner, start);
+        self.enter(guest, mode, owner, start);
         for (i, exit) in code.exits.iter().enumerate() {
             if let Some(to) = self.entry(exit.target, mode) {
                 self.write_link(memory, owner, i, to);
             }
         }
-        memory.flush(start, end - start);
+        self.publish(memory, start, end);
         Some(start)
     }
 
@@ -309,7 +323,7 @@ impl Cache {
             let (guest, offset) = self.regions[id].translation.entries[n];
             // The first is what was asked for: it belongs to the newest translation.
             if n == 0 || self.region(guest, mode).is_none() {
-                self.enter(memory, guest, mode, owner, start + offset as usize);
+                self.enter(guest, mode, owner, start + offset as usize);
             }
         }
         for n in 0..exits {
@@ -318,24 +332,46 @@ impl Cache {
                 self.write_link(memory, owner, n, to);
             }
         }
-        memory.flush(start, end - start);
+        self.publish(memory, start, end);
         Some(id)
     }
 
-    /// Code for `guest` is at `at` from now on: whoever goes to older code for it goes there.
-    fn enter(&mut self, memory: &Executable, guest: u64, mode: FpMode, owner: Owner, at: usize) {
+    /// Code for `guest` is at `at`: whoever asks is told so from now on, and `publish` tells the others.
+    fn enter(&mut self, guest: u64, mode: FpMode, owner: Owner, at: usize) {
         let target = self.target_at(guest, mode);
         let old = self.targets[target].code.replace((owner, at));
-        for link in self.links_to(target) {
-            self.patch_link(memory, link.owner, link.exit as usize, at);
-        }
-        if let Some((Owner::Unit(n), _)) = old {
-            self.units[n].alive = false;
-            // Whoever goes there all the same is not to come back for a better translation.
-            memory.patch(cell(memory, n), i32::MAX.cast_unsigned());
-            for lookup in self.lookups.iter().filter_map(Weak::upgrade) {
-                lookup.remove(guest);
+        self.entered.push(Entered {
+            target,
+            guest,
+            at,
+            old: old.map(|c| c.0),
+        });
+    }
+
+    /// The code from `start` to `end` is complete: whoever goes to older code for what was entered goes there.
+    fn publish(&mut self, memory: &Executable, start: usize, end: usize) {
+        // Before anybody can get there.
+        memory.flush(start, end - start);
+        let mut patched = false;
+        let mut entered = take(&mut self.entered);
+        for e in entered.drain(..) {
+            for link in self.links_to(e.target) {
+                self.patch_link(memory, link.owner, link.exit as usize, e.at);
+                patched = true;
             }
+            if let Some(Owner::Unit(n)) = e.old {
+                self.units[n].alive = false;
+                // Whoever goes there all the same is not to come back for a better translation.
+                memory.patch(cell(memory, n), i32::MAX.cast_unsigned());
+                for lookup in self.lookups.iter().filter_map(Weak::upgrade) {
+                    lookup.remove(e.guest);
+                }
+            }
+        }
+        self.entered = entered;
+        if patched {
+            // As in `link`.
+            memory.flush_here();
         }
     }
 

@@ -4,7 +4,8 @@
 //! has its own engine with its own lookup table. Translated code runs until it leaves at a point of
 //! its translation; the engine then rebuilds the guest's state from the point (`lower::Point`) and
 //! decides what comes next. Code that has run only a few times is evaluated (`cold`), and so is what
-//! cannot be translated.
+//! cannot be translated; then it is made one by one, which counts its executions, and what is hot is
+//! translated (`tiers`).
 //!
 //! Knows no guest OS. Invariant: when `run` returns, the register file is the whole exact state.
 
@@ -25,7 +26,7 @@ use crate::lift::quick::Quick;
 use crate::lift::{self, Limits};
 use crate::lower::baseline::{Baseline, Place, Why};
 use crate::lower::{FpMode, Translation, What, abi};
-use crate::opt::{self};
+use crate::opt;
 use crate::rv64::HostIsa;
 use crate::sys;
 use crate::sys::jit::{Capture, Executable, Routines};
