@@ -175,7 +175,7 @@ pub struct Cold {
     slots: Slots,
     /// After how many runs a unit is warm.
     warm: u32,
-    /// Instructions decoded, for `--stats`.
+    /// Instructions decoded, for tests.
     pub decoded: u64,
 }
 
