@@ -112,6 +112,11 @@ pub fn block(
                     slots.0[i & (SLOTS - 1)] = [low, high];
                     continue;
                 }
+                Some(Var::YmmHi(n)) => {
+                    let [.., low, high] = cpu.ymm[usize::from(n & 15)];
+                    slots.0[i & (SLOTS - 1)] = [low, high];
+                    continue;
+                }
                 Some(Var::Flags) | None => continue,
                 Some(var) => super::get(cpu, var),
             },
@@ -120,6 +125,10 @@ pub fn block(
                     Some(Var::Xmm(n)) => {
                         let v = slots.0[inst.args[0].index() & (SLOTS - 1)];
                         cpu.ymm[usize::from(n & 15)][..2].copy_from_slice(&v);
+                    }
+                    Some(Var::YmmHi(n)) => {
+                        let v = slots.0[inst.args[0].index() & (SLOTS - 1)];
+                        cpu.ymm[usize::from(n & 15)][2..].copy_from_slice(&v);
                     }
                     Some(var) => super::set(cpu, var, a),
                     None => {}

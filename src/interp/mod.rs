@@ -179,6 +179,10 @@ impl Program {
                                     vectors[m.dst as usize] = cpu.xmm(usize::from(n));
                                     continue;
                                 }
+                                Some(Var::YmmHi(n)) => {
+                                    vectors[m.dst as usize] = cpu.ymm_high(usize::from(n));
+                                    continue;
+                                }
                                 Some(var) => Ok(get(cpu, var)),
                                 None => Ok(0),
                             }
@@ -198,6 +202,9 @@ impl Program {
                             match Var::decode(m.imm) {
                                 Some(Var::Xmm(n)) => {
                                     cpu.set_xmm(usize::from(n), vectors[m.a as usize])
+                                }
+                                Some(Var::YmmHi(n)) => {
+                                    cpu.set_ymm_high(usize::from(n), vectors[m.a as usize]);
                                 }
                                 Some(var) => set(cpu, var, a),
                                 None => {}
@@ -458,7 +465,7 @@ fn get(cpu: &CpuState, var: Var) -> u64 {
         Var::Fsw => cpu.x87.fsw.into(),
         Var::Ftw => cpu.x87.ftw.into(),
         Var::Mm(n) => cpu.x87.r[usize::from(n & 7)][0],
-        Var::Gpr(_) | Var::Xmm(_) => 0,
+        Var::Gpr(_) | Var::Xmm(_) | Var::YmmHi(_) => 0,
     }
 }
 
@@ -472,7 +479,7 @@ fn set(cpu: &mut CpuState, var: Var, v: u64) {
         Var::Fsw => cpu.x87.fsw = v as u16,
         Var::Ftw => cpu.x87.ftw = v as u16,
         Var::Mm(n) => cpu.x87.r[usize::from(n & 7)] = [v, 0xffff],
-        Var::Flags | Var::Gpr(_) | Var::Xmm(_) => {}
+        Var::Flags | Var::Gpr(_) | Var::Xmm(_) | Var::YmmHi(_) => {}
     }
 }
 

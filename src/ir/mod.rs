@@ -74,17 +74,20 @@ pub enum Var {
     /// An MMX register: the significand of the physical x87 register. Setting sets the sign and
     /// exponent to ones.
     Mm(u8),
+    /// The high 128 bits of a vector register. A YMM register is never one value: an operation on it is
+    /// done for each half, and both engines and all hosts know V128 only.
+    YmmHi(u8),
 }
 
 impl Var {
     /// All numbers of variables are below this.
-    pub const COUNT: usize = 80;
+    pub const COUNT: usize = 96;
 
     /// The type of the variable's value.
     #[must_use]
     pub const fn ty(self) -> Ty {
         match self {
-            Var::Xmm(_) => Ty::V128,
+            Var::Xmm(_) | Var::YmmHi(_) => Ty::V128,
             Var::Flags => Ty::Flags,
             _ => Ty::I64,
         }
@@ -104,6 +107,7 @@ impl Var {
             Var::Fsw => 69,
             Var::Ftw => 70,
             Var::Mm(n) => 72 + n as u64,
+            Var::YmmHi(n) => 80 + n as u64,
         }
     }
 
@@ -121,6 +125,7 @@ impl Var {
             69 => Var::Fsw,
             70 => Var::Ftw,
             72..80 => Var::Mm(u8::try_from(n).ok()? - 72),
+            80..96 => Var::YmmHi(u8::try_from(n).ok()? - 80),
             _ => return None,
         })
     }

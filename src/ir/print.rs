@@ -16,6 +16,7 @@ impl fmt::Display for Var {
             Var::Fsw => f.write_str("fsw"),
             Var::Ftw => f.write_str("ftw"),
             Var::Mm(n) => write!(f, "mm{n}"),
+            Var::YmmHi(n) => write!(f, "ymm{n}.hi"),
         }
     }
 }

@@ -363,7 +363,7 @@ impl<'a> Lowerer<'a> {
                 }
                 self.place(v, Loc::Guest(g), self.form(g));
             }
-            Some(Var::Xmm(_)) => {
+            Some(Var::Xmm(_) | Var::YmmHi(_)) => {
                 self.vals[v.index()].bits = 128;
                 vector::lower_vector(self, v, inst);
             }
@@ -384,7 +384,7 @@ impl<'a> Lowerer<'a> {
         let v = inst.args[0];
         match inst.var() {
             Some(Var::Gpr(g)) => self.set_gpr(g, v),
-            Some(Var::Xmm(_)) => vector::lower_vector(self, v, inst),
+            Some(Var::Xmm(_) | Var::YmmHi(_)) => vector::lower_vector(self, v, inst),
             Some(Var::Flags) => self.set_flags(v),
             Some(var @ (Var::Fsw | Var::Ftw)) => {
                 let r = self.exact(v);
@@ -527,6 +527,7 @@ fn variable(var: Var) -> u16 {
     let off = match var {
         Var::Gpr(g) => offset::GPR + 8 * g.index(),
         Var::Xmm(n) => offset::YMM + 32 * usize::from(n),
+        Var::YmmHi(n) => offset::YMM + 32 * usize::from(n) + 16,
         Var::Flags => offset::FLAG_CODE,
         Var::Df => offset::DF,
         Var::RflagsOther => offset::RFLAGS_OTHER,

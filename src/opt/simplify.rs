@@ -258,9 +258,9 @@ fn step(r: &mut Rewriter, pool: &mut Vec<[u8; 16]>, known: &mut Known, inst: &In
             let info = Helper::from_aux(inst.aux).map(Helper::info);
             for (i, v) in known.0.iter_mut().enumerate() {
                 let changes = match i {
-                    32..48 => info.is_none_or(|h| h.vectors),
+                    32..48 | 80.. => info.is_none_or(|h| h.vectors),
                     // The x87 state, which many helpers are about.
-                    69.. => true,
+                    69..80 => true,
                     _ => info.is_none_or(|h| h.gprs),
                 };
                 if changes {

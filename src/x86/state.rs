@@ -189,6 +189,19 @@ impl CpuState {
         u128::from(self.ymm[n][0]) | u128::from(self.ymm[n][1]) << 64
     }
 
+    /// The high 128 bits of a vector register.
+    #[must_use]
+    pub fn ymm_high(&self, n: usize) -> u128 {
+        u128::from(self.ymm[n][2]) | u128::from(self.ymm[n][3]) << 64
+    }
+
+    /// Sets the high 128 bits of a vector register.
+    #[allow(clippy::cast_possible_truncation)] // Splitting 128 bits into its halves.
+    pub fn set_ymm_high(&mut self, n: usize, v: u128) {
+        self.ymm[n][2] = v as u64;
+        self.ymm[n][3] = (v >> 64) as u64;
+    }
+
     /// Sets the low 128 bits of a vector register; the upper bits stay, as legacy SSE does.
     #[allow(clippy::cast_possible_truncation)] // Splitting 128 bits into its halves.
     pub fn set_xmm(&mut self, n: usize, v: u128) {

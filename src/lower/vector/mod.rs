@@ -135,8 +135,8 @@ pub(super) fn lower_vector(l: &mut Lowerer<'_>, v: Value, inst: &Inst) {
     l.simd.pinned_v = 0;
     l.simd.pinned_f = 0;
     match (inst.op, inst.var()) {
-        (Op::Get, Some(Var::Xmm(n))) => l.get_xmm(v, n),
-        (Op::Set, Some(Var::Xmm(n))) => l.set_xmm(inst.args[0], n),
+        (Op::Get, Some(var @ (Var::Xmm(_) | Var::YmmHi(_)))) => l.get_vector(v, var),
+        (Op::Set, Some(var @ (Var::Xmm(_) | Var::YmmHi(_)))) => l.set_vector(inst.args[0], var),
         (Op::VLoad, _) => l.vload(v, inst),
         (Op::VStore, _) => l.vstore(inst),
         _ if inst.op.effect() == Effect::Fp && l.simd.mode == FpMode::Exact => l.evaluate(v, inst),

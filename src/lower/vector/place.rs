@@ -1,7 +1,8 @@
-//! Where F and V128 values are: the allocators for f and v registers, and XMM registers as places.
+//! Where F and V128 values are: the allocators for f and v registers, and the guest's vector registers as
+//! places.
 //!
-//! Invariant: a value in `Loc::V(abi::xmm(n))` or in XMM n's home is what that register holds now; before
-//! the register changes, values needed later are moved away (`leave_xmm`).
+//! Invariant: a value in the home of a guest's vector register is what that register holds now; before the
+//! register changes, values needed later are moved away (`vacate`).
 
 use super::{Lowerer, abi};
 use crate::ir::{Effect, Inst, Op, Value, Var};
@@ -16,7 +17,7 @@ const F_TEMPS: [u8; 12] = [8, 9, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27];
 /// The vector registers for values: all below XMM0 but the mask and zero.
 const TEMPS: std::ops::Range<u8> = 1..15;
 
-/// How far ahead `direct_xmm` looks: bounds the work for a block.
+/// How far ahead `direct_vector` looks: bounds the work for a block.
 const REACH: usize = 12;
 
 impl Lowerer<'_> {
@@ -244,11 +245,11 @@ impl Lowerer<'_> {
 
     /// The same, but none of `avoid`.
     pub(super) fn vdef_unless(&mut self, v: Value, avoid: &[Vreg]) -> Vreg {
-        if let Some(n) = self.direct_xmm(v)
-            && !avoid.contains(&abi::xmm(n))
+        if let Some(var) = self.direct_vector(v)
+            && let Loc::V(r) = self.home(var)
+            && !avoid.contains(&r)
         {
-            let r = abi::xmm(n);
-            self.leave_xmm(n);
+            self.vacate(var);
             self.place(v, Loc::V(r), Form::Exact);
             return r;
         }
@@ -257,22 +258,25 @@ impl Lowerer<'_> {
         r
     }
 
-    // --- XMM registers ---
+    // --- XMM registers, and upper halves of YMM registers ---
 
-    /// The XMM register result `v` can be computed into, because it is set to it soon and nothing
-    /// before then reads or shows the old content.
-    pub(super) fn direct_xmm(&self, v: Value) -> Option<u8> {
-        for inst in self.block.insts[v.index() + 1..].iter().take(REACH) {
+    /// Where the content of a guest's vector register lies.
+    pub(super) fn home(&self, var: Var) -> Loc {
+        match var {
+            Var::Xmm(n) if abi::xmm_resident(self.isa) => Loc::V(abi::xmm(n)),
+            _ => Loc::Mem(variable(var)),
+        }
+    }
+
+    /// The guest's vector register result `v` can be computed into, because it is set to it soon and
+    /// nothing before then reads or shows the old content.
+    pub(super) fn direct_vector(&self, v: Value) -> Option<Var> {
+        let after = &self.block.insts[v.index() + 1..];
+        for (i, inst) in after.iter().enumerate().take(REACH) {
             match (inst.op, inst.var()) {
-                (Op::Set, Some(Var::Xmm(n))) if inst.args[0] == v => {
-                    let between = &self.block.insts[v.index() + 1..];
-                    let touched = between
-                        .iter()
-                        .take_while(|i| {
-                            !(i.op == Op::Set && i.args[0] == v && i.var() == Some(Var::Xmm(n)))
-                        })
-                        .any(|i| i.var() == Some(Var::Xmm(n)));
-                    return (!touched).then_some(n);
+                (Op::Set, Some(var @ (Var::Xmm(_) | Var::YmmHi(_)))) if inst.args[0] == v => {
+                    let touched = after[..i].iter().any(|i| i.var() == Some(var));
+                    return (!touched).then_some(var);
                 }
                 _ if self.shows(inst) => return None,
                 _ => {}
@@ -289,48 +293,48 @@ impl Lowerer<'_> {
         }
     }
 
-    pub(super) fn get_xmm(&mut self, v: Value, n: u8) {
-        let loc = if abi::xmm_resident(self.isa) {
-            Loc::V(abi::xmm(n))
-        } else {
-            Loc::Mem(variable(Var::Xmm(n)))
-        };
-        self.place(v, loc, Form::Exact);
+    pub(super) fn get_vector(&mut self, v: Value, var: Var) {
+        self.place(v, self.home(var), Form::Exact);
     }
 
-    pub(super) fn set_xmm(&mut self, v: Value, n: u8) {
-        let home = variable(Var::Xmm(n));
-        let loc = self.vals[v.index()].loc;
-        if abi::xmm_resident(self.isa) {
-            let d = abi::xmm(n);
-            if loc == Loc::V(d) {
-                return;
+    pub(super) fn set_vector(&mut self, v: Value, var: Var) {
+        let home = self.home(var);
+        if self.vals[v.index()].loc == home {
+            return;
+        }
+        self.vacate(var);
+        let from = self.vals[v.index()].loc;
+        match (from, home) {
+            (Loc::Mem(off), Loc::V(d)) => self.vload_at(d, off),
+            (Loc::V(r), Loc::V(d)) => {
+                self.any_vtype();
+                self.asm.vmv1r_v(d, r);
             }
-            self.leave_xmm(n);
-            match self.vals[v.index()].loc {
-                Loc::Mem(off) => self.vload_at(d, off),
-                Loc::V(r) => {
-                    self.any_vtype();
-                    self.asm.vmv1r_v(d, r);
+            (Loc::Mem(off), Loc::Mem(to)) => self.copy(abi::STATE, off, to, 2),
+            (_, Loc::Mem(to)) if self.is_zero(v) => {
+                for at in [to, to + 8] {
+                    self.asm.sd(Xreg::ZERO, self.off(at), abi::STATE);
                 }
-                _ => {}
             }
-            if self.facts.of[v.index()].last_use > self.at {
-                self.free_slot(v);
-                self.place(v, Loc::V(d), Form::Exact);
-            }
-            return;
+            (Loc::V(r), Loc::Mem(to)) => self.vstore_at(r, to),
+            _ => {}
         }
-        let Loc::Mem(from) = loc else { return };
-        if from == home {
-            return;
-        }
-        self.leave_xmm(n);
-        self.copy(abi::STATE, from, home, 2);
-        if self.facts.of[v.index()].last_use > self.at && !self.is_home(from) {
+        // Later uses find it where it is cheapest to have: a register, or the home instead of a slot.
+        let better = match (from, home) {
+            (Loc::V(_), Loc::Mem(_)) => false,
+            (Loc::Mem(off), Loc::Mem(_)) => !self.is_home(off),
+            _ => true,
+        };
+        if better && self.facts.of[v.index()].last_use > self.at {
             self.free_slot(v);
-            self.place(v, Loc::Mem(home), Form::Exact);
+            self.place(v, home, Form::Exact);
         }
+    }
+
+    /// Whether `v` is made of zeros.
+    fn is_zero(&self, v: Value) -> bool {
+        let inst = self.inst(v);
+        inst.op == Op::VFromI && self.vals[inst.args[0].index()].konst == Some(0)
     }
 
     /// Whole-register moves need some legal vector type.
@@ -345,13 +349,9 @@ impl Lowerer<'_> {
         usize::from(off) < abi::scratch(abi::slot::SPILL)
     }
 
-    /// Before XMM register `n` changes: moves values that are needed later out of it.
-    pub(super) fn leave_xmm(&mut self, n: u8) {
-        let home = if abi::xmm_resident(self.isa) {
-            Loc::V(abi::xmm(n))
-        } else {
-            Loc::Mem(variable(Var::Xmm(n)))
-        };
+    /// Before a guest's vector register changes: moves values that are needed later out of it.
+    pub(super) fn vacate(&mut self, var: Var) {
+        let home = self.home(var);
         let old: Vec<Value> = self
             .live
             .iter()
@@ -363,10 +363,21 @@ impl Lowerer<'_> {
         if old.is_empty() {
             return;
         }
-        if let Loc::V(from) = home {
+        if abi::xmm_resident(self.isa) {
+            let before = self.simd.vtype;
             let r = self.vtemp();
-            self.any_vtype();
-            self.asm.vmv1r_v(r, from);
+            match home {
+                Loc::V(from) => {
+                    self.any_vtype();
+                    self.asm.vmv1r_v(r, from);
+                }
+                Loc::Mem(off) => {
+                    self.vload_at(r, off);
+                    // The instruction being lowered may count on its vector type.
+                    self.restore_vtype(before);
+                }
+                _ => {}
+            }
             for v in old {
                 self.place(v, Loc::V(r), Form::Exact);
             }
@@ -374,7 +385,7 @@ impl Lowerer<'_> {
         }
         for v in old {
             let to = self.slot(2);
-            self.copy(abi::STATE, variable(Var::Xmm(n)), to, 2);
+            self.copy(abi::STATE, variable(var), to, 2);
             self.place(v, Loc::Mem(to), Form::Exact);
         }
     }
@@ -411,8 +422,10 @@ impl Lowerer<'_> {
     pub(in crate::lower) fn spill_vectors(&mut self) {
         self.simd.pinned_v = 0;
         for n in 0..16 {
-            self.leave_xmm(n);
-            self.simd.pinned_v = 0;
+            for var in [Var::Xmm(n), Var::YmmHi(n)] {
+                self.vacate(var);
+                self.simd.pinned_v = 0;
+            }
         }
         for r in TEMPS.map(Vreg::new) {
             self.vspill(r);

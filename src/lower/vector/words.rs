@@ -31,12 +31,12 @@ impl Lowerer<'_> {
 
     pub(super) fn mdef_unless(&mut self, v: Value, avoid: &[u16]) -> u16 {
         let direct = self
-            .direct_xmm(v)
-            .filter(|n| !avoid.contains(&variable(Var::Xmm(*n))));
+            .direct_vector(v)
+            .filter(|var| !avoid.contains(&variable(*var)));
         let to = match direct {
-            Some(n) => {
-                self.leave_xmm(n);
-                variable(Var::Xmm(n))
+            Some(var) => {
+                self.vacate(var);
+                variable(var)
             }
             None => self.slot(2),
         };
