@@ -2,7 +2,7 @@
 //!
 //! The key is `ENGINE.MNEMONIC.FIELDS`. The mnemonic is that of the first instruction of the reduced
 //! case after which engine and oracle differ, were the case to stop there; if the difference needs the
-//! whole case, that of the last instruction. Fields are kinds (`gpr`, `xmm`, `memory`), but the status
+//! whole case, that of the last instruction. Fields are kinds (`gpr`, `xmm`, `ymm`, `memory`), but the status
 //! flags are named. Two bugs of one instruction in the same fields share a key: fix one, and a new
 //! campaign shows the other.
 
@@ -63,6 +63,7 @@ fn fields(ours: &After, theirs: &After, undefined: u64) -> BTreeSet<&'static str
             "memory" => out.insert("memory"),
             "fs.base" | "gs.base" => out.insert("base"),
             _ if field.starts_with("xmm") => out.insert("xmm"),
+            _ if field.starts_with("ymm") => out.insert("ymm"),
             "rflags" => {
                 let bits = (ours.registers.rflags.0 ^ theirs.registers.rflags.0) & !undefined;
                 out.extend(FLAGS.iter().filter(|(_, f)| bits & f != 0).map(|(n, _)| *n));

@@ -141,6 +141,7 @@ impl Exclusion {
             f == "*"
                 || f == field
                 || (f == "xmm" && field.starts_with("xmm"))
+                || (f == "ymm" && field.starts_with("ymm"))
                 || (f == "gpr" && felix::x86::Gpr::all().any(|r| r.name() == field))
         })
     }

@@ -45,7 +45,7 @@ impl Item {
         let kinds: Vec<&str> = kinds.take(2).collect();
         Form {
             width: match width(self) {
-                w @ (0 | 8 | 16 | 32 | 64 | 80 | 128) => w,
+                w @ (0 | 8 | 16 | 32 | 64 | 80 | 128 | 256) => w,
                 _ => IMAGE,
             },
             kinds: kinds.join(","),
@@ -70,7 +70,7 @@ pub const IMAGE: usize = 1024;
 /// Kinds of operands and their width, in the order of a table's columns.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Form {
-    /// `r` general register, `x` XMM, `mm` MMX, `st` x87, `s` segment, `m` memory, `i` immediate, `rel`
+    /// `r` general register, `x` XMM, `y` YMM, `mm` MMX, `st` x87, `s` segment, `m` memory, `i` immediate, `rel`
     /// branch target; joined by commas, empty for no operands. Of a third operand, mostly an immediate
     /// or CL, nothing is said: forms are for an overview.
     pub kinds: String,
@@ -89,6 +89,7 @@ fn either(code: Code) -> Option<u32> {
                 | K::r32_or_mem
                 | K::r64_or_mem
                 | K::xmm_or_mem
+                | K::ymm_or_mem
                 | K::mm_or_mem
         )
     };
@@ -99,21 +100,28 @@ fn letter(kind: K, memory: bool) -> &'static str {
     match kind {
         K::r8_or_mem | K::r16_or_mem | K::r32_or_mem | K::r64_or_mem if !memory => "r",
         K::xmm_or_mem if !memory => "x",
+        K::ymm_or_mem if !memory => "y",
         K::mm_or_mem if !memory => "mm",
         K::r8_or_mem
         | K::r16_or_mem
         | K::r32_or_mem
         | K::r64_or_mem
         | K::xmm_or_mem
+        | K::ymm_or_mem
         | K::mm_or_mem
         | K::mem
+        | K::mem_vsib32x
+        | K::mem_vsib64x
+        | K::mem_vsib32y
+        | K::mem_vsib64y
         | K::mem_offs
         | K::mem_mib
         | K::seg_rSI
         | K::es_rDI
         | K::seg_rDI
         | K::seg_rBX_al => "m",
-        K::xmm_reg | K::xmm_rm => "x",
+        K::xmm_reg | K::xmm_rm | K::xmm_vvvv | K::xmm_is4 => "x",
+        K::ymm_reg | K::ymm_rm | K::ymm_vvvv | K::ymm_is4 => "y",
         K::mm_reg | K::mm_rm => "mm",
         K::st0 | K::sti_opcode => "st",
         K::seg_reg | K::es | K::cs | K::ss | K::ds | K::fs | K::gs => "s",
@@ -141,7 +149,8 @@ fn width(item: Item) -> usize {
         K::r64_or_mem | K::r64_reg | K::r64_rm | K::r64_opcode | K::r64_reg_mem | K::rax => 64,
         K::r32_vvvv => 32,
         K::r64_vvvv | K::mm_or_mem | K::mm_reg | K::mm_rm => 64,
-        K::xmm_or_mem | K::xmm_reg | K::xmm_rm => 128,
+        K::xmm_or_mem | K::xmm_reg | K::xmm_rm | K::xmm_vvvv => 128,
+        K::ymm_or_mem | K::ymm_reg | K::ymm_rm | K::ymm_vvvv => 256,
         K::st0 | K::sti_opcode => 80,
         K::seg_reg => 16,
         _ => 0,

@@ -282,6 +282,11 @@ const ENDS: &[Mnemonic] = &[
     Mnemonic::Rcpss,
     Mnemonic::Rsqrtps,
     Mnemonic::Rsqrtss,
+    Mnemonic::Vrcpps,
+    Mnemonic::Vrcpss,
+    Mnemonic::Vrsqrtps,
+    Mnemonic::Vrsqrtss,
+    Mnemonic::Vmaskmovdqu,
     Mnemonic::Maskmovdqu,
     Mnemonic::Maskmovq,
     Mnemonic::Fxsave,
@@ -305,6 +310,7 @@ const EXCLUDED: &[Mnemonic] = &[
     Mnemonic::Sysexit,
     Mnemonic::Sysexitq,
     Mnemonic::Int1,
+    Mnemonic::Xgetbv,
 ];
 
 /// Encodings that are left out: segment register loads depend on the host's descriptor tables.
@@ -467,6 +473,15 @@ pub fn edgy_float(rng: &mut Random) -> u64 {
 }
 
 impl Registry {
+    /// The halves of the vector registers that begin at this word of them.
+    fn vectors(&self, rng: &mut Random, word: usize) -> [[Hex64; 2]; 16] {
+        std::array::from_fn(|i| match self.indices(i) {
+            Some(words) => [words[word], words[word + 1]].map(Hex64),
+            None if rng.random_bool(0.6) => [(); 2].map(|()| Hex64(edgy_float(rng))),
+            None => [(); 2].map(|()| Hex64(edgy(rng))),
+        })
+    }
+
     fn registers(&self, rng: &mut Random, rip: u64) -> Registers {
         let flags =
             rng.random::<u64>() & (Rflags::STATUS | (Rflags::DF * u64::from(rng.random_bool(0.3))));
@@ -489,13 +504,8 @@ impl Registry {
             gpr: self.values(),
             rip: Hex64(rip),
             rflags: Hex64(flags | Rflags::FIXED | Rflags::IF),
-            xmm: std::array::from_fn(|_| {
-                if rng.random_bool(0.6) {
-                    [Hex64(edgy_float(rng)), Hex64(edgy_float(rng))]
-                } else {
-                    [Hex64(edgy(rng)), Hex64(edgy(rng))]
-                }
-            }),
+            xmm: self.vectors(rng, 0),
+            ymm_upper: self.vectors(rng, 2),
             mxcsr: unmasked
                 | rounding << 13
                 | special

@@ -443,6 +443,7 @@ fn forget_unused(case: &mut Case) {
         }
         if !xmms[i] {
             case.before.xmm[i] = [Hex64(0); 2];
+            case.before.ymm_upper[i] = [Hex64(0); 2];
         }
     }
 }

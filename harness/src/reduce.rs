@@ -46,6 +46,9 @@ pub fn reduce(mut case: Case, differs: &mut dyn FnMut(&Case) -> bool) -> Case {
         c.before.gpr[i] = Hex64(0);
         attempt(&mut case, c);
         let mut c = case.clone();
+        c.before.ymm_upper[i] = [Hex64(0); 2];
+        attempt(&mut case, c);
+        let mut c = case.clone();
         c.before.xmm[i] = [Hex64(0); 2];
         attempt(&mut case, c);
     }

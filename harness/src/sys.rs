@@ -18,6 +18,17 @@ use std::mem::zeroed;
 
 /// The bytes of FXSAVE's image that hold MXCSR and XMM0 to XMM15.
 const FXSAVE: usize = 512;
+/// Where the kernel describes the extended area of a signal frame (`struct _fpx_sw_bytes`): FP_XSTATE_MAGIC1,
+/// size with FP_XSTATE_MAGIC2, state components, size without.
+const SW_RESERVED: usize = 464;
+const FP_XSTATE_MAGIC1: u32 = 0x4650_5853;
+/// Where XSTATE_BV is, behind FXSAVE's image.
+const XSTATE_BV: usize = 512;
+/// State component 2, the upper halves of YMM0 to YMM15 (SDM vol. 1, 13.5.3).
+const AVX: u64 = 1 << 2;
+/// Bytes of an XSAVE image that are kept of the harness's own: enough for AVX-512. What lies behind,
+/// guest code does not change.
+const KEPT: usize = 4096;
 
 struct Shared {
     /// In guest code?
@@ -25,8 +36,12 @@ struct Shared {
     ticks: u32,
     own_fs: u64,
     own_registers: [libc::greg_t; 23],
-    own_fpu: [u8; FXSAVE],
+    own_fpu: [u8; KEPT],
+    /// Where the upper halves of the YMM registers are in an XSAVE image, if the CPU has them.
+    upper: Option<usize>,
     before: Option<Registers>,
+    /// The upper halves guest code began with: a CPU without them keeps what it does not know.
+    entered_with: Vectors,
     after: Option<(Stop, Registers)>,
 }
 
@@ -39,8 +54,10 @@ static SHARED: Cell = Cell(UnsafeCell::new(Shared {
     ticks: 0,
     own_fs: 0,
     own_registers: [0; 23],
-    own_fpu: [0; FXSAVE],
+    own_fpu: [0; KEPT],
+    upper: None,
     before: None,
+    entered_with: [[Hex64(0); 2]; 16],
     after: None,
 }));
 
@@ -69,6 +86,12 @@ const GREGS: [libc::c_int; 16] = [
 /// # Errors
 /// If the host refuses something.
 pub fn prepare() -> io::Result<()> {
+    if is_x86_feature_detected!("avx") {
+        // The standard format, which signal frames have (SDM vol. 1, 13.4.3).
+        let offset = std::arch::x86_64::__cpuid_count(0xd, 2).ebx as usize;
+        // SAFETY: the module's invariant; no handler runs before the lines below.
+        unsafe { (*SHARED.0.get()).upper = Some(offset) };
+    }
     let stack = Vec::leak(vec![0u8; 256 * 1024]);
     let alt = libc::stack_t {
         ss_sp: stack.as_mut_ptr().cast(),
@@ -216,19 +239,21 @@ unsafe fn exchange(
             return;
         };
         shared.own_registers = *regs;
-        // SAFETY: the frame holds at least FXSAVE's 512 bytes, then the XSAVE header, whose first word
-        // says which parts are valid.
-        unsafe {
-            std::ptr::copy_nonoverlapping(fpu, shared.own_fpu.as_mut_ptr(), FXSAVE);
-            let image = std::slice::from_raw_parts_mut(fpu, FXSAVE);
-            image[24..28].copy_from_slice(&before.mxcsr.to_le_bytes());
-            for (i, v) in before.xmm.iter().enumerate() {
-                let at = 160 + 16 * i;
-                image[at..at + 8].copy_from_slice(&v[0].0.to_le_bytes());
-                image[at + 8..at + 16].copy_from_slice(&v[1].0.to_le_bytes());
+        // SAFETY: the kernel's frame; nothing else refers to it.
+        let image = unsafe { frame(fpu) };
+        let kept = image.len().min(KEPT);
+        shared.own_fpu[..kept].copy_from_slice(&image[..kept]);
+        image[24..28].copy_from_slice(&before.mxcsr.to_le_bytes());
+        put(image, 160, &before.xmm);
+        shared.entered_with = before.ymm_upper;
+        if image.len() > FXSAVE {
+            // Components that are not said to be valid would be initialised.
+            let mut valid = word(image, XSTATE_BV).0 | 3;
+            if let Some(upper) = shared.upper {
+                valid |= AVX;
+                put(image, upper, &before.ymm_upper);
             }
-            let valid = fpu.add(FXSAVE).cast::<u64>();
-            valid.write_unaligned(valid.read_unaligned() | 3);
+            image[XSTATE_BV..XSTATE_BV + 8].copy_from_slice(&valid.to_le_bytes());
         }
         for (r, v) in GREGS.iter().zip(&before.gpr) {
             regs[*r as usize] = v.0 as i64;
@@ -279,11 +304,12 @@ unsafe fn exchange(
         },
     };
     // SAFETY: as above.
-    let image = unsafe { std::slice::from_raw_parts(fpu, FXSAVE) };
-    let word = |at: usize| {
-        Hex64(u64::from_le_bytes(
-            image[at..at + 8].try_into().expect("eight bytes"),
-        ))
+    let image = unsafe { frame(fpu) };
+    let ymm_upper = match shared.upper {
+        // A component in its initial configuration need not be in memory.
+        Some(_) if word(image, XSTATE_BV).0 & AVX == 0 => [[Hex64(0); 2]; 16],
+        Some(upper) => vectors(image, upper),
+        None => shared.entered_with,
     };
     let mut fs_gs = [Hex64(fs), Hex64(0)];
     // SAFETY: reading GS is harmless.
@@ -294,15 +320,50 @@ unsafe fn exchange(
             gpr: GREGS.map(|r| Hex64(regs[r as usize] as u64)),
             rip: Hex64(regs[libc::REG_RIP as usize] as u64),
             rflags: Hex64(regs[libc::REG_EFL as usize] as u64),
-            xmm: std::array::from_fn(|i| [word(160 + 16 * i), word(168 + 16 * i)]),
+            xmm: vectors(image, 160),
+            ymm_upper,
             mxcsr: u32::from_le_bytes(image[24..28].try_into().expect("four bytes")),
             fs_gs,
         },
     ));
     *regs = shared.own_registers;
-    // SAFETY: as above.
-    unsafe { std::ptr::copy_nonoverlapping(shared.own_fpu.as_ptr(), fpu, FXSAVE) };
+    let kept = image.len().min(KEPT);
+    image[..kept].copy_from_slice(&shared.own_fpu[..kept]);
     shared.inside = false;
+}
+
+/// The floating-point state of a signal frame: FXSAVE's image, and the extended area if there is one.
+///
+/// # Safety
+/// `fpu` is what the kernel put into the frame; nothing else refers to it while the result is used.
+unsafe fn frame<'a>(fpu: *mut u8) -> &'a mut [u8] {
+    // SAFETY: FXSAVE's image is always there.
+    let image = unsafe { std::slice::from_raw_parts_mut(fpu, FXSAVE) };
+    if word(image, SW_RESERVED).0 as u32 != FP_XSTATE_MAGIC1 {
+        return image;
+    }
+    let size = word(image, SW_RESERVED + 16).0 as u32 as usize;
+    // SAFETY: the kernel says that the area is that long.
+    unsafe { std::slice::from_raw_parts_mut(fpu, size) }
+}
+
+fn word(image: &[u8], at: usize) -> Hex64 {
+    let bytes = image[at..at + 8].try_into().expect("eight bytes");
+    Hex64(u64::from_le_bytes(bytes))
+}
+
+/// Sixteen values of 128 bits.
+type Vectors = [[Hex64; 2]; 16];
+
+fn vectors(image: &[u8], at: usize) -> Vectors {
+    std::array::from_fn(|i| [word(image, at + 16 * i), word(image, at + 16 * i + 8)])
+}
+
+fn put(image: &mut [u8], at: usize, values: &Vectors) {
+    let places = image[at..].chunks_exact_mut(8);
+    for (place, v) in places.zip(values.iter().flatten()) {
+        place.copy_from_slice(&v.0.to_le_bytes());
+    }
 }
 
 /// The base of FS in every case: the middle of the data.

@@ -27,7 +27,8 @@ pub const READ_ONLY: u64 = 0x5000_8000;
 pub const READ_ONLY_LEN: usize = 0x1000;
 
 /// The registers a case sets and compares. Where people read them, only those that are not zero are
-/// written, by name.
+/// written, by name: `xmm3` and `xmm3.high` are bits 63:0 and 127:64 of a vector register, `ymm3` and
+/// `ymm3.high` bits 191:128 and 255:192.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Registers {
     /// RAX to R15 by encoding number.
@@ -38,6 +39,8 @@ pub struct Registers {
     pub rflags: Hex64,
     /// XMM0 to XMM15, low half first.
     pub xmm: [[Hex64; 2]; 16],
+    /// Bits 255:128 of YMM0 to YMM15, low half first.
+    pub ymm_upper: [[Hex64; 2]; 16],
     /// MXCSR.
     pub mxcsr: u32,
     /// Bases of FS and GS.
@@ -45,16 +48,20 @@ pub struct Registers {
 }
 
 /// The number of 64-bit words a `Registers` is flattened to.
-const WORDS: usize = 16 + 2 + 32 + 3;
+const WORDS: usize = 16 + 2 + 32 + 32 + 3;
+/// Where the upper halves of the YMM registers begin.
+const UPPER: usize = 16 + 2 + 32;
 
 impl Registers {
     /// The name of each word of `flatten`.
     fn names() -> impl Iterator<Item = String> {
         let gprs = crate::x86::Gpr::all().map(|r| r.name().to_owned());
         let xmms = (0..16).flat_map(|i| [format!("xmm{i}"), format!("xmm{i}.high")]);
+        let ymms = (0..16).flat_map(|i| [format!("ymm{i}"), format!("ymm{i}.high")]);
         let rest = ["mxcsr", "fs.base", "gs.base"].map(str::to_owned);
         gprs.chain(["rip", "rflags"].map(str::to_owned))
             .chain(xmms)
+            .chain(ymms)
             .chain(rest)
     }
 
@@ -64,7 +71,8 @@ impl Registers {
             .gpr
             .iter()
             .chain([&self.rip, &self.rflags])
-            .chain(self.xmm.iter().flatten());
+            .chain(self.xmm.iter().flatten())
+            .chain(self.ymm_upper.iter().flatten());
         for (o, w) in out.iter_mut().zip(words) {
             *o = w.0;
         }
@@ -80,6 +88,9 @@ impl Registers {
             rip: Hex64(w[16]),
             rflags: Hex64(w[17]),
             xmm: std::array::from_fn(|i| [Hex64(w[18 + 2 * i]), Hex64(w[19 + 2 * i])]),
+            ymm_upper: std::array::from_fn(|i| {
+                [Hex64(w[UPPER + 2 * i]), Hex64(w[UPPER + 2 * i + 1])]
+            }),
             mxcsr: u32::try_from(w[WORDS - 3]).unwrap_or(0),
             fs_gs: [Hex64(w[WORDS - 2]), Hex64(w[WORDS - 1])],
         }
@@ -290,6 +301,7 @@ impl Registers {
             rip: Hex64(cpu.rip),
             rflags: Hex64(cpu.rflags()),
             xmm: std::array::from_fn(|i| [Hex64(cpu.ymm[i][0]), Hex64(cpu.ymm[i][1])]),
+            ymm_upper: std::array::from_fn(|i| [Hex64(cpu.ymm[i][2]), Hex64(cpu.ymm[i][3])]),
             mxcsr: cpu.mxcsr,
             fs_gs: [Hex64(cpu.fs_base), Hex64(cpu.gs_base)],
         }
@@ -306,9 +318,9 @@ impl Registers {
             gs_base: self.fs_gs[1].0,
             ..CpuState::default()
         };
-        for (reg, v) in cpu.ymm.iter_mut().zip(&self.xmm) {
-            reg[0] = v[0].0;
-            reg[1] = v[1].0;
+        for (i, reg) in cpu.ymm.iter_mut().enumerate() {
+            let ([a, b], [c, d]) = (self.xmm[i], self.ymm_upper[i]);
+            *reg = [a, b, c, d].map(|h| h.0);
         }
         cpu.set_rflags(self.rflags.0);
         cpu
@@ -329,7 +341,8 @@ impl After {
     fn agrees(&self, other: &After, flags: u64) -> bool {
         let (a, b) = (&self.registers, &other.registers);
         self.stop == other.stop
-            && (a.gpr, a.rip, a.xmm, a.mxcsr, a.fs_gs) == (b.gpr, b.rip, b.xmm, b.mxcsr, b.fs_gs)
+            && (a.gpr, a.rip, a.mxcsr, a.fs_gs) == (b.gpr, b.rip, b.mxcsr, b.fs_gs)
+            && (&a.xmm, &a.ymm_upper) == (&b.xmm, &b.ymm_upper)
             && (a.rflags.0 ^ b.rflags.0) & flags == 0
             && self.memory == other.memory
     }
@@ -368,6 +381,8 @@ impl After {
         for i in 0..16 {
             let text = |v: [Hex64; 2]| format!("{:016x}_{:016x}", v[1].0, v[0].0);
             note(&format!("xmm{i}"), text(a.xmm[i]), text(b.xmm[i]));
+            let (a, b) = (a.ymm_upper[i], b.ymm_upper[i]);
+            note(&format!("ymm{i}"), text(a), text(b));
         }
         note(
             "mxcsr",
@@ -430,4 +445,32 @@ pub fn pattern(seed: u64, len: usize) -> Vec<u8> {
     }
     out.truncate(len);
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn registers_come_back_and_zeros_are_not_written() {
+        let mut cpu = CpuState::default();
+        let text = serde_json::to_string(&Registers::of(&cpu)).unwrap();
+        assert_eq!(text, r#"{"rflags":"0x202","mxcsr":"0x1f80"}"#);
+        for (i, word) in cpu.ymm.iter_mut().flatten().enumerate() {
+            *word = 1 << i;
+        }
+        let registers = Registers::of(&cpu);
+        let text = serde_json::to_string(&registers).unwrap();
+        assert!(
+            text.contains(r#""ymm15.high":"0x8000000000000000""#),
+            "{text}"
+        );
+        assert_eq!(serde_json::from_str::<Registers>(&text).unwrap(), registers);
+        let bytes = postcard::to_stdvec(&registers).unwrap();
+        assert_eq!(
+            postcard::from_bytes::<Registers>(&bytes).unwrap(),
+            registers
+        );
+        assert_eq!(registers.to_cpu().ymm, cpu.ymm);
+    }
 }

@@ -1,16 +1,17 @@
 //! Unicorn (QEMU 5.0's x86 inside), in this process.
 //!
 //! It knows SSE2, x87 and the general-purpose instructions; its exceptions come through a hook. It runs
-//! at privilege level 0 without descriptor tables, so it has no opinion on what depends on those.
+//! at privilege level 0 without descriptor tables, so it has no opinion on what depends on those, and
+//! none on AVX and the upper halves of the YMM registers, which it has not.
 
 use super::Runner;
 use anyhow::{Result, anyhow};
-use felix::lift::{Family, ROWS};
+use felix::lift::{Family, ROWS, row_for};
 use felix::replay::{
     After, CODE, CODE_LEN, Case, DATA, DATA_LEN, ENDLESS, Hex64, Machine, READ_ONLY, READ_ONLY_LEN,
     Registers, SYSCALL, Stop, changes,
 };
-use iced_x86::{Decoder, DecoderOptions, Instruction, Mnemonic};
+use iced_x86::{Decoder, DecoderOptions, EncodingKind, Instruction, Mnemonic};
 use std::collections::HashSet;
 use unicorn_engine::{
     Arch, Context, HookType, MemType, Mode, Permission, RegisterX86 as R, Unicorn as Uc,
@@ -151,11 +152,16 @@ impl Unicorn {
 
     fn one(&mut self, case: &Case) -> Result<Option<After>, uc_error> {
         let mut insns = Decoder::with_ip(64, &case.code.0, case.before.rip.0, DecoderOptions::NONE);
+        // Of VEX instructions it knows those of the general-purpose registers.
+        let vector = |i: &Instruction| {
+            i.code().encoding() == EncodingKind::VEX
+                && row_for(i.mnemonic()).is_none_or(|r| r.family != Family::Bmi)
+        };
         // Selectors are those of this PC's operating system.
         let selector = |i: &Instruction| (0..2).any(|n| i.op_register(n).is_segment_register());
         if insns
             .iter()
-            .any(|i| self.system.contains(&i.mnemonic()) || selector(&i))
+            .any(|i| self.system.contains(&i.mnemonic()) || selector(&i) || vector(&i))
         {
             return Ok(None);
         }
@@ -228,6 +234,8 @@ impl Unicorn {
             rip: Hex64(rip),
             rflags: Hex64(uc.reg_read(R::EFLAGS)?),
             xmm,
+            // What it runs keeps them.
+            ymm_upper: b.ymm_upper,
             mxcsr: u32::try_from(uc.reg_read(R::MXCSR)? & 0xffff).unwrap_or(0),
             fs_gs: [
                 Hex64(uc.reg_read(R::FS_BASE)?),

@@ -40,12 +40,26 @@ enum Holds {
     Anything,
 }
 
+/// What a vector register is good for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lanes {
+    /// Any value, not written yet.
+    Free,
+    /// Small indices of so many bits.
+    Indices(u32),
+    /// Nothing known.
+    Written,
+}
+
 /// The registers of a case, and which of them still hold what they held.
 pub struct Registry {
     values: [u64; 16],
     holds: [Holds; 16],
     factory: InstructionInfoFactory,
     patches: Vec<(u64, Vec<u8>)>,
+    /// What vector registers hold that are indices of gathers, as 64-bit words.
+    vectors: [Option<[u64; 4]>; 16],
+    lanes: [Lanes; 16],
 }
 
 impl Registry {
@@ -55,6 +69,8 @@ impl Registry {
             holds: [Holds::Anything; 16],
             factory: InstructionInfoFactory::new(),
             patches: Vec::new(),
+            vectors: [None; 16],
+            lanes: [Lanes::Free; 16],
         };
         for i in 0..16 {
             // RSP, RSI and RDI are mostly pointers, RCX is mostly small: implicit operands want that.
@@ -77,6 +93,35 @@ impl Registry {
         self.values.map(Hex64)
     }
 
+    /// What a vector register holds before the case, if it holds indices.
+    pub fn indices(&self, n: usize) -> Option<[u64; 4]> {
+        self.vectors[n]
+    }
+
+    /// A vector register with small indices of so many bits in its lanes, unless none is left.
+    fn index(&mut self, rng: &mut Random, bits: u32) -> Option<usize> {
+        let mut with = |lanes| -> Option<usize> {
+            let fit: Vec<usize> = (0..16).filter(|i| self.lanes[*i] == lanes).collect();
+            (!fit.is_empty()).then(|| fit[rng.random_range(0..fit.len())])
+        };
+        if let Some(n) = with(Lanes::Indices(bits)) {
+            return Some(n);
+        }
+        let n = with(Lanes::Free)?;
+        self.lanes[n] = Lanes::Indices(bits);
+        self.vectors[n] = Some(std::array::from_fn(|_| {
+            let mut lane = |bits: u32| {
+                let v: i64 = rng.random_range(-32..128);
+                v as u64 & u64::MAX >> (64 - bits)
+            };
+            match bits {
+                32 => lane(32) | lane(32) << 32,
+                _ => lane(64),
+            }
+        }));
+        Some(n)
+    }
+
     pub fn patches(&self) -> Vec<(Hex64, HexBytes)> {
         self.patches
             .iter()
@@ -93,6 +138,9 @@ impl Registry {
             if writes && full.is_gpr64() && (full != Register::RSP || !insn.is_stack_instruction())
             {
                 self.holds[full.number()] = Holds::Anything;
+            }
+            if writes && full.is_vector_register() && full.number() < 16 {
+                self.lanes[full.number()] = Lanes::Written;
             }
         }
     }
@@ -139,6 +187,10 @@ impl Registry {
         {
             insn.set_has_repne_prefix(true);
         }
+        // The same register twice is #UD: once in a while.
+        if insn.is_vsib() && !distinct(&insn) && rng.random_bool(0.95) {
+            return None;
+        }
         if !sensible(&insn) {
             return None;
         }
@@ -166,6 +218,7 @@ impl Registry {
                 | K::r32_or_mem
                 | K::r64_or_mem
                 | K::xmm_or_mem
+                | K::ymm_or_mem
                 | K::mm_or_mem
         );
         if memory_too && rng.random_bool(0.4) {
@@ -173,6 +226,9 @@ impl Registry {
         }
         let register = match kind {
             K::mem | K::mem_offs | K::mem_mib => return self.memory(rng, insn, n),
+            K::mem_vsib32x | K::mem_vsib64x | K::mem_vsib32y | K::mem_vsib64y => {
+                return self.vsib(rng, insn, n, kind);
+            }
             K::r8_or_mem | K::r8_reg | K::r8_opcode => reg(rng, Register::AL, 20)?,
             K::r16_or_mem | K::r16_reg | K::r16_rm | K::r16_opcode | K::r16_reg_mem => {
                 reg(rng, Register::AX, 16)?
@@ -189,7 +245,12 @@ impl Registry {
             | K::r64_opcode
             | K::r64_reg_mem
             | K::r64_vvvv => reg(rng, Register::RAX, 16)?,
-            K::xmm_or_mem | K::xmm_reg | K::xmm_rm => reg(rng, Register::XMM0, 16)?,
+            K::xmm_or_mem | K::xmm_reg | K::xmm_rm | K::xmm_vvvv | K::xmm_is4 => {
+                reg(rng, Register::XMM0, 16)?
+            }
+            K::ymm_or_mem | K::ymm_reg | K::ymm_rm | K::ymm_vvvv | K::ymm_is4 => {
+                reg(rng, Register::YMM0, 16)?
+            }
             K::mm_reg | K::mm_rm | K::mm_or_mem => reg(rng, Register::MM0, 8)?,
             K::st0 => Register::ST0,
             K::sti_opcode => reg(rng, Register::ST0, 8)?,
@@ -281,6 +342,43 @@ impl Registry {
             OpKind::Immediate32to64 => insn.set_immediate32to64((v as u32 as i32).into()),
             _ => insn.set_immediate64(v),
         }
+    }
+
+    /// A memory operand with a vector of indices, which are mostly small.
+    fn vsib(&mut self, rng: &mut Random, insn: &mut Instruction, n: u32, kind: K) -> Option<()> {
+        self.memory(rng, insn, n)?;
+        let bits = match kind {
+            K::mem_vsib32x | K::mem_vsib32y => 32,
+            _ => 64,
+        };
+        let first = match kind {
+            K::mem_vsib32x | K::mem_vsib64x => Register::XMM0,
+            _ => Register::YMM0,
+        };
+        insn.set_segment_prefix(Register::None);
+        let small = match rng.random_bool(0.95) {
+            true => self.index(rng, bits),
+            false => None,
+        };
+        let index = small.unwrap_or_else(|| rng.random_range(0..16));
+        insn.set_memory_index(Register::try_from(first as usize + index).ok()?);
+        insn.set_memory_index_scale(1 << rng.random_range(0..4));
+        let pointers = (0..16).filter(|i| self.holds[*i] == Holds::Pointer);
+        let pointers: Vec<usize> = pointers.collect();
+        if pointers.is_empty() {
+            insn.set_memory_base(Register::None);
+            let at = DATA + rng.random_range(0x400..DATA_LEN as u64 - 0x400);
+            insn.set_memory_displacement64(at);
+            insn.set_memory_displ_size(4);
+        } else {
+            let base = pointers[rng.random_range(0..pointers.len())];
+            insn.set_memory_base(GPR64[base]);
+            let at = DATA + rng.random_range(0x400..DATA_LEN as u64 - 0x800);
+            let disp = at.wrapping_sub(self.values[base]) as i64;
+            insn.set_memory_displacement64(disp as u64);
+            insn.set_memory_displ_size(8);
+        }
+        Some(())
     }
 
     /// A memory operand: mostly inside the data, sometimes across a page into nothing, misaligned, or in
@@ -391,6 +489,14 @@ impl Registry {
         }
         Some(())
     }
+}
+
+/// Whether the three vector registers of a gather differ, as they must (SDM vol. 2, VPGATHERDD).
+fn distinct(insn: &Instruction) -> bool {
+    let (a, b) = (insn.op_register(0), insn.op_register(2));
+    let index = insn.memory_index();
+    let n = |r: Register| r.number();
+    n(a) != n(b) && n(a) != n(index) && n(b) != n(index)
 }
 
 fn written(access: OpAccess) -> bool {
