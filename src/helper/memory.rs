@@ -3,7 +3,9 @@
 use super::MemOperand;
 use crate::sys::guest;
 use crate::x86::fxsave::{self, Form};
-use crate::x86::{CpuState, Fault, Gpr, GuestAddr, x87env};
+use crate::x86::vsib::{Gather, Masked};
+use crate::x86::xsave::{self, Format};
+use crate::x86::{CpuState, Fault, Gpr, GuestAddr, MemFault, x87env};
 
 /// Bytes from one page boundary to the next.
 const PAGE: u64 = 4096;
@@ -61,6 +63,61 @@ pub(super) fn fxrstor(cpu: &mut CpuState, m: MemOperand, form: Form) -> Result<(
     let mut image = [0; fxsave::SIZE];
     guest::read_bytes(m.at, &mut image).map_err(|f| m.fault(f))?;
     if fxsave::load_form(cpu, &image, form) {
+        Ok(())
+    } else {
+        Err(Fault::GeneralProtection)
+    }
+}
+
+/// #GP unless `m` is a multiple of 64.
+fn area_address(m: MemOperand) -> Result<(), Fault> {
+    if m.stack && !m.at.is_canonical() {
+        return Err(Fault::StackFault);
+    }
+    if m.at.0.is_multiple_of(64) {
+        Ok(())
+    } else {
+        Err(Fault::GeneralProtection)
+    }
+}
+
+/// What `b` says about pointers.
+fn area_form(b: u64) -> Form {
+    form(u64::from(b & 4 != 0))
+}
+
+/// XSAVE, XSAVEOPT and XSAVEC.
+pub(super) fn xsave(cpu: &CpuState, m: MemOperand, b: u64, mask: u64) -> Result<(), Fault> {
+    area_address(m)?;
+    let format = match b & 3 {
+        0 => Format::Standard,
+        1 => Format::Optimized,
+        _ => Format::Compacted,
+    };
+    let mask = mask & xsave::xcr0();
+    let size = xsave::size(mask);
+    guest::probe_write(m.at, size as u64).map_err(|f| m.fault(f))?;
+    let mut area = [0; xsave::SIZE];
+    guest::read_bytes(m.at, &mut area[..size]).map_err(|f| m.fault(f))?;
+    let old = area;
+    xsave::store(cpu, &mut area, mask, format, area_form(b));
+    // Bytes that belong to nothing that is stored are not written: others may use them.
+    for (i, (new, old)) in area[..size].chunks(8).zip(old.chunks(8)).enumerate() {
+        if new != old {
+            let at = m.at.offset(8 * i.cast_signed() as i64);
+            guest::write_whole(at, new).map_err(|f| m.fault(f))?;
+        }
+    }
+    Ok(())
+}
+
+/// XRSTOR
+pub(super) fn xrstor(cpu: &mut CpuState, m: MemOperand, b: u64, mask: u64) -> Result<(), Fault> {
+    area_address(m)?;
+    let mask = mask & xsave::xcr0();
+    let mut area = [0; xsave::SIZE];
+    guest::read_bytes(m.at, &mut area[..xsave::size(mask)]).map_err(|f| m.fault(f))?;
+    if xsave::load(cpu, &area, mask, area_form(b)) {
         Ok(())
     } else {
         Err(Fault::GeneralProtection)
@@ -170,6 +227,106 @@ pub(super) fn maskmovdqu(
         guest::write_u8(place(i), source[usize::from(i)]).map_err(|f| m.fault(f))?;
     }
     Ok(())
+}
+
+/// A masked move. Elements that are not selected are not accessed; if a selected one faults, nothing is
+/// done.
+pub(super) fn maskmov(cpu: &mut CpuState, m: MemOperand, which: Masked) -> Result<(), Fault> {
+    let mask = cpu.ymm[usize::from(which.mask)];
+    let size = if which.quad { 8 } else { 4 };
+    let count = if which.wide { 32 } else { 16 } / size;
+    let selected = (0..count).filter(|i| element(&mask, *i, size) >> (8 * size - 1) & 1 != 0);
+    let place = |i: usize| m.at.offset((i * size).cast_signed() as i64);
+    let register = usize::from(which.register);
+    if which.store {
+        let v = cpu.ymm[register];
+        for i in selected.clone() {
+            // Both ends, as an element may lie in two pages.
+            for at in [place(i), place(i).offset(size.cast_signed() as i64 - 1)] {
+                guest::cas_u8(at, 0, 0).map_err(|f| m.fault(f))?;
+            }
+        }
+        for i in selected {
+            let bytes = element(&v, i, size).to_le_bytes();
+            guest::write_whole(place(i), &bytes[..size]).map_err(|f| m.fault(f))?;
+        }
+        return Ok(());
+    }
+    let mut v = [0; 4];
+    for i in selected {
+        set_element(
+            &mut v,
+            i,
+            size,
+            load(place(i), size).map_err(|f| m.fault(f))?,
+        );
+    }
+    cpu.ymm[register] = v;
+    Ok(())
+}
+
+/// A gather: elements are loaded from the lowest on, and each one's mask is cleared when it is there, so
+/// that the instruction can be begun again after a fault.
+pub(super) fn gather(
+    cpu: &mut CpuState,
+    m: MemOperand,
+    which: Gather,
+    segment: u64,
+) -> Result<(), Fault> {
+    let (register, mask) = (usize::from(which.register), usize::from(which.mask));
+    let index = cpu.ymm[usize::from(which.index)];
+    let size = if which.quad { 8 } else { 4 };
+    for i in 0..which.elements() {
+        if element(&cpu.ymm[mask], i, size) >> (8 * size - 1) & 1 == 0 {
+            continue;
+        }
+        let offset = if which.quad_index {
+            element(&index, i, 8)
+        } else {
+            let low = element(&index, i, 4) as u32;
+            i64::from(low.cast_signed()).cast_unsigned()
+        };
+        let mut at = m.at.0.wrapping_add(offset << which.scale);
+        if which.short {
+            at &= 0xffff_ffff;
+        }
+        let at = GuestAddr(at.wrapping_add(segment));
+        let v = load(at, size).map_err(|f| m.fault(f))?;
+        set_element(&mut cpu.ymm[register], i, size, v);
+        set_element(&mut cpu.ymm[mask], i, size, 0);
+    }
+    // What lies above the elements becomes zero.
+    let words = which.elements() * size / 8;
+    cpu.ymm[register][words..].fill(0);
+    cpu.ymm[mask] = [0; 4];
+    Ok(())
+}
+
+/// Element `i` of `size` bytes, 4 or 8.
+fn element(v: &[u64; 4], i: usize, size: usize) -> u64 {
+    if size == 8 {
+        v[i & 3]
+    } else {
+        v[i / 2 & 3] >> (32 * (i % 2)) & 0xffff_ffff
+    }
+}
+
+fn set_element(v: &mut [u64; 4], i: usize, size: usize, to: u64) {
+    if size == 8 {
+        v[i & 3] = to;
+    } else {
+        let (word, shift) = (&mut v[i / 2 & 3], 32 * (i % 2));
+        *word = *word & !(0xffff_ffff << shift) | (to & 0xffff_ffff) << shift;
+    }
+}
+
+/// Loads 4 or 8 bytes.
+fn load(at: GuestAddr, size: usize) -> Result<u64, MemFault> {
+    if size == 8 {
+        guest::read_u64(at)
+    } else {
+        guest::read_u32(at).map(u64::from)
+    }
 }
 
 #[cfg(test)]

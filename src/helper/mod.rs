@@ -3,7 +3,8 @@
 //! Both engines call the same functions, so that they cannot differ. `call` runs a `Helper` on the
 //! register file; `float` is the exact meaning of the floating-point operations. Knows the guest CPU,
 //! the IR's numbering and guest memory; no engine, no operating system. Invariant: a helper that
-//! returns a fault has changed nothing but what the manual says (a partly done FXSAVE).
+//! returns a fault has changed nothing but what the manual says (a partly done FXSAVE, the
+//! elements a gather has loaded).
 
 pub mod float;
 mod memory;
@@ -12,7 +13,8 @@ mod x87;
 
 use crate::ir::Helper;
 use crate::x86::state::MXCSR_MASK;
-use crate::x86::{CpuState, Fault, GuestAddr, MemFault};
+use crate::x86::vsib::{Gather, Masked};
+use crate::x86::{CpuState, Fault, GuestAddr, MemFault, xsave};
 
 /// A memory operand.
 #[derive(Clone, Copy)]
@@ -55,6 +57,15 @@ pub fn call(
         Helper::Cmpxchg16b => return memory::cmpxchg16b(cpu, at),
         Helper::Fxsave => memory::fxsave(cpu, at, memory::form(b))?,
         Helper::Fxrstor => memory::fxrstor(cpu, at, memory::form(b))?,
+        Helper::Xsave => memory::xsave(cpu, at, b, c)?,
+        Helper::Xrstor => memory::xrstor(cpu, at, b, c)?,
+        Helper::Xgetbv => {
+            return match a {
+                0 => Ok(xsave::xcr0()),
+                1 => Ok(xsave::xcr0() & xsave::in_use(cpu)),
+                _ => Err(Fault::GeneralProtection),
+            };
+        }
         Helper::Ldmxcsr => {
             let v = a as u32;
             if v & !MXCSR_MASK != 0 {
@@ -64,6 +75,8 @@ pub fn call(
         }
         Helper::Stmxcsr => return Ok(cpu.mxcsr.into()),
         Helper::Maskmovdqu => memory::maskmovdqu(cpu, at, b, c)?,
+        Helper::MaskMov => memory::maskmov(cpu, at, Masked::decode(b))?,
+        Helper::Gather => memory::gather(cpu, at, Gather::decode(b), c)?,
         Helper::Fninit => cpu.x87.init(),
         Helper::Fnstcw => return Ok(cpu.x87.fcw.into()),
         Helper::Fldcw => {

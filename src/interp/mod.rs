@@ -13,7 +13,7 @@ pub mod quick;
 use crate::helper::float;
 use crate::ir::{
     BlockId, EXIT_FLAGS, EXIT_UNLESS, FenceKind, Helper, Inst, Op, Region, RmwOp, Target, Term, Ty,
-    Value, Var, eval,
+    VSTORE_FIRST, Value, Var, eval,
 };
 use crate::sys::guest;
 use crate::x86::{Cond, CpuState, Fault, FlagRecord, GuestAddr, MemFault, Trap, Width};
@@ -551,7 +551,8 @@ fn vload(addr: GuestAddr, aux: u16) -> Result<u128, Fault> {
 fn vstore(addr: GuestAddr, v: u128, aux: u16) -> Result<(), Fault> {
     check_vector_address(addr, aux)?;
     let fault = |f| access_fault(f, aux);
-    if addr.0 & 0xfff > 0x1000 - 16 {
+    let bytes = if aux & VSTORE_FIRST != 0 { 32 } else { 16 };
+    if addr.0 & 0xfff > 0x1000 - bytes {
         // Two pages: nothing may be stored if the second is not writable.
         guest::cas_u8(addr, 0, 0).map_err(fault)?;
         guest::cas_u8(GuestAddr((addr.0 | 0xfff).wrapping_add(1)), 0, 0).map_err(fault)?;

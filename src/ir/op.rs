@@ -172,7 +172,8 @@ ops! {
     Store "store" "II:" Store;
     /// Loads 128 bits from a + `imm`; with `aux` & 1 a misaligned address is #GP.
     VLoad "vload" "I:V" Load;
-    /// Stores 128 bits at a + `imm`; with `aux` & 1 a misaligned address is #GP.
+    /// Stores 128 bits at a + `imm`; with `aux` & 1 a misaligned address is #GP. The halves of a 256-bit
+    /// store have `aux` & 4 and 8: the first one stores nothing if the second would fault.
     VStore "vstore" "IV:" Store;
     /// Atomically replaces the w bits at a by `RmwOp` number `aux` of them and b; gives the old ones.
     /// `imm` & 2, here and in `cas`: through SS.
@@ -413,6 +414,13 @@ ops! {
     VAesKey "vaeskey" "V:V" Pure;
 }
 
+/// `Inst::aux` of `vstore`: a misaligned address is #GP.
+pub const VSTORE_ALIGNED: u16 = 1;
+/// `Inst::aux` of `vstore`: another one follows, at the next 16 bytes; if that would fault, so does this one.
+pub const VSTORE_FIRST: u16 = 4;
+/// `Inst::aux` of `vstore`: the one that follows; it does not fault.
+pub const VSTORE_SECOND: u16 = 8;
+
 /// `Inst::aux` of `exit.if`: `imm` is an address outside the region, not a block's number.
 pub const EXIT_OUT: u16 = 1;
 /// `Inst::aux` of `exit.if`: leaves if the condition is 0.
@@ -569,6 +577,13 @@ helpers! {
     Fxsave "fxsave" false true false;
     /// FXRSTOR from address a; b as above.
     Fxrstor "fxrstor" false true false;
+    /// XSAVE (b & 3 = 0), XSAVEOPT (1) or XSAVEC (2) of components c to address a; b & 4: the form with
+    /// REX.W.
+    Xsave "xsave" false true false;
+    /// XRSTOR of components c from address a; b as above.
+    Xrstor "xrstor" false true false;
+    /// XGETBV of register number a; #GP for one that is not there.
+    Xgetbv "xgetbv" false true false;
     /// LDMXCSR of the value a; #GP for reserved bits.
     Ldmxcsr "ldmxcsr" false true false;
     /// The value STMXCSR stores.
@@ -576,6 +591,10 @@ helpers! {
     /// MASKMOVDQU, MASKMOVQ: stores register b's bytes where register c's byte is negative, at address a.
     /// XMM registers are numbered from 0, MMX registers from 16.
     Maskmovdqu "maskmovdqu" false true false;
+    /// A masked move of vector elements at address a; b says which (`x86::vsib::Masked`).
+    MaskMov "maskmov" false true false;
+    /// A gather with base address a and segment base c; b says which (`x86::vsib::Gather`).
+    Gather "gather" false true false;
     /// x87 control: FNINIT.
     Fninit "fninit" false false true;
     /// x87 control: the control word.

@@ -148,6 +148,29 @@ pub struct Cx<'a> {
     /// True while memory is accessed through SS, which computing an address decides: a non-canonical
     /// address is #SS, not #GP.
     pub stack: bool,
+    /// How the lift functions of SSE see a VEX-encoded instruction.
+    pub vex: Vex,
+}
+
+/// While a function of SSE lifts a VEX-encoded instruction: which half of the registers it is about, and
+/// what is kept from one half to the other (`avx`).
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Vex {
+    /// The instruction is VEX-encoded: unaligned memory operands are allowed.
+    pub on: bool,
+    /// Operands have 256 bits.
+    pub wide: bool,
+    /// The upper halves' turn.
+    pub high: bool,
+    /// What the number of a source operand is more than with the legacy encoding, where the destination is
+    /// the first source: 1 or 0.
+    pub shift: u32,
+    /// The memory operand's upper half, which is loaded with the lower one.
+    pub loaded: Option<Value>,
+    /// The lower half of what is to be stored.
+    pub stored: Option<Value>,
+    /// The number of the vector register to set, and the halves.
+    pub result: Option<(u8, Value, Option<Value>)>,
 }
 
 /// `Inst::aux` of `load` and `store`: a page fault is reported as that of a write.
@@ -198,6 +221,7 @@ impl Cx<'_> {
             block,
             ended: false,
             stack: false,
+            vex: Vex::default(),
         }
     }
 
@@ -646,6 +670,12 @@ impl Cx<'_> {
     /// Operand `n`'s immediate as iced extends it.
     pub fn imm(&self, n: u32) -> u64 {
         self.insn.immediate(n)
+    }
+
+    /// Whether the last operand is an immediate.
+    pub fn has_immediate(&self) -> bool {
+        let last = self.insn.op_count().saturating_sub(1);
+        self.insn.op_kind(last) == OpKind::Immediate8
     }
 
     /// The address of the memory operand, as a value and a constant to add.

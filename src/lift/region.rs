@@ -522,7 +522,12 @@ impl Lifter {
 fn ends_region(insn: &Instruction) -> bool {
     matches!(
         insn.mnemonic(),
-        Mnemonic::Ldmxcsr | Mnemonic::Fxrstor | Mnemonic::Fxrstor64
+        Mnemonic::Ldmxcsr
+            | Mnemonic::Vldmxcsr
+            | Mnemonic::Fxrstor
+            | Mnemonic::Fxrstor64
+            | Mnemonic::Xrstor
+            | Mnemonic::Xrstor64
     )
 }
 

@@ -31,6 +31,9 @@ pub enum Family {
     Sse42,
     Aes,
     Sha,
+    Avx,
+    Avx2,
+    Xsave,
     X87,
 }
 
@@ -68,6 +71,9 @@ impl Family {
             Family::Sse42 => "sse4_2",
             Family::Aes => "aes",
             Family::Sha => "sha",
+            Family::Avx => "avx",
+            Family::Avx2 => "avx2",
+            Family::Xsave => "xsave",
             Family::X87 => "x87",
         }
     }
@@ -104,7 +110,12 @@ pub(super) use rows;
 /// All rows.
 pub static ROWS: &[Row] = &ALL;
 
-const PARTS: [&[Row]; 3] = [super::rows::ROWS, super::sse::rows::ROWS, super::x87::ROWS];
+const PARTS: [&[Row]; 4] = [
+    super::rows::ROWS,
+    super::sse::rows::ROWS,
+    super::sse::avx::rows::ROWS,
+    super::x87::ROWS,
+];
 
 static ALL: [Row; count()] = concat();
 

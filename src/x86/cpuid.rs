@@ -1,7 +1,7 @@
 //! What felix's guest CPU is: the one table from which CPUID, `AT_HWCAP`, the decoder's filter of
 //! encodings and `felix list` are made (SDM vol. 2, CPUID).
 
-use super::cpu;
+use super::{cpu, xsave};
 use iced_x86::CpuidFeature;
 
 /// A register CPUID answers in.
@@ -19,8 +19,10 @@ pub enum Reg {
 pub struct Feature {
     /// The name `/proc/cpuinfo` uses.
     pub name: &'static str,
-    /// CPUID leaf; subleaf is 0.
+    /// CPUID leaf.
     pub leaf: u32,
+    /// Its subleaf.
+    pub subleaf: u32,
     /// Register of the answer.
     pub reg: Reg,
     /// Bit of the register.
@@ -39,9 +41,18 @@ const fn feature(
     Feature {
         name,
         leaf,
+        subleaf: 0,
         reg,
         bit,
         iced,
+    }
+}
+
+/// A feature of leaf 0DH, subleaf 1.
+const fn xsave_feature(name: &'static str, bit: u32, iced: &'static [CpuidFeature]) -> Feature {
+    Feature {
+        subleaf: 1,
+        ..feature(name, 0xd, Reg::Eax, bit, iced)
     }
 }
 
@@ -72,18 +83,27 @@ pub static FEATURES: &[Feature] = &[
     feature("sse4_1", 1, Reg::Ecx, 19, &[CpuidFeature::SSE4_1]),
     feature("sse4_2", 1, Reg::Ecx, 20, &[CpuidFeature::SSE4_2]),
     feature("aes", 1, Reg::Ecx, 25, &[CpuidFeature::AES]),
+    feature("xsave", 1, Reg::Ecx, 26, &[CpuidFeature::XSAVE]),
+    feature("osxsave", 1, Reg::Ecx, 27, &[]),
+    xsave_feature("xsaveopt", 0, &[CpuidFeature::XSAVEOPT]),
+    xsave_feature("xsavec", 1, &[CpuidFeature::XSAVEC]),
+    xsave_feature("xgetbv1", 2, &[]),
+    feature("avx", 1, Reg::Ecx, 28, &[CpuidFeature::AVX]),
     feature("rdrand", 1, Reg::Ecx, 30, &[CpuidFeature::RDRAND]),
     feature("movbe", 1, Reg::Ecx, 22, &[CpuidFeature::MOVBE]),
     feature("popcnt", 1, Reg::Ecx, 23, &[CpuidFeature::POPCNT]),
     feature("cx16", 1, Reg::Ecx, 13, &[CpuidFeature::CMPXCHG16B]),
     feature("fsgsbase", 7, Reg::Ebx, 0, &[CpuidFeature::FSGSBASE]),
     feature("bmi1", 7, Reg::Ebx, 3, &[CpuidFeature::BMI1]),
+    feature("avx2", 7, Reg::Ebx, 5, &[CpuidFeature::AVX2]),
     feature("bmi2", 7, Reg::Ebx, 8, &[CpuidFeature::BMI2]),
     feature("erms", 7, Reg::Ebx, 9, &[]),
     feature("lahf_lm", 0x8000_0001, Reg::Ecx, 0, &[]),
     feature("rdseed", 7, Reg::Ebx, 18, &[CpuidFeature::RDSEED]),
     feature("clflushopt", 7, Reg::Ebx, 23, &[CpuidFeature::CLFLUSHOPT]),
     feature("clwb", 7, Reg::Ebx, 24, &[CpuidFeature::CLWB]),
+    feature("vaes", 7, Reg::Ecx, 9, &[CpuidFeature::VAES]),
+    feature("vpclmulqdq", 7, Reg::Ecx, 10, &[CpuidFeature::VPCLMULQDQ]),
     feature("sha_ni", 7, Reg::Ebx, 29, &[CpuidFeature::SHA]),
     feature("rdpid", 7, Reg::Ecx, 22, &[CpuidFeature::RDPID]),
     feature("adx", 7, Reg::Ebx, 19, &[CpuidFeature::ADX]),
@@ -140,9 +160,11 @@ pub fn implements(f: CpuidFeature) -> bool {
     BASE.contains(&f) || shown().any(|row| row.iced.contains(&f))
 }
 
+/// Family 6, model 0x5e, stepping 3 (Skylake): a CPU with AVX2 that nobody works around.
+const SIGNATURE: u32 = 0x0005_06e3;
 /// Family 6, model 0x2c, stepping 2: a CPU without AVX of which glibc knows that unaligned copies are fast.
 /// Of later models it believes that only where they have AVX, and else copies with PALIGNR (SSSE3).
-const SIGNATURE: u32 = 0x0002_06c2;
+const SIGNATURE_WITHOUT_AVX: u32 = 0x0002_06c2;
 /// The highest basic and extended leaves.
 const MAX_BASIC: u32 = 0x16;
 const MAX_EXTENDED: u32 = 0x8000_0008;
@@ -158,12 +180,13 @@ pub fn leaf(eax: u32, ecx: u32) -> [u32; 4] {
     let mut r = match eax {
         0 => [MAX_BASIC, 0x756e_6547, 0x6c65_746e, 0x4965_6e69], // "GenuineIntel"
         // One logical processor, 64-byte lines for CLFLUSH.
-        1 => [SIGNATURE, 8 << 8 | 1 << 16, 0, 0],
+        1 => [signature(), 8 << 8 | 1 << 16, 0, 0],
         // Descriptors: 0xff says that leaf 4 describes the caches.
         2 => [0x00ff_ff01, 0, 0, 0],
         4 => cache(ecx),
         // The x87 unit keeps no code and data segment selectors.
         7 if ecx == 0 => [0, 1 << 13, 0, 0],
+        0xd => extended_state(ecx),
         0x8000_0000 => [MAX_EXTENDED, 0, 0, 0],
         0x8000_0002..=0x8000_0004 => brand(eax - 0x8000_0002),
         0x8000_0006 => [0, 0, 256 << 16 | 8 << 12 | 64, 0],
@@ -171,12 +194,36 @@ pub fn leaf(eax: u32, ecx: u32) -> [u32; 4] {
         0x8000_0008 => [48 << 8 | 46, 0, 0, 0],
         _ => [0; 4],
     };
-    if eax != 7 || ecx == 0 {
-        for f in shown().filter(|f| f.leaf == eax) {
-            r[f.reg as usize] |= 1 << f.bit;
-        }
+    let has_subleaves = matches!(eax, 7 | 0xd);
+    for f in shown().filter(|f| f.leaf == eax && (f.subleaf == ecx || !has_subleaves)) {
+        r[f.reg as usize] |= 1 << f.bit;
     }
     r
+}
+
+fn signature() -> u32 {
+    if implements(CpuidFeature::AVX) {
+        SIGNATURE
+    } else {
+        SIGNATURE_WITHOUT_AVX
+    }
+}
+
+/// The XSAVE area: what it may have and how large it is, then where each component lies.
+#[allow(clippy::cast_possible_truncation)] // Below 4096.
+fn extended_state(subleaf: u32) -> [u32; 4] {
+    let all = xsave::xcr0();
+    let size = xsave::size(all) as u32;
+    match subleaf {
+        _ if all == 0 => [0; 4],
+        0 => [all as u32, size, size, 0],
+        // Of all components, in compacted format.
+        1 => [0, size, 0, 0],
+        2 if all & xsave::AVX_STATE != 0 => {
+            [(xsave::SIZE - xsave::AVX) as u32, xsave::AVX as u32, 0, 0]
+        }
+        _ => [0; 4],
+    }
 }
 
 /// Deterministic cache parameters: 32 KiB L1 data and instruction, 256 KiB L2, 8 MiB L3.
@@ -212,7 +259,11 @@ mod tests {
     #[test]
     fn bits_follow_the_table() {
         assert_ne!(leaf(1, 0)[3] & 1 << 26, 0, "SSE2");
-        assert_eq!(leaf(1, 0)[2] & 1 << 28, 0, "no AVX");
+        assert_ne!(leaf(1, 0)[2] & 1 << 28, 0, "AVX");
+        assert_eq!(leaf(7, 1), [0; 4], "subleaf 1 has none of subleaf 0's");
+        assert_eq!(leaf(0xd, 0), [7, 832, 832, 0]);
+        assert_eq!(leaf(0xd, 1)[0], 7, "XSAVEOPT, XSAVEC, XGETBV with ECX = 1");
+        assert_eq!(leaf(0xd, 2), [256, 576, 0, 0]);
         assert_eq!(leaf(0x8000_0002, 0)[0].to_le_bytes(), *b"feli");
     }
 

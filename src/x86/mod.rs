@@ -10,8 +10,10 @@ pub mod flags;
 pub mod fxsave;
 pub mod reg;
 pub mod state;
+pub mod vsib;
 pub mod x87env;
 pub mod x87op;
+pub mod xsave;
 
 pub use fault::{Fault, MemFault, MemFaultKind, Trap};
 pub use flags::{Cond, FlagOp, FlagRecord, Rflags};

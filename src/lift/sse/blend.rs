@@ -8,8 +8,14 @@ use iced_x86::OpKind;
 
 /// Operand 0's lanes replaced by operand 1's where the immediate has ones.
 fn by_immediate(cx: &mut Cx<'_>, w: Width) -> Lifted {
-    let imm = cx.insn.immediate8();
     let lanes = 16u8 >> w as u8;
+    // The lanes of an upper half have the next bits, words the same ones.
+    let imm = cx.insn.immediate8()
+        >> if cx.vex.high && w != Width::W16 {
+            lanes
+        } else {
+            0
+        };
     let b = cx.xmm_m128(1)?;
     let a = cx.xmm(0)?;
     let from = |n: u8| if imm >> n & 1 == 0 { n } else { lanes + n };
@@ -32,11 +38,16 @@ pub fn pblendw(cx: &mut Cx<'_>) -> Lifted {
     by_immediate(cx, Width::W16)
 }
 
-/// Operand 0's lanes replaced by operand 1's where XMM0's are negative.
+/// Operand 0's lanes replaced by operand 1's where those of XMM0, or of VEX encodings' fourth operand, are
+/// negative.
 fn by_register(cx: &mut Cx<'_>, w: Width) -> Lifted {
     let b = cx.xmm_m128(1)?;
     let a = cx.xmm(0)?;
-    let mask = cx.get(Var::Xmm(0));
+    let mask = if cx.vex.on {
+        cx.xmm(2)?
+    } else {
+        cx.get(Var::Xmm(0))
+    };
     let r = cx.op(Op::VBlend, w, &[a, b, mask]);
     cx.set_xmm(0, r)
 }
@@ -131,7 +142,7 @@ pub fn ptest(cx: &mut Cx<'_>) -> Lifted {
 
 /// The lane of `w` that the immediate, operand `n`, names.
 fn lane(cx: &Cx<'_>, w: Width, n: u32) -> u64 {
-    cx.imm(n) & (16 / w.bytes() - 1)
+    cx.imm(cx.at(n)) & (16 / w.bytes() - 1)
 }
 
 /// A lane to memory, or zero-extended to a whole register.
@@ -158,10 +169,11 @@ pub fn pextrq(cx: &mut Cx<'_>) -> Lifted {
 
 /// A lane from memory, or from the low bits of a register.
 fn insert(cx: &mut Cx<'_>, w: Width) -> Lifted {
-    let v = match cx.insn.op_kind(1) {
+    let from = cx.at(1);
+    let v = match cx.insn.op_kind(from) {
         OpKind::Memory => cx.load_scalar(w)?,
         OpKind::Register => {
-            let (reg, _, _) = Cx::gpr_of(cx.insn.op_register(1))?;
+            let (reg, _, _) = Cx::gpr_of(cx.insn.op_register(from))?;
             cx.gpr(reg)
         }
         _ => return Err(Unsupported),

@@ -3,9 +3,9 @@
 use super::{Cx, Lifted, Op, Width};
 
 /// The predicate in the immediate: the legacy forms have eight and ignore the upper bits, which the
-/// manual calls reserved (SDM vol. 2, CMPPD).
+/// manual calls reserved; VEX encodings have 32 (SDM vol. 2, CMPPD).
 fn predicate(cx: &Cx<'_>) -> u16 {
-    u16::from(cx.insn.immediate8()) & 7
+    u16::from(cx.insn.immediate8()) & if cx.vex.on { 31 } else { 7 }
 }
 
 /// CMPPS

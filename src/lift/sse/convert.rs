@@ -117,8 +117,9 @@ pub fn cvtsd2ss(cx: &mut Cx<'_>) -> Lifted {
 
 /// From a register or memory of 32 or 64 bits.
 fn int_to_float(cx: &mut Cx<'_>, w: Width) -> Lifted {
-    let size = cx.width(1)? as u16;
-    let v = cx.read(1)?;
+    let from = cx.at(1);
+    let size = cx.width(from)? as u16;
+    let v = cx.read(from)?;
     let r = cx.op_imm(Op::FCvtFromI, w, &[v], 0, size);
     cx.set_float(w, r)
 }

@@ -27,7 +27,7 @@ pub fn aeskeygenassist(cx: &mut Cx<'_>) -> Lifted {
 
 /// PCLMULQDQ: bits 0 and 4 of the immediate choose halves of the operands.
 pub fn pclmulqdq(cx: &mut Cx<'_>) -> Lifted {
-    let imm = cx.imm(2);
+    let imm = u64::from(cx.insn.immediate8());
     let b = cx.xmm_m128(1)?;
     let a = cx.xmm(0)?;
     let x = cx.op_imm(Op::VExtract, Width::W64, &[a], imm & 1, 0);

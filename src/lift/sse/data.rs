@@ -168,7 +168,7 @@ pub fn pmovmskb(cx: &mut Cx<'_>) -> Lifted {
 
 /// The number of a word, from the immediate.
 fn word(cx: &Cx<'_>, n: u32) -> u64 {
-    cx.imm(n) & if cx.is_mmx() { 3 } else { 7 }
+    cx.imm(cx.at(n)) & if cx.is_mmx() { 3 } else { 7 }
 }
 
 /// PEXTRW: a word, zero-extended to the whole register; SSE4.1's form can store it.
@@ -185,10 +185,11 @@ pub fn pextrw(cx: &mut Cx<'_>) -> Lifted {
 
 /// PINSRW: from the low word of a register, or 16 bits of memory.
 pub fn pinsrw(cx: &mut Cx<'_>) -> Lifted {
-    let v = match cx.insn.op_kind(1) {
+    let from = cx.at(1);
+    let v = match cx.insn.op_kind(from) {
         OpKind::Memory => cx.load_scalar(Width::W16)?,
         OpKind::Register => {
-            let (reg, _, _) = Cx::gpr_of(cx.insn.op_register(1))?;
+            let (reg, _, _) = Cx::gpr_of(cx.insn.op_register(from))?;
             cx.gpr(reg)
         }
         _ => return Err(Unsupported),

@@ -250,7 +250,8 @@ pub fn pmuldq(cx: &mut Cx<'_>) -> Lifted {
 
 /// MPSADBW
 pub fn mpsadbw(cx: &mut Cx<'_>) -> Lifted {
-    let imm = cx.imm(2) & 7;
+    // An upper half has the next bits.
+    let imm = u64::from(cx.insn.immediate8() >> if cx.vex.high { 3 } else { 0 }) & 7;
     let b = cx.xmm_m128(1)?;
     let a = cx.xmm(0)?;
     let r = cx.op_imm(Op::VMpSad, Width::W8, &[a, b], imm, 0);

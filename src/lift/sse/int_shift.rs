@@ -5,10 +5,15 @@ use super::{Cx, Lifted, Op, Width};
 /// Shifts operand 0 by the immediate, or by the low 64 bits of operand 1; a memory count is a whole
 /// aligned 128-bit operand of which the upper half is not used.
 fn shift(cx: &mut Cx<'_>, op: Op, w: Width) -> Lifted {
-    let count = if cx.insn.op_kind(1) == iced_x86::OpKind::Immediate8 {
+    let from = cx.at(1);
+    let count = if cx.insn.op_kind(from) == iced_x86::OpKind::Immediate8 {
         cx.konst(cx.insn.immediate8().into())
     } else {
-        let v = cx.xmm_m128(1)?;
+        let v = if cx.vex.wide {
+            cx.count128(from)?
+        } else {
+            cx.xmm_m128(1)?
+        };
         cx.op_imm(Op::VExtract, Width::W64, &[v], 0, 0)
     };
     let a = cx.xmm(0)?;

@@ -2,10 +2,12 @@
 //!
 //! XMM registers are V128 values. Instructions with a 128-bit memory operand demand alignment to 16
 //! (MOVUPS and its kin excepted); scalar ones load only their own bytes. Encodings with MMX registers
-//! use the
-//! same functions on the low 64 bits (`mmx`). Legacy SSE leaves the bits above 127 of a register alone, which is what `set` does.
+//! use the same functions on the low 64 bits (`mmx`); VEX encodings use them once for each half of the
+//! registers (`avx`), so that here operands are asked for by these functions only. Legacy SSE leaves the bits above 127 of a register alone, which is what `set`
+//! does.
 
 mod arith;
+pub(super) mod avx;
 mod blend;
 mod cacheability;
 mod compare;
@@ -26,27 +28,41 @@ mod text;
 mod x87_control;
 
 use super::cx::{Cx, Lifted, Unsupported};
-use crate::ir::{Op, Value, Var};
-use crate::x86::Width;
-use iced_x86::{OpKind, Register};
+use crate::ir::{Op, VSTORE_ALIGNED, VSTORE_FIRST, VSTORE_SECOND, Value, Var};
+use crate::x86::{Trap, Width};
+use iced_x86::OpKind;
 
 impl Cx<'_> {
-    /// The variable of XMM register operand `n`.
-    fn xmm_var(&self, n: u32) -> Result<Var, Unsupported> {
+    /// The operand that an instruction with the legacy encoding has as source number `n`.
+    fn at(&self, n: u32) -> u32 {
+        n + self.vex.shift
+    }
+
+    /// The number of XMM or YMM register operand `n`.
+    fn vector_number(&self, n: u32) -> Result<u8, Unsupported> {
         let r = self.insn.op_register(n);
-        if self.insn.op_kind(n) != OpKind::Register || !r.is_xmm() {
+        if self.insn.op_kind(n) != OpKind::Register || !(r.is_xmm() || r.is_ymm()) {
             return Err(Unsupported);
         }
-        let number = u8::try_from(r as u32 - Register::XMM0 as u32).map_err(|_| Unsupported)?;
-        Ok(Var::Xmm(number))
+        u8::try_from(r.number()).map_err(|_| Unsupported)
     }
 
-    /// Whether operand `n` is memory.
+    /// The variable of the XMM register operand that is source `n`, or of the half of the YMM register.
+    fn xmm_var(&self, n: u32) -> Result<Var, Unsupported> {
+        let number = self.vector_number(self.at(n))?;
+        Ok(if self.vex.high {
+            Var::YmmHi(number)
+        } else {
+            Var::Xmm(number)
+        })
+    }
+
+    /// Whether source `n` is memory.
     fn is_mem(&self, n: u32) -> bool {
-        self.insn.op_kind(n) == OpKind::Memory
+        self.insn.op_kind(self.at(n)) == OpKind::Memory
     }
 
-    /// Reads XMM register operand `n`, or an MMX register as the low half.
+    /// Reads the XMM register that is source `n`, or an MMX register as the low half.
     fn xmm(&mut self, n: u32) -> Result<Value, Unsupported> {
         if let Some(var) = self.mm_var(n) {
             let v = self.get(var);
@@ -63,20 +79,30 @@ impl Cx<'_> {
             self.set(var, v);
             return Ok(());
         }
-        let var = self.xmm_var(n)?;
-        self.set(var, v);
+        let number = self.vector_number(n)?;
+        self.set_numbered(number, v);
         Ok(())
     }
 
-    /// Reads operand `n`, an XMM register or aligned memory; with MMX registers, one of those or 64 (or
-    /// 32) bits of memory.
+    /// Writes an XMM register. A VEX-encoded instruction's result is kept until all of it is there: nothing
+    /// may fault behind a `set`.
+    fn set_numbered(&mut self, number: u8, v: Value) {
+        match (self.vex.on, self.vex.result) {
+            (false, _) => self.set(Var::Xmm(number), v),
+            (true, Some((_, low, _))) => self.vex.result = Some((number, low, Some(v))),
+            (true, None) => self.vex.result = Some((number, v, None)),
+        }
+    }
+
+    /// Reads source `n`, an XMM register or memory, which must be aligned with the legacy encoding; with MMX
+    /// registers, one of those or 64 (or 32) bits of memory.
     fn xmm_m128(&mut self, n: u32) -> Result<Value, Unsupported> {
         if self.is_mem(n) && self.is_mmx() {
             let w = self.width(n)?;
             return self.xmm_low(w, n);
         }
         if self.is_mem(n) {
-            self.load128(true)
+            self.load128(!self.vex.on)
         } else {
             self.xmm(n)
         }
@@ -84,27 +110,64 @@ impl Cx<'_> {
 
     /// Loads the 128-bit memory operand; a misaligned one raises #GP if `aligned`.
     fn load128(&mut self, aligned: bool) -> Result<Value, Unsupported> {
+        if let Some(v) = self.vex.loaded.take() {
+            return Ok(v);
+        }
         let (addr, disp) = self.address()?;
-        Ok(self.op_imm(
-            Op::VLoad,
-            Width::W64,
-            &[addr],
-            disp.cast_unsigned(),
-            aligned.into(),
-        ))
+        if self.vex.wide {
+            let [low, high] = self.load256(addr, disp, aligned);
+            self.vex.loaded = Some(high);
+            return Ok(low);
+        }
+        Ok(self.vload(addr, disp, aligned.into()))
+    }
+
+    fn vload(&mut self, addr: Value, disp: i64, aux: u16) -> Value {
+        let disp = disp.cast_unsigned();
+        self.op_imm(Op::VLoad, Width::W64, &[addr], disp, aux)
+    }
+
+    /// Loads 256 bits; a misaligned address raises #GP if `aligned`.
+    fn load256(&mut self, addr: Value, disp: i64, aligned: bool) -> [Value; 2] {
+        if aligned {
+            self.check_aligned_to_32(addr, disp);
+        }
+        [disp, disp.wrapping_add(16)].map(|d| self.vload(addr, d, aligned.into()))
+    }
+
+    /// #GP unless the address is a multiple of 32.
+    fn check_aligned_to_32(&mut self, addr: Value, disp: i64) {
+        let at = self.add_imm(Width::W64, addr, disp);
+        let off = self.and_imm(Width::W64, at, 31);
+        self.trap_if(off, Trap::GeneralProtection);
     }
 
     /// Stores to the 128-bit memory operand; a misaligned one raises #GP if `aligned`.
     fn store128(&mut self, aligned: bool, v: Value) -> Lifted {
+        if !self.vex.wide {
+            let (addr, disp) = self.address()?;
+            self.vstore(addr, disp, v, aligned.into());
+            return Ok(());
+        }
+        let Some(low) = self.vex.stored.take() else {
+            self.vex.stored = Some(v);
+            return Ok(());
+        };
         let (addr, disp) = self.address()?;
-        self.op_imm(
-            Op::VStore,
-            Width::W64,
-            &[addr, v],
-            disp.cast_unsigned(),
-            aligned.into(),
-        );
+        if aligned {
+            self.check_aligned_to_32(addr, disp);
+            self.vstore(addr, disp, low, VSTORE_ALIGNED);
+            self.vstore(addr, disp.wrapping_add(16), v, VSTORE_ALIGNED);
+        } else {
+            self.vstore(addr, disp, low, VSTORE_FIRST);
+            self.vstore(addr, disp.wrapping_add(16), v, VSTORE_SECOND);
+        }
         Ok(())
+    }
+
+    fn vstore(&mut self, addr: Value, disp: i64, v: Value, aux: u16) {
+        let disp = disp.cast_unsigned();
+        self.op_imm(Op::VStore, Width::W64, &[addr, v], disp, aux);
     }
 
     /// Loads `w` bits of the memory operand as an integer.
@@ -113,7 +176,7 @@ impl Cx<'_> {
         Ok(self.load(w, addr, disp))
     }
 
-    /// Reads operand `n`, an XMM register or `w` bits of memory, as a vector of which the low `w` bits
+    /// Reads source `n`, an XMM register or `w` bits of memory, as a vector of which the low `w` bits
     /// count.
     fn xmm_low(&mut self, w: Width, n: u32) -> Result<Value, Unsupported> {
         if !self.is_mem(n) {
@@ -123,7 +186,7 @@ impl Cx<'_> {
         Ok(self.op(Op::VFromI, w, &[v]))
     }
 
-    /// Reads operand `n`, an XMM register's low lane or memory, as a float of width `w`.
+    /// Reads source `n`, an XMM register's low lane or memory, as a float of width `w`.
     fn float(&mut self, w: Width, n: u32) -> Result<Value, Unsupported> {
         if self.is_mem(n) {
             let v = self.load_scalar(w)?;
@@ -154,8 +217,9 @@ impl Cx<'_> {
 
     /// Whether operands 0 and 1 are the same register, so that the result may not depend on it.
     fn same_register(&self) -> bool {
-        self.insn.op_kind(1) == OpKind::Register
-            && self.insn.op_register(0) == self.insn.op_register(1)
+        let (a, b) = (self.at(0), self.at(1));
+        self.insn.op_kind(b) == OpKind::Register
+            && self.insn.op_register(a) == self.insn.op_register(b)
     }
 
     /// The usual packed instruction: operand 0 = op(operand 0, operand 1).

@@ -296,6 +296,13 @@ rows! {
         Sha256msg1 => sha::sha256msg1, "SHA-256: message schedule, first part";
         Sha256msg2 => sha::sha256msg2, "SHA-256: message schedule, second part";
     }
+    Xsave {
+        Xsave | Xsave64 => state::xsave, "Save state components";
+        Xsaveopt | Xsaveopt64 => state::xsaveopt, "Save state components that are in use";
+        Xsavec | Xsavec64 => state::xsavec, "Save state components, compacted";
+        Xrstor | Xrstor64 => state::xrstor, "Restore state components";
+        Xgetbv => state::xgetbv, "Get extended control register";
+    }
     X87 {
         Fninit => x87_control::fninit, "Initialise the x87 unit";
         Fnclex => x87_control::fnclex, "Clear x87 exceptions";

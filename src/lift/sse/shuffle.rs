@@ -73,7 +73,7 @@ pub fn shufps(cx: &mut Cx<'_>) -> Lifted {
 
 /// SHUFPD: one lane of each.
 pub fn shufpd(cx: &mut Cx<'_>) -> Lifted {
-    let imm = cx.insn.immediate8();
+    let imm = cx.insn.immediate8() >> if cx.vex.high { 2 } else { 0 };
     pick(cx, by_lanes(Width::W64, |n| (imm >> n & 1) + 2 * n))
 }
 
@@ -124,9 +124,13 @@ pub fn movshdup(cx: &mut Cx<'_>) -> Lifted {
     permute(cx, by_lanes(Width::W32, |n| n | 1))
 }
 
-/// MOVDDUP: the low half of a register or 64 bits of memory, twice.
+/// MOVDDUP: the low half of a register or 64 bits of memory, twice. With YMM registers memory has 256 bits.
 pub fn movddup(cx: &mut Cx<'_>) -> Lifted {
-    let a = cx.xmm_low(Width::W64, 1)?;
+    let a = if cx.vex.wide {
+        cx.xmm_m128(1)?
+    } else {
+        cx.xmm_low(Width::W64, 1)?
+    };
     let r = cx.shuffle(a, a, by_lanes(Width::W64, |_| 0));
     cx.set_xmm(0, r)
 }

@@ -1,7 +1,7 @@
 //! String and text processing (SDM vol. 1, 5.11.1; vol. 2, 4.1).
 
 use super::{Cx, Lifted, Op, Unsupported, Value, Width};
-use crate::ir::{Var, eval::text::IMPLICIT};
+use crate::ir::eval::text::IMPLICIT;
 use crate::x86::Gpr;
 use iced_x86::Mnemonic;
 
@@ -14,7 +14,10 @@ fn elements(cx: &Cx<'_>) -> u32 {
 fn length(cx: &mut Cx<'_>, reg: Gpr) -> Value {
     let wide = matches!(
         cx.insn.mnemonic(),
-        Mnemonic::Pcmpestri64 | Mnemonic::Pcmpestrm64
+        Mnemonic::Pcmpestri64
+            | Mnemonic::Pcmpestrm64
+            | Mnemonic::Vpcmpestri64
+            | Mnemonic::Vpcmpestrm64
     );
     let mut n = cx.gpr(reg);
     if !wide {
@@ -97,7 +100,7 @@ fn mask(cx: &mut Cx<'_>, implicit: bool) -> Lifted {
         let kept = cx.op(Op::VAnd, Width::W64, &[spread, bits]);
         cx.op(Op::VCmpEq, w, &[kept, bits])
     };
-    cx.set(Var::Xmm(0), v);
+    cx.set_numbered(0, v);
     Ok(())
 }
 

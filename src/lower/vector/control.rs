@@ -17,7 +17,7 @@ fn mxcsr() -> Imm12 {
 impl Lowerer<'_> {
     /// Before a helper: MXCSR must be what the guest would read.
     pub(in crate::lower) fn before_helper(&mut self, helper: Helper) {
-        if !matches!(helper, Helper::Stmxcsr | Helper::Fxsave) {
+        if !matches!(helper, Helper::Stmxcsr | Helper::Fxsave | Helper::Xsave) {
             return;
         }
         let t = self.temp();
@@ -43,7 +43,7 @@ impl Lowerer<'_> {
     /// After a helper that loaded MXCSR: its rounding mode is in force, no exception has accrued since,
     /// and code for another mode is left.
     pub(in crate::lower) fn after_helper(&mut self, helper: Helper) {
-        if !matches!(helper, Helper::Ldmxcsr | Helper::Fxrstor) {
+        if !matches!(helper, Helper::Ldmxcsr | Helper::Fxrstor | Helper::Xrstor) {
             return;
         }
         let t = self.temp();

@@ -5,7 +5,7 @@
 //! it was.
 
 use super::{Lowerer, abi};
-use crate::ir::{Inst, Op, Value};
+use crate::ir::{Inst, Op, VSTORE_ALIGNED, VSTORE_FIRST, VSTORE_SECOND, Value};
 use crate::lower::regs::{Form, Loc};
 use crate::lower::{Point, What};
 use crate::rv64::{Imm12, Label, Ordering, Sew, Shamt, Vm, Xreg};
@@ -16,8 +16,15 @@ pub(super) struct Split {
     label: Label,
     back: Label,
     at: Xreg,
+    /// The offset of its last byte.
+    last: u8,
     /// The accesses to its first and last byte.
     points: [Point; 2],
+}
+
+/// The bytes of the store `inst` begins: the halves of one of 256 bits go together.
+fn span(inst: &Inst) -> u8 {
+    if inst.aux & VSTORE_FIRST != 0 { 32 } else { 16 }
 }
 
 impl Lowerer<'_> {
@@ -123,7 +130,7 @@ impl Lowerer<'_> {
                 return;
             };
             self.check_alignment(inst);
-            if inst.aux & 1 == 0 {
+            if inst.aux & (VSTORE_ALIGNED | VSTORE_SECOND) == 0 {
                 let at = self.plain_address(inst);
                 self.probe_split(inst, at);
                 self.store_halves(inst, at, Imm12::ZERO, from);
@@ -154,17 +161,21 @@ impl Lowerer<'_> {
             }
             return;
         }
-        self.probe_split(inst, at);
+        if inst.aux & VSTORE_SECOND == 0 {
+            self.probe_split(inst, at);
+        }
         self.access(inst, at, Imm12::ZERO, 0);
         self.asm.vse8_v(r, at, Vm::All);
     }
 
-    /// For an unaligned 16-byte store at `at`: if it lies in two pages, faults unless both can be
+    /// For an unaligned store of 16 or 32 bytes at `at`: if it lies in two pages, faults unless both can be
     /// written. Otherwise one half could be stored before the other faults.
     fn probe_split(&mut self, inst: &Inst, at: Xreg) {
         let (label, back) = (self.asm.label(), self.asm.label());
-        // Only in the last 16 of 2048 bytes, where these bits are ones, may the end be in another page.
-        let bits = Imm12::of(0x7f0);
+        // Only in the last 16 (or 32) of 2048 bytes, where these bits are ones, may the end be in another
+        // page.
+        let bytes = span(inst);
+        let bits = Imm12::of(0x800 - i64::from(bytes));
         self.asm.xori(abi::SCRATCH2, at, bits);
         self.asm.andi(abi::SCRATCH2, abi::SCRATCH2, bits);
         self.asm.beq_to(abi::SCRATCH2, Xreg::ZERO, label);
@@ -178,11 +189,13 @@ impl Lowerer<'_> {
                 before: disp,
             })
         };
-        let points = [point(0), point(15)];
+        let last = bytes - 1;
+        let points = [point(0), point(last)];
         self.simd.splits.push(Split {
             label,
             back,
             at,
+            last,
             points,
         });
     }
@@ -191,11 +204,12 @@ impl Lowerer<'_> {
     pub(in crate::lower) fn split_code(&mut self) {
         for s in std::mem::take(&mut self.simd.splits) {
             self.asm.bind(s.label);
-            self.asm.addi(abi::SCRATCH2, s.at, Imm12::of(15));
+            let last = i64::from(s.last);
+            self.asm.addi(abi::SCRATCH2, s.at, Imm12::of(last));
             self.asm.xor(abi::SCRATCH2, abi::SCRATCH2, s.at);
             self.asm.srli(abi::SCRATCH2, abi::SCRATCH2, Shamt::new(12));
             self.asm.beq_to(abi::SCRATCH2, Xreg::ZERO, s.back);
-            for (mut point, offset) in s.points.into_iter().zip([0, 15]) {
+            for (mut point, offset) in s.points.into_iter().zip([0, last]) {
                 // An atomic OR of nothing is a store that changes nothing.
                 self.asm.addi(abi::SCRATCH2, s.at, Imm12::of(offset));
                 self.asm.andi(abi::SCRATCH2, abi::SCRATCH2, Imm12::of(-4));

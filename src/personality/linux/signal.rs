@@ -13,8 +13,10 @@ use crate::sys::cast::{int, low32, reg};
 use crate::sys::host::address_of;
 use crate::sys::signal::{self, HostAction, RawInfo, SYNC, SigSet, bit};
 use crate::sys::{Errno, guest, host, raw};
+use crate::x86::fxsave::Form;
 use crate::x86::state::{MXCSR_DEFAULT, X87};
-use crate::x86::{Fault, Gpr, GuestAddr, MemFaultKind, Rflags, fxsave};
+use crate::x86::xsave::{self, Format};
+use crate::x86::{CpuState, Fault, Gpr, GuestAddr, MemFaultKind, Rflags, fxsave};
 
 const SA_NOCLDSTOP: u64 = 1;
 const SA_NOCLDWAIT: u64 = 2;
@@ -32,10 +34,73 @@ const SS_AUTODISARM: u32 = 1 << 31;
 /// Signals that cannot be caught, blocked or ignored.
 const UNBLOCKABLE: SigSet = bit(libc::SIGKILL) | bit(libc::SIGSTOP);
 
-/// The area FXSAVE fills.
-const FPSTATE: u64 = 512;
+/// Most bytes of a frame's floating-point state.
+const MAX_FPSTATE: u64 = xsave::SIZE as u64 + 4;
 /// AT_MINSIGSTKSZ: the frame, its floating-point state and the alignment of both.
-pub const MIN_STACK: u64 = frame::SIZE as u64 + FPSTATE + 64 + 16 + 8;
+pub const MIN_STACK: u64 = frame::SIZE as u64 + MAX_FPSTATE + 64 + 16 + 8;
+
+/// UC_FP_XSTATE: the floating-point state is an XSAVE area.
+const UC_FP_XSTATE: u64 = 1;
+/// Where Linux describes the area (`struct _fpx_sw_bytes`), in bytes FXSAVE leaves to software.
+const SW_RESERVED: usize = 464;
+/// The first word of the description.
+const FP_XSTATE_MAGIC1: u32 = 0x4650_5853;
+/// The word behind the area.
+const FP_XSTATE_MAGIC2: u32 = 0x4650_5845;
+
+/// The floating-point state as a signal frame has it: what FXSAVE or, if the CPU has it, XSAVE stores
+/// (copy_fpstate_to_sigframe in arch/x86/kernel/fpu/signal.c).
+fn fpstate(cpu: &CpuState) -> Vec<u8> {
+    let features = xsave::xcr0();
+    if features == 0 {
+        return fxsave::store(cpu).to_vec();
+    }
+    let mut area = [0; xsave::SIZE];
+    xsave::store(cpu, &mut area, features, Format::Standard, Form::Wide);
+    let size = xsave::size(features);
+    let mut out = area[..size].to_vec();
+    out.extend_from_slice(&FP_XSTATE_MAGIC2.to_le_bytes());
+    let mut put = |at: usize, b: &[u8]| {
+        out[SW_RESERVED + at..SW_RESERVED + at + b.len()].copy_from_slice(b);
+    };
+    put(0, &FP_XSTATE_MAGIC1.to_le_bytes());
+    put(4, &low32(size as u64 + 4).to_le_bytes());
+    put(8, &features.to_le_bytes());
+    put(16, &low32(size as u64).to_le_bytes());
+    out
+}
+
+/// Takes over the floating-point state at `fp`. Without a valid description it is only what FXRSTOR loads,
+/// and the rest becomes initial.
+fn restore_fpstate(ctx: &mut Ctx<'_>, fp: u64) -> Result<()> {
+    let legacy: [u8; fxsave::SIZE] = ctx.get(fp)?;
+    let word = |at: usize| {
+        let mut b = [0; 4];
+        b.copy_from_slice(&legacy[SW_RESERVED + at..SW_RESERVED + at + 4]);
+        u32::from_le_bytes(b)
+    };
+    let features = xsave::xcr0();
+    let size = xsave::size(features);
+    let described = features != 0
+        && word(0) == FP_XSTATE_MAGIC1
+        && u64::from(word(16)) == size as u64
+        && word(4) >= word(16)
+        && ctx.get::<4>(fp + size as u64)? == FP_XSTATE_MAGIC2.to_le_bytes();
+    let restored = if described {
+        let mut area = [0; xsave::SIZE];
+        for (i, part) in area[..size].chunks_exact_mut(64).enumerate() {
+            part.copy_from_slice(&ctx.get::<64>(fp + 64 * i as u64)?);
+        }
+        let wanted = features & (u64::from(word(8)) | u64::from(word(12)) << 32);
+        xsave::load(ctx.cpu, &area, wanted, Form::Wide)
+    } else {
+        for n in 0..16 {
+            ctx.cpu.set_ymm_high(n, 0);
+        }
+        fxsave::load(ctx.cpu, &legacy)
+    };
+    if restored { Ok(()) } else { Err(Errno::EFAULT) }
+}
 
 /// Takes over the dispositions felix was started with: what is ignored stays so.
 pub fn inherit(process: &Process) {
@@ -252,7 +317,8 @@ fn push_frame(
     if action.flags & SA_ONSTACK != 0 && alt.size != 0 && !on {
         top = alt.sp.wrapping_add(alt.size);
     }
-    let fp = top.wrapping_sub(FPSTATE) & !63;
+    let fpstate = fpstate(ctx.cpu);
+    let fp = top.wrapping_sub(fpstate.len() as u64) & !63;
     let at = (fp.wrapping_sub(frame::SIZE as u64) & !15).wrapping_sub(8);
     if on && action.flags & SA_ONSTACK != 0 && (at < alt.sp || at > alt.sp.wrapping_add(alt.size)) {
         return Err(Errno::EFAULT);
@@ -262,7 +328,8 @@ fn push_frame(
     let mut put = |at: usize, b: &[u8]| f[at..at + b.len()].copy_from_slice(b);
     put(frame::PRETCODE, &action.restorer.to_le_bytes());
     // UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS.
-    put(frame::UC_FLAGS, &6u64.to_le_bytes());
+    let xstate = if xsave::xcr0() == 0 { 0 } else { UC_FP_XSTATE };
+    put(frame::UC_FLAGS, &(6 | xstate).to_le_bytes());
     put(frame::UC_STACK, &stack_bytes(&alt, on));
     for (i, r) in GREGS.into_iter().enumerate() {
         put(frame::GREGS + 8 * i, &ctx.cpu.reg(r).to_le_bytes());
@@ -283,7 +350,7 @@ fn push_frame(
     if action.flags & SA_SIGINFO != 0 {
         put(frame::INFO, info);
     }
-    ctx.put(fp, &fxsave::store(ctx.cpu))?;
+    ctx.put(fp, &fpstate)?;
     ctx.put(at, &f)?;
 
     if alt.flags & SS_AUTODISARM != 0 {
@@ -330,13 +397,12 @@ pub(super) fn rt_sigreturn(ctx: &mut Ctx<'_>, _: [u64; 6]) -> Result<u64> {
             ctx.cpu.mxcsr = MXCSR_DEFAULT;
             ctx.cpu.ymm = [[0; 4]; 16];
         }
-        fp => match ctx.get::<512>(fp) {
-            Ok(area) if fxsave::load(ctx.cpu, &area) => {}
-            _ => {
+        fp => {
+            if restore_fpstate(ctx, fp).is_err() {
                 force(ctx, &kernel_info(libc::SIGSEGV, 0x80, 0));
                 return Ok(0);
             }
-        },
+        }
     }
     ctx.task.mask = word(frame::UC_SIGMASK) & !UNBLOCKABLE;
     signal::set_mask(ctx.task.mask);

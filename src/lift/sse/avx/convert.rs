@@ -1,0 +1,142 @@
+//! Conversions whose result has another size than the source, and widening.
+
+use super::{Cx, Lifted, Op, Unsupported, Value, Width, is_wide};
+use crate::ir::CvtKind;
+
+/// The low halves of the results' sources: operand 1's lower 64 bits, and with YMM results its upper ones
+/// too, each in the low half of a vector. Memory has as many bits as count.
+fn narrow_sources(cx: &mut Cx<'_>) -> Result<Vec<Value>, Unsupported> {
+    if !is_wide(cx) {
+        return Ok(vec![cx.xmm_low(Width::W64, 1)?]);
+    }
+    let v = cx.count128(1)?;
+    let mut upper = [0x80; 16];
+    for (s, n) in upper.iter_mut().zip(8..16) {
+        *s = n;
+    }
+    let high = cx.shuffle(v, v, upper);
+    Ok(vec![v, high])
+}
+
+fn widening(cx: &mut Cx<'_>, kind: CvtKind) -> Lifted {
+    let mut r = Vec::with_capacity(2);
+    for v in narrow_sources(cx)? {
+        r.push(cx.op_imm(Op::VCvt, Width::W32, &[v], 0, kind as u16));
+    }
+    cx.set_halves(&r)
+}
+
+/// VCVTDQ2PD
+pub fn cvtdq2pd(cx: &mut Cx<'_>) -> Lifted {
+    widening(cx, CvtKind::I32F64)
+}
+
+/// VCVTPS2PD
+pub fn cvtps2pd(cx: &mut Cx<'_>) -> Lifted {
+    widening(cx, CvtKind::F32F64)
+}
+
+/// Each half of operand 1 to 64 bits; the upper half of the destination becomes zero.
+fn narrowing(cx: &mut Cx<'_>, kind: CvtKind) -> Lifted {
+    let halves = cx.halves_of_source()?;
+    let mut r = Vec::with_capacity(2);
+    for v in halves {
+        r.push(cx.op_imm(Op::VCvt, Width::W32, &[v], 0, kind as u16));
+    }
+    let joined = match r[..] {
+        [low, high] => super::super::data::halves(cx, low, high, 0, 16),
+        [low, ..] => low,
+        [] => return Err(Unsupported),
+    };
+    cx.set_ymm(joined, None)
+}
+
+/// VCVTPD2DQ
+pub fn cvtpd2dq(cx: &mut Cx<'_>) -> Lifted {
+    narrowing(cx, CvtKind::F64I32)
+}
+
+/// VCVTTPD2DQ
+pub fn cvttpd2dq(cx: &mut Cx<'_>) -> Lifted {
+    narrowing(cx, CvtKind::F64I32Trunc)
+}
+
+/// VCVTPD2PS
+pub fn cvtpd2ps(cx: &mut Cx<'_>) -> Lifted {
+    narrowing(cx, CvtKind::F64F32)
+}
+
+impl Cx<'_> {
+    /// The halves of operand 1, which is a register or as many bits of memory as the instruction's length
+    /// says: the destination does not tell.
+    fn halves_of_source(&mut self) -> Result<Vec<Value>, Unsupported> {
+        let wide = if self.is_mem(1) {
+            self.insn.memory_size().size() == 32
+        } else {
+            self.insn.op_register(1).is_ymm()
+        };
+        Ok(if wide {
+            self.both(1)?.to_vec()
+        } else {
+            vec![self.count128(1)?]
+        })
+    }
+}
+
+/// Widens lanes of `from` to `to`: as many as the result has.
+fn widen(cx: &mut Cx<'_>, op: Op, from: Width, to: Width) -> Lifted {
+    let bytes = 16 / to.bytes() * from.bytes();
+    let wide = is_wide(cx);
+    let all = if wide { 2 * bytes } else { bytes };
+    let v = match usize::try_from(all).ok().and_then(Width::from_bytes) {
+        Some(w) if cx.is_mem(1) => cx.xmm_low(w, 1)?,
+        _ => cx.count128(1)?,
+    };
+    let mut r = vec![cx.op_imm(op, to, &[v], from.bits().into(), 0)];
+    if wide {
+        let up = u8::try_from(bytes).map_err(|_| Unsupported)?;
+        let select = std::array::from_fn(|i| {
+            let from = u8::try_from(i).unwrap_or(0) + up;
+            if from < 16 { from } else { 0x80 }
+        });
+        let high = cx.shuffle(v, v, select);
+        r.push(cx.op_imm(op, to, &[high], from.bits().into(), 0));
+    }
+    cx.set_halves(&r)
+}
+
+macro_rules! widenings {
+    ($($(#[$doc:meta])* $name:ident $op:ident $from:ident $to:ident;)*) => {$(
+        $(#[$doc])*
+        pub fn $name(cx: &mut Cx<'_>) -> Lifted {
+            widen(cx, Op::$op, Width::$from, Width::$to)
+        }
+    )*};
+}
+
+widenings! {
+    /// VPMOVSXBW
+    pmovsxbw VSext W8 W16;
+    /// VPMOVSXBD
+    pmovsxbd VSext W8 W32;
+    /// VPMOVSXBQ
+    pmovsxbq VSext W8 W64;
+    /// VPMOVSXWD
+    pmovsxwd VSext W16 W32;
+    /// VPMOVSXWQ
+    pmovsxwq VSext W16 W64;
+    /// VPMOVSXDQ
+    pmovsxdq VSext W32 W64;
+    /// VPMOVZXBW
+    pmovzxbw VZext W8 W16;
+    /// VPMOVZXBD
+    pmovzxbd VZext W8 W32;
+    /// VPMOVZXBQ
+    pmovzxbq VZext W8 W64;
+    /// VPMOVZXWD
+    pmovzxwd VZext W16 W32;
+    /// VPMOVZXWQ
+    pmovzxwq VZext W16 W64;
+    /// VPMOVZXDQ
+    pmovzxdq VZext W32 W64;
+}

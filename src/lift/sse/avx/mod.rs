@@ -1,0 +1,125 @@
+//! VEX-encoded instructions: AVX, AVX2, F16C, FMA and the wide forms of AES, PCLMULQDQ and GFNI (SDM vol. 1,
+//! chapter 14 and 5.13 to 5.17).
+//!
+//! Most do what the SSE instruction of the same name does, once for each 128 bits: `by_halves` runs that
+//! one's function for the lower half of the registers and for the upper one. Those that move data between
+//! the halves, or whose source has another size than the result, have functions of their own (`data`,
+//! `convert`, `fma`), and those with masks and indices call helpers (`masked`).
+//!
+//! Invariants: an instruction that writes an XMM register clears the rest of the YMM register; memory
+//! operands need no alignment but where the manual says so; registers are set behind everything that may
+//! fault. Known to differ from the manual: where an unmasked exception of the lower half is raised,
+//! MXCSR does not show the upper half's.
+
+mod convert;
+mod data;
+mod masked;
+mod permute;
+pub(in crate::lift) mod rows;
+
+use super::{Cx, Lifted, Op, Unsupported, Value, Width};
+use crate::ir::Var;
+use crate::lift::cx::Vex;
+use iced_x86::{OpCodeOperandKind, OpKind};
+
+/// Lifts by a function of SSE.
+fn by_halves(cx: &mut Cx<'_>, sse: fn(&mut Cx<'_>) -> Lifted) -> Lifted {
+    let code = cx.insn.op_code();
+    let from_vvvv = |n| {
+        let vvvv = [OpCodeOperandKind::xmm_vvvv, OpCodeOperandKind::ymm_vvvv];
+        n < code.op_count() && vvvv.contains(&code.op_kind(n))
+    };
+    cx.vex = Vex {
+        on: true,
+        wide: is_wide(cx),
+        // The destination comes before the first source, or is itself in VEX.vvvv.
+        shift: u32::from(from_vvvv(0) || from_vvvv(1)),
+        ..Vex::default()
+    };
+    sse(cx)?;
+    if cx.vex.wide {
+        cx.vex.high = true;
+        sse(cx)?;
+    }
+    let result = std::mem::take(&mut cx.vex).result;
+    if let Some((number, low, high)) = result {
+        cx.set_ymm_number(number, low, high);
+    }
+    Ok(())
+}
+
+/// Whether an operand has 256 bits.
+fn is_wide(cx: &Cx<'_>) -> bool {
+    let ymm = |n| cx.insn.op_kind(n) == OpKind::Register && cx.insn.op_register(n).is_ymm();
+    (0..cx.insn.op_count()).any(ymm)
+}
+
+impl Cx<'_> {
+    /// Sets a YMM register; without an upper half that becomes zero.
+    fn set_ymm_number(&mut self, number: u8, low: Value, high: Option<Value>) {
+        let high = high.unwrap_or_else(|| self.zero128());
+        self.set(Var::Xmm(number), low);
+        self.set(Var::YmmHi(number), high);
+    }
+
+    /// Sets YMM register operand 0, or an XMM register, whose upper half becomes zero.
+    fn set_ymm(&mut self, low: Value, high: Option<Value>) -> Lifted {
+        let number = self.vector_number(0)?;
+        self.set_ymm_number(number, low, high);
+        Ok(())
+    }
+
+    fn zero128(&mut self) -> Value {
+        let zero = self.konst(0);
+        self.op(Op::VFromI, Width::W64, &[zero])
+    }
+
+    /// The lower half of register operand `n`.
+    fn low(&mut self, n: u32) -> Result<Value, Unsupported> {
+        let number = self.vector_number(n)?;
+        Ok(self.get(Var::Xmm(number)))
+    }
+
+    /// Both halves of operand `n`, a register or 256 bits of memory.
+    fn both(&mut self, n: u32) -> Result<[Value; 2], Unsupported> {
+        if self.insn.op_kind(n) == OpKind::Memory {
+            let (addr, disp) = self.address()?;
+            return Ok(self.load256(addr, disp, false));
+        }
+        let number = self.vector_number(n)?;
+        Ok([Var::Xmm(number), Var::YmmHi(number)].map(|var| self.get(var)))
+    }
+
+    /// Operand `n`, a register's lower half or 128 bits of memory.
+    pub(super) fn count128(&mut self, n: u32) -> Result<Value, Unsupported> {
+        if self.insn.op_kind(n) == OpKind::Memory {
+            let (addr, disp) = self.address()?;
+            return Ok(self.vload(addr, disp, 0));
+        }
+        self.low(n)
+    }
+
+    /// The halves of operand `n` that the instruction's length has.
+    fn halves(&mut self, n: u32) -> Result<Vec<Value>, Unsupported> {
+        if is_wide(self) {
+            Ok(self.both(n)?.to_vec())
+        } else {
+            Ok(vec![self.count128(n)?])
+        }
+    }
+
+    /// Sets operand 0 to one half or two.
+    fn set_halves(&mut self, halves: &[Value]) -> Lifted {
+        let low = *halves.first().ok_or(Unsupported)?;
+        self.set_ymm(low, halves.get(1).copied())
+    }
+
+    /// Lane 0 of `w` bits of operand `n`, a register or memory, as an integer.
+    fn lane0(&mut self, w: Width, n: u32) -> Result<Value, Unsupported> {
+        if self.insn.op_kind(n) == OpKind::Memory {
+            return self.load_scalar(w);
+        }
+        let v = self.low(n)?;
+        Ok(self.op_imm(Op::VExtract, w, &[v], 0, 0))
+    }
+}
