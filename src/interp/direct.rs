@@ -223,7 +223,7 @@ fn rare(
         Op::FlBits => one(status(cpu, insts, slots, inst.args[0]) & inst.imm),
         Op::FlFcmp => {
             // Its value is FCOMI's bits.
-            match float::scalar(Op::FComi, inst.w, inst.aux, a, b, &mut cpu.mxcsr) {
+            match float::scalar(Op::FComi, inst.w, inst.aux, [a, b, 0], &mut cpu.mxcsr) {
                 Some(r) => one(r.map_err(|_| Stop::Fault(Fault::Simd))?),
                 None => one(0),
             }
@@ -259,7 +259,7 @@ fn rare(
         },
         op => {
             let failed = |_| Stop::Fault(Fault::Simd);
-            if let Some(r) = float::scalar(op, inst.w, inst.aux, a, b, &mut cpu.mxcsr) {
+            if let Some(r) = float::scalar(op, inst.w, inst.aux, [a, b, c], &mut cpu.mxcsr) {
                 return one(r.map_err(failed)?);
             }
             let args = [0, 1, 2].map(|n| slots.vector(inst.args[n]));
@@ -267,8 +267,7 @@ fn rare(
             match eval::vector::vector(op, inst.w, inst.imm, pool, args, i) {
                 Some(v) => two(v),
                 None => {
-                    let [va, vb, _] = args;
-                    let r = float::vector(op, inst.w, inst.aux, va, vb, &mut cpu.mxcsr);
+                    let r = float::vector(op, inst.w, inst.aux, args, &mut cpu.mxcsr);
                     two(r.unwrap_or(Ok(0)).map_err(failed)?)
                 }
             }

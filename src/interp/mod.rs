@@ -573,7 +573,7 @@ fn simd(
 ) -> Result<u64, Stop> {
     let simd_fault = |_| Stop::Fault(Fault::Simd);
     let (a, b) = (ints[m.a as usize], ints[m.b as usize]);
-    if let Some(r) = float::scalar(m.op, m.w, m.aux, a, b, mxcsr) {
+    if let Some(r) = float::scalar(m.op, m.w, m.aux, [a, b, ints[m.c as usize]], mxcsr) {
         return r.map_err(simd_fault);
     }
     // A region without vector values has no room for them.
@@ -586,7 +586,7 @@ fn simd(
     };
     let r = match eval::vector::vector(m.op, m.w, m.imm, pool, args, i) {
         Some(v) => v,
-        None => float::vector(m.op, m.w, m.aux, args[0], args[1], mxcsr)
+        None => float::vector(m.op, m.w, m.aux, args, mxcsr)
             .unwrap_or(Ok(0))
             .map_err(simd_fault)?,
     };

@@ -24,7 +24,7 @@ use crate::x86::{CpuState, Gpr, GuestAddr, Trap, Width};
 
 pub use op::{
     CvtKind, EXIT_FLAGS, EXIT_OUT, EXIT_UNLESS, Effect, FenceKind, FpPredicate, Helper, HelperInfo,
-    Op, RmwOp, Ty, VSTORE_ALIGNED, VSTORE_FIRST, VSTORE_SECOND,
+    Op, RmwOp, Truth, Ty, VSTORE_ALIGNED, VSTORE_FIRST, VSTORE_SECOND,
 };
 pub use parse::{ParseError, parse_region};
 pub use verify::{VerifyError, verify};

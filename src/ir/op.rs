@@ -412,6 +412,30 @@ ops! {
     VAesImc "vaesimc" "V:V" Pure;
     /// Steps of key expansion with round constant `imm` (AESKEYGENASSIST).
     VAesKey "vaeskey" "V:V" Pure;
+
+    /// a * b + c, rounded once. `aux` & 1 negates the product, `aux` & 2 subtracts c: FMADD 0, FNMADD 1, FMSUB 2,
+    /// FNMSUB 3. Of several NaNs the result is a's, else b's, else c's; a and b are the factors in this order:
+    /// operands 1 and 3 of the 132 forms, 2 and 1 of the 213 forms, 2 and 3 of the 231 forms.
+    FFma "ffma" "FFF:F" Fp;
+    /// The same by lanes. `aux` & 4: `aux` & 2 is turned about for even lanes, so FMADDSUB, which
+    /// subtracts in even lanes and adds in odd ones, is 4, and FMSUBADD 6.
+    VFFma "vffma" "VVV:V" Fp;
+    /// Shifts the lanes of a left by those of b, unsigned; counts of the width and above give 0 (VPSLLVD).
+    VShlV "vshlv" "VV:V" Pure;
+    /// The same to the right, unsigned (VPSRLVD).
+    VShrV "vshrv" "VV:V" Pure;
+    /// The same, signed; counts of the width and above give copies of the sign (VPSRAVD).
+    VSarV "vsarv" "VV:V" Pure;
+    /// Lanes of a chosen by the low bits of b's (VPERMILPS; VPERMILPD once b is shifted right by 1).
+    VLanes "vlanes" "VV:V" Pure;
+    /// Lanes of the pair of a, the low half, and b, the high half, chosen by the low bits of c's (VPERMD does
+    /// this twice, with either half of its index).
+    VLanes2 "vlanes2" "VVV:V" Pure;
+    /// Products of bytes in GF(2^8) with polynomial x^8 + x^4 + x^3 + x + 1 (GF2P8MULB).
+    VGfMul "vgfmul" "VV:V" Pure;
+    /// The bytes of a, or with `imm` & 256 their inverses in that field, each multiplied by the 8 * 8 bits of its
+    /// half of b, plus byte `imm` (GF2P8AFFINEQB, GF2P8AFFINEINVQB).
+    VGfAffine "vgfaffine" "VV:V" Pure;
 }
 
 /// `Inst::aux` of `vstore`: a misaligned address is #GP.
@@ -485,28 +509,136 @@ numbered! {
 }
 
 numbered! {
-    /// The predicates of CMPPS (SDM vol. 2, CMPPD, table 3-1), in encoding order, and then two more.
+    /// The predicates of VCMPPS (SDM vol. 2, CMPPD, table 3-1) in encoding order; the first eight are CMPPS's.
     FpPredicate {
-        /// a == b, quiet
+        /// EQ_OQ: a == b, quiet
         Eq "eq",
-        /// a < b, signaling
+        /// LT_OS: a < b, signaling
         Lt "lt",
-        /// a <= b, signaling
+        /// LE_OS: a <= b, signaling
         Le "le",
-        /// unordered, quiet
+        /// UNORD_Q: unordered, quiet
         Unord "unord",
-        /// not (a == b), quiet
+        /// NEQ_UQ: not (a == b), quiet
         Neq "neq",
-        /// not (a < b), signaling
+        /// NLT_US: not (a < b), signaling
         Nlt "nlt",
-        /// not (a <= b), signaling
+        /// NLE_US: not (a <= b), signaling
         Nle "nle",
-        /// ordered, quiet
+        /// ORD_Q: ordered, quiet
         Ord "ord",
-        /// a < b, quiet
-        LtQuiet "lt.quiet",
-        /// a <= b, quiet
-        LeQuiet "le.quiet",
+        /// EQ_UQ: a == b or unordered, quiet
+        EqOrUnord "eq.uq",
+        /// NGE_US: not (a >= b), signaling
+        Nge "nge",
+        /// NGT_US: not (a > b), signaling
+        Ngt "ngt",
+        /// FALSE_OQ: never, quiet
+        False "false",
+        /// NEQ_OQ: a < b or a > b, quiet
+        NeqOrd "neq.oq",
+        /// GE_OS: a >= b, signaling
+        Ge "ge",
+        /// GT_OS: a > b, signaling
+        Gt "gt",
+        /// TRUE_UQ: always, quiet
+        True "true",
+        /// EQ_OS: a == b, signaling
+        EqSignaling "eq.os",
+        /// LT_OQ: a < b, quiet
+        LtQuiet "lt.oq",
+        /// LE_OQ: a <= b, quiet
+        LeQuiet "le.oq",
+        /// UNORD_S: unordered, signaling
+        UnordSignaling "unord.s",
+        /// NEQ_US: not (a == b), signaling
+        NeqSignaling "neq.us",
+        /// NLT_UQ: not (a < b), quiet
+        NltQuiet "nlt.uq",
+        /// NLE_UQ: not (a <= b), quiet
+        NleQuiet "nle.uq",
+        /// ORD_S: ordered, signaling
+        OrdSignaling "ord.s",
+        /// EQ_US: a == b or unordered, signaling
+        EqOrUnordSignaling "eq.us",
+        /// NGE_UQ: not (a >= b), quiet
+        NgeQuiet "nge.uq",
+        /// NGT_UQ: not (a > b), quiet
+        NgtQuiet "ngt.uq",
+        /// FALSE_OS: never, signaling
+        FalseSignaling "false.os",
+        /// NEQ_OS: a < b or a > b, signaling
+        NeqOrdSignaling "neq.os",
+        /// GE_OQ: a >= b, quiet
+        GeQuiet "ge.oq",
+        /// GT_OQ: a > b, quiet
+        GtQuiet "gt.oq",
+        /// TRUE_US: always, signaling
+        TrueSignaling "true.us",
+    }
+}
+
+/// What a predicate is true for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Truth {
+    /// a < b
+    pub less: bool,
+    /// a == b
+    pub equal: bool,
+    /// a > b
+    pub greater: bool,
+    /// One is a NaN.
+    pub unordered: bool,
+}
+
+impl Truth {
+    /// What is true for the opposite.
+    #[must_use]
+    pub const fn inverse(self) -> Truth {
+        Truth {
+            less: !self.less,
+            equal: !self.equal,
+            greater: !self.greater,
+            unordered: !self.unordered,
+        }
+    }
+}
+
+impl FpPredicate {
+    /// What it is true for.
+    #[must_use]
+    pub const fn truth(self) -> Truth {
+        // Bit 4 of the encoding turns quiet and signaling about, and nothing else.
+        let (less, equal, greater, unordered) = match self as u8 & 15 {
+            0 => (false, true, false, false),
+            1 => (true, false, false, false),
+            2 => (true, true, false, false),
+            3 => (false, false, false, true),
+            4 => (true, false, true, true),
+            5 => (false, true, true, true),
+            6 => (false, false, true, true),
+            7 => (true, true, true, false),
+            8 => (false, true, false, true),
+            9 => (true, false, false, true),
+            10 => (true, true, false, true),
+            11 => (false, false, false, false),
+            12 => (true, false, true, false),
+            13 => (false, true, true, false),
+            14 => (false, false, true, false),
+            _ => (true, true, true, true),
+        };
+        Truth {
+            less,
+            equal,
+            greater,
+            unordered,
+        }
+    }
+
+    /// Whether a quiet NaN is an invalid operation.
+    #[must_use]
+    pub const fn signaling(self) -> bool {
+        (self as u8 & 3 == 1 || self as u8 & 3 == 2) != (self as u8 & 16 != 0)
     }
 }
 
@@ -529,6 +661,32 @@ numbered! {
         F32F64 "f32.f64",
         /// CVTPD2PS: two f64 to two f32, upper half zero
         F64F32 "f64.f32",
+        /// VCVTPH2PS: low four f16 to four f32
+        F16F32 "f16.f32",
+        /// VCVTPS2PH: four f32 to four f16, upper half zero, as MXCSR rounds
+        F32F16 "f32.f16",
+        /// The same, to nearest
+        F32F16Nearest "f32.f16.nearest",
+        /// The same, down
+        F32F16Down "f32.f16.down",
+        /// The same, up
+        F32F16Up "f32.f16.up",
+        /// The same, truncating
+        F32F16Trunc "f32.f16.trunc",
+    }
+}
+
+impl CvtKind {
+    /// VCVTPS2PH with immediate byte `imm`.
+    #[must_use]
+    pub const fn to_half(imm: u64) -> CvtKind {
+        match imm & 7 {
+            0 => CvtKind::F32F16Nearest,
+            1 => CvtKind::F32F16Down,
+            2 => CvtKind::F32F16Up,
+            3 => CvtKind::F32F16Trunc,
+            _ => CvtKind::F32F16,
+        }
     }
 }
 

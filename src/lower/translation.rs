@@ -302,7 +302,7 @@ impl Place {
 /// A comparison's flags, which raises nothing any more.
 fn comi(w: Width, a: u64, b: u64, mxcsr: u32) -> u64 {
     let mut masked = mxcsr | 0x1f80;
-    match float::scalar(Op::FComi, w, 0, a, b, &mut masked) {
+    match float::scalar(Op::FComi, w, 0, [a, b, 0], &mut masked) {
         Some(Ok(flags)) => flags,
         _ => 0,
     }

@@ -782,6 +782,10 @@ instructions! {
     vfmul_vf "vfmul.vf" Vvf 0x90005057;
     vmfgt_vf "vmfgt.vf" Vvf 0x74005057;
     vmfge_vf "vmfge.vf" Vvf 0x7c005057;
+    vfmacc_vv "vfmacc.vv" Vmac 0xb0001057;
+    vfnmacc_vv "vfnmacc.vv" Vmac 0xb4001057;
+    vfmsac_vv "vfmsac.vv" Vmac 0xb8001057;
+    vfnmsac_vv "vfnmsac.vv" Vmac 0xbc001057;
     vfrdiv_vf "vfrdiv.vf" Vvf 0x84005057;
     vfrsub_vf "vfrsub.vf" Vvf 0x9c005057;
     vfmv_f_s "vfmv.f.s" Vfs 0x42001057;

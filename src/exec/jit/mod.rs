@@ -755,3 +755,6 @@ mod tests;
 
 #[cfg(test)]
 mod sse_tests;
+
+#[cfg(test)]
+mod op_tests;

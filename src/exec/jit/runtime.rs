@@ -94,7 +94,7 @@ fn operation(
     if let Some(v) = eval::int(op, w, imm, a, b, c) {
         return Ok(v.into());
     }
-    if let Some(r) = float::scalar(op, w, aux, a, b, &mut cpu.mxcsr) {
+    if let Some(r) = float::scalar(op, w, aux, [a, b, c], &mut cpu.mxcsr) {
         return r.map(u128::from).map_err(|_| Fault::Simd);
     }
     let args = [0, 1, 2].map(|i| vector_argument(cpu, i));
@@ -105,7 +105,7 @@ fn operation(
     let imm = if pooled { 0 } else { imm };
     match eval::vector::vector(op, w, imm, &pool, args, other) {
         Some(v) => Ok(v),
-        None => float::vector(op, w, aux, args[0], args[1], &mut cpu.mxcsr)
+        None => float::vector(op, w, aux, args, &mut cpu.mxcsr)
             .unwrap_or(Ok(0))
             .map_err(|_| Fault::Simd),
     }

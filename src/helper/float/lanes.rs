@@ -13,8 +13,7 @@ pub fn vector(
     op: Op,
     w: Width,
     aux: u16,
-    a: u128,
-    b: u128,
+    [a, b, c]: [u128; 3],
     mxcsr: &mut u32,
 ) -> Option<Result<u128, Trap>> {
     let mut env = Env::new(*mxcsr);
@@ -32,6 +31,12 @@ pub fn vector(
         Op::VFAddSub => (0..16 / w.bytes()).fold(0, |r, n| {
             let op = if n % 2 == 0 { Op::FSub } else { Op::FAdd };
             with_lane(w, r, n, env.binary(op, w, lane(w, a, n), lane(w, b, n)))
+        }),
+        Op::VFFma => (0..16 / w.bytes()).fold(0, |r, n| {
+            let even = aux & 4 != 0 && n % 2 == 0;
+            let aux = if even { aux ^ 2 } else { aux };
+            let args = [a, b, c].map(|v| lane(w, v, n));
+            with_lane(w, r, n, env.fused(w, aux, args))
         }),
         Op::VFRound => each(w, a, b, |x, _| env.integral(w, aux, x)),
         Op::VFSqrt => each(w, a, b, |x, _| env.root(w, x)),
@@ -59,7 +64,7 @@ fn each(w: Width, a: u128, b: u128, mut f: impl FnMut(u64, u64) -> u64) -> u128 
 }
 
 fn convert(env: &mut Env, kind: CvtKind, a: u128) -> u128 {
-    use Width::{W32, W64};
+    use Width::{W16, W32, W64};
     // From lanes of one width to as many lanes of another, from the low end.
     let mut lanes = |from: Width, to: Width, n: u64, f: &mut dyn FnMut(&mut Env, u64) -> u64| {
         (0..n).fold(0, |r, i| with_lane(to, r, i, f(env, lane(from, a, i))))
@@ -77,5 +82,11 @@ fn convert(env: &mut Env, kind: CvtKind, a: u128) -> u128 {
         }),
         CvtKind::F32F64 => lanes(W32, W64, 2, &mut |e, x| e.float_to_float(W64, x)),
         CvtKind::F64F32 => lanes(W64, W32, 2, &mut |e, x| e.float_to_float(W32, x)),
+        CvtKind::F16F32 => lanes(W16, W32, 4, &mut |e, x| e.half_to_single(x)),
+        CvtKind::F32F16 => lanes(W32, W16, 4, &mut |e, x| e.single_to_half(None, x)),
+        CvtKind::F32F16Nearest => lanes(W32, W16, 4, &mut |e, x| e.single_to_half(Some(0), x)),
+        CvtKind::F32F16Down => lanes(W32, W16, 4, &mut |e, x| e.single_to_half(Some(1), x)),
+        CvtKind::F32F16Up => lanes(W32, W16, 4, &mut |e, x| e.single_to_half(Some(2), x)),
+        CvtKind::F32F16Trunc => lanes(W32, W16, 4, &mut |e, x| e.single_to_half(Some(3), x)),
     }
 }

@@ -1,9 +1,10 @@
 //! SSE and SSE2 floating point, exactly: every rounding mode, DAZ, FTZ, the six exception flags, NaN
 //! rules and unmasked exceptions (SDM vol. 1, 4.9, 10.2.3 and 11.5).
 //!
-//! How to call it: `scalar` for `FAdd` .. `FCvtToI`, `FCmp` and `FComi` and `FRound`, `vector` for
-//! `VFAdd` .. `VCvt`, `VFAddSub` and `VFRound`, with the instruction's `w` and `aux`, float arguments as their bits in the low end of a
-//! `u64`, and the MXCSR. Both add to the sticky flags in `mxcsr`. `Err(Trap::Simd)` means that an
+//! How to call it: `scalar` for `FAdd` .. `FCvtToI`, `FCmp`, `FComi`, `FRound` and `FFma`, `vector` for
+//! `VFAdd` .. `VCvt`, `VFAddSub`, `VFRound` and `VFFma`, with the instruction's `w` and `aux`, float arguments as their
+//! bits in the low end of a `u64`, and the MXCSR. Arguments an operation does not have may be anything.
+//!  Both add to the sticky flags in `mxcsr`. `Err(Trap::Simd)` means that an
 //! unmasked exception occurred: the flags are set as the CPU sets them, and the instruction must not
 //! write its result. Other operations give `None`.
 //!
@@ -151,6 +152,27 @@ impl Env {
         }
     }
 
+    /// a * b + c on one lane, with the signs `aux` & 3 of `FFma` says.
+    pub(crate) fn fused(&mut self, w: Width, aux: u16, args: [u64; 3]) -> u64 {
+        if self.usual()
+            && let Some(r) = fast_fused(w, aux, args)
+        {
+            return r;
+        }
+        let f = Format::of(w);
+        let [a, b, c] = args.map(|x| self.operand(f, x));
+        if f.is_nan(a) || f.is_nan(b) {
+            // A signaling NaN is invalid wherever it is.
+            self.nan(f, c, c);
+            return self.nan(f, a, b).unwrap_or(a);
+        }
+        if let Some(nan) = self.nan(f, c, c) {
+            return nan;
+        }
+        let sign = |flip: u16| if aux & flip != 0 { f.sign_bit() } else { 0 };
+        self.fma(f, a ^ sign(1), b, c ^ sign(2))
+    }
+
     /// MINSS and MAXSS: the second operand unless the first is strictly less (greater).
     fn min_max(&mut self, f: Format, min: bool, a: u64, b: u64) -> u64 {
         if f.is_nan(a) || f.is_nan(b) {
@@ -219,17 +241,12 @@ impl Env {
 
     /// CMPSS's predicate on one lane.
     pub(crate) fn predicate(&mut self, w: Width, p: FpPredicate, a: u64, b: u64) -> bool {
-        use FpPredicate::{Eq, Le, LeQuiet, Lt, LtQuiet, Neq, Nle, Nlt, Ord, Unord};
-        let order = self.compare(w, matches!(p, Lt | Le | Nlt | Nle), a, b);
-        match p {
-            Eq => order.is_some_and(std::cmp::Ordering::is_eq),
-            Lt | LtQuiet => order.is_some_and(std::cmp::Ordering::is_lt),
-            Le | LeQuiet => order.is_some_and(std::cmp::Ordering::is_le),
-            Unord => order.is_none(),
-            Neq => !order.is_some_and(std::cmp::Ordering::is_eq),
-            Nlt => !order.is_some_and(std::cmp::Ordering::is_lt),
-            Nle => !order.is_some_and(std::cmp::Ordering::is_le),
-            Ord => order.is_some(),
+        let truth = p.truth();
+        match self.compare(w, p.signaling(), a, b) {
+            None => truth.unordered,
+            Some(std::cmp::Ordering::Less) => truth.less,
+            Some(std::cmp::Ordering::Equal) => truth.equal,
+            Some(std::cmp::Ordering::Greater) => truth.greater,
         }
     }
 
@@ -255,16 +272,42 @@ impl Env {
         {
             return r;
         }
-        let (f, t) = (Format::of(from), Format::of(to));
+        let a = self.operand(Format::of(from), a);
+        self.between(Format::of(from), Format::of(to), a)
+    }
+
+    /// VCVTPH2PS on one lane. Half-precision denormals are numbers like others: neither DAZ nor DE.
+    pub(crate) fn half_to_single(&mut self, a: u64) -> u64 {
+        let mut env = *self;
+        let r = env.between(Format::HALF, Format::of(Width::W32), a);
+        self.raise(env.raised & !flag::DE);
+        r
+    }
+
+    /// VCVTPS2PH on one lane, rounded so or as MXCSR says. FTZ does not apply to half precision.
+    pub(crate) fn single_to_half(&mut self, rounding: Option<u32>, a: u64) -> u64 {
+        let mut env = *self;
+        env.mxcsr &= !flag::FTZ;
+        if let Some(rc) = rounding {
+            env.mxcsr = env.mxcsr & !flag::RC | rc << 13;
+        }
+        let f = Format::of(Width::W32);
         let a = self.operand(f, a);
+        let r = env.between(f, Format::HALF, a);
+        self.raise(env.raised);
+        r
+    }
+
+    /// From one format to another.
+    fn between(&mut self, f: Format, t: Format, a: u64) -> u64 {
         let sign = if f.is_negative(a) { t.sign_bit() } else { 0 };
         if let Some(nan) = self.nan(f, a, a) {
             // The payload stays at the top of the fraction.
             let payload = nan & (f.quiet_bit() - 1);
-            let payload = if to == Width::W64 {
-                payload << 29
+            let payload = if t.frac_bits > f.frac_bits {
+                payload << (t.frac_bits - f.frac_bits)
             } else {
-                payload >> 29
+                payload >> (f.frac_bits - t.frac_bits)
             };
             return sign | t.infinity() | t.quiet_bit() | payload;
         }
@@ -374,6 +417,25 @@ fn fast_binary(op: Op, w: Width, a: u64, b: u64) -> Option<u64> {
     (plain_result(f, r) || f.is_zero(r) && matches!(op, Op::FAdd | Op::FSub)).then_some(r)
 }
 
+/// The host's, in the same cases.
+fn fast_fused(w: Width, aux: u16, args: [u64; 3]) -> Option<u64> {
+    let f = Format::of(w);
+    if !args.iter().all(|x| plain_operand(f, *x)) {
+        return None;
+    }
+    let [a, b, c] = args;
+    let sign = |flip: u16| if aux & flip != 0 { f.sign_bit() } else { 0 };
+    let (a, c) = (a ^ sign(1), c ^ sign(2));
+    let r = if w == Width::W64 {
+        f64::from_bits(a)
+            .mul_add(f64::from_bits(b), f64::from_bits(c))
+            .to_bits()
+    } else {
+        single(a).mul_add(single(b), single(c)).to_bits().into()
+    };
+    plain_result(f, r).then_some(r)
+}
+
 #[inline]
 fn fast_sqrt(w: Width, a: u64) -> Option<u64> {
     let f = Format::of(w);
@@ -431,8 +493,7 @@ pub fn scalar(
     op: Op,
     w: Width,
     aux: u16,
-    a: u64,
-    b: u64,
+    [a, b, c]: [u64; 3],
     mxcsr: &mut u32,
 ) -> Option<Result<u64, Trap>> {
     let mut env = Env::new(*mxcsr);
@@ -450,6 +511,7 @@ pub fn scalar(
     };
     let r = match op {
         Op::FAdd | Op::FSub | Op::FMul | Op::FDiv | Op::FMin | Op::FMax => env.binary(op, w, a, b),
+        Op::FFma => env.fused(w, aux, [a, b, w.zext(c)]),
         Op::FSqrt => env.root(w, a),
         Op::FRound => env.integral(w, aux, a),
         Op::FCmp => env.predicate(w, FpPredicate::from_aux(aux)?, a, b).into(),

@@ -18,6 +18,12 @@ pub(super) struct Format {
 }
 
 impl Format {
+    /// binary16.
+    pub(super) const HALF: Format = Format {
+        frac_bits: 10,
+        exp_max: 0x1f,
+    };
+
     pub(super) const fn of(w: Width) -> Format {
         match w {
             Width::W64 => Format {
@@ -230,6 +236,57 @@ impl Env {
         self.denormals(f, a, b);
         let ((_, sa, ea), (_, sb, eb)) = (f.unpack(a), f.unpack(b));
         self.round(f, negative, sa * sb, ea + eb)
+    }
+
+    /// a * b + c.
+    #[allow(clippy::cast_possible_wrap)] // Numbers of leading zeros.
+    pub(super) fn fma(&mut self, f: Format, a: u64, b: u64, c: u64) -> u64 {
+        let product = f.is_negative(a) != f.is_negative(b);
+        let infinite = f.is_infinite(a) || f.is_infinite(b);
+        if infinite && (f.is_zero(a) || f.is_zero(b))
+            || infinite && f.is_infinite(c) && product != f.is_negative(c)
+        {
+            self.raise(IE);
+            return f.indefinite();
+        }
+        self.denormals(f, a, b);
+        self.denormals(f, c, c);
+        if infinite {
+            return f.signed(product, f.infinity());
+        }
+        if f.is_infinite(c) {
+            return c;
+        }
+        let ((_, sa, ea), (_, sb, eb)) = (f.unpack(a), f.unpack(b));
+        let (mut nx, mut sx, mut ex) = (product, sa * sb, ea + eb);
+        let (mut ny, mut sy, mut ey) = f.unpack(c);
+        if sx == 0 && sy == 0 {
+            return f.signed(if nx == ny { nx } else { self.rounding() == 1 }, 0);
+        }
+        // Both begin at bit 125: the product has 19 zeros below then. If more than one bit is cancelled, none
+        // were lost.
+        for (s, e) in [(&mut sx, &mut ex), (&mut sy, &mut ey)] {
+            if *s != 0 {
+                let up = s.leading_zeros() - 2;
+                *s <<= up;
+                *e -= up as i32;
+            }
+        }
+        if sx == 0 || sy != 0 && ey > ex {
+            (nx, sx, ex, ny, sy, ey) = (ny, sy, ey, nx, sx, ex);
+        }
+        let sy = if sy == 0 {
+            0
+        } else {
+            shift_right_sticky(sy, ex.abs_diff(ey))
+        };
+        let (negative, sig) = match (nx == ny, sx.cmp(&sy)) {
+            (true, _) => (nx, sx + sy),
+            (_, std::cmp::Ordering::Greater) => (nx, sx - sy),
+            (_, std::cmp::Ordering::Less) => (ny, sy - sx),
+            (_, std::cmp::Ordering::Equal) => (self.rounding() == 1, 0),
+        };
+        self.round(f, negative, sig, ex)
     }
 
     /// a / b.

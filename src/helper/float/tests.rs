@@ -15,7 +15,7 @@ const INDEFINITE: u64 = 0xffc0_0000;
 /// Result and flags raised with this MXCSR besides the masks.
 fn run(op: Op, a: u64, b: u64, control: u32) -> (u64, u32) {
     let mut mxcsr = MASKS | control;
-    let r = scalar(op, W, 0, a, b, &mut mxcsr).unwrap().unwrap();
+    let r = scalar(op, W, 0, [a, b, 0], &mut mxcsr).unwrap().unwrap();
     (r, mxcsr & ALL)
 }
 
@@ -83,7 +83,7 @@ fn denormals_are_zeros_only_if_asked() {
 fn unmasked_exceptions_trap_with_the_flags_the_manual_says() {
     let trap = |op, a, b, unmasked: u32, control: u32| {
         let mut mxcsr = MASKS & !(unmasked << 7) | control;
-        let r = scalar(op, W, 0, a, b, &mut mxcsr).unwrap();
+        let r = scalar(op, W, 0, [a, b, 0], &mut mxcsr).unwrap();
         assert_eq!(r, Err(Trap::Simd));
         mxcsr & ALL
     };
@@ -99,7 +99,7 @@ fn unmasked_exceptions_trap_with_the_flags_the_manual_says() {
     let (a, b) = (u128::from(ONE) << 32 | u128::from(MAX), u128::from(MAX));
     let mut mxcsr = MASKS & !(ZE << 7);
     assert_eq!(
-        vector(Op::VFDiv, W, 0, a, b, &mut mxcsr),
+        vector(Op::VFDiv, W, 0, [a, b, 0], &mut mxcsr),
         Some(Err(Trap::Simd))
     );
     assert_eq!(mxcsr & ALL, IE | ZE);
@@ -110,7 +110,7 @@ fn comparisons_signal_as_their_predicates_do() {
     let q = 0x7fc0_0000;
     let compare = |p: FpPredicate, a, b| {
         let mut mxcsr = MASKS;
-        let r = scalar(Op::FCmp, W, p as u16, a, b, &mut mxcsr)
+        let r = scalar(Op::FCmp, W, p as u16, [a, b, 0], &mut mxcsr)
             .unwrap()
             .unwrap();
         (r, mxcsr & ALL)
@@ -138,9 +138,15 @@ fn comparisons_signal_as_their_predicates_do() {
 fn conversions_to_integers_have_an_indefinite() {
     let to = |aux, a: f64, control| {
         let mut mxcsr = MASKS | control;
-        let r = scalar(Op::FCvtToI, Width::W64, aux, a.to_bits(), 0, &mut mxcsr)
-            .unwrap()
-            .unwrap();
+        let r = scalar(
+            Op::FCvtToI,
+            Width::W64,
+            aux,
+            [a.to_bits(), 0, 0],
+            &mut mxcsr,
+        )
+        .unwrap()
+        .unwrap();
         (r, mxcsr & ALL)
     };
     assert_eq!(to(2, 2_147_483_647.4, 0), (0x7fff_ffff, PE));
@@ -157,7 +163,11 @@ fn conversions_to_integers_have_an_indefinite() {
 #[test]
 fn float_conversions_keep_the_payload() {
     let mut mxcsr = MASKS;
-    let mut convert = |w, a| scalar(Op::FCvtF, w, 0, a, 0, &mut mxcsr).unwrap().unwrap();
+    let mut convert = |w, a| {
+        scalar(Op::FCvtF, w, 0, [a, 0, 0], &mut mxcsr)
+            .unwrap()
+            .unwrap()
+    };
     assert_eq!(convert(Width::W64, 0xff80_0001), 0xfff8_0000_2000_0000);
     assert_eq!(convert(Width::W32, 0x7ff0_0000_2000_0001), 0x7fc0_0001);
     assert_eq!(convert(Width::W64, 1), 0x36a0_0000_0000_0000);
@@ -166,12 +176,57 @@ fn float_conversions_keep_the_payload() {
         Op::VCvt,
         W,
         CvtKind::F64F32 as u16,
-        1 << 64 | 0x7fe0 << 48,
-        0,
+        [1 << 64 | 0x7fe0 << 48, 0, 0],
         &mut mxcsr,
     );
     assert_eq!(r, Some(Ok(INF.into())));
     assert_eq!(mxcsr & ALL, DE | OE | UE | PE);
+}
+
+#[test]
+fn fused_operations_round_once_and_prefer_the_first_nan() {
+    let fused = |aux, args, control| {
+        let mut mxcsr = MASKS | control;
+        let r = scalar(Op::FFma, W, aux, args, &mut mxcsr).unwrap().unwrap();
+        (r, mxcsr & ALL)
+    };
+    let (q1, s1, q2, s3) = (0x7fc0_0001, 0x7f80_0001, 0x7fc0_0002, 0x7f80_0003);
+    assert_eq!(fused(0, [q1, q2, ONE], 0), (q1, 0));
+    assert_eq!(fused(3, [ONE, q2, q1], 0), (q2, 0), "no sign is changed");
+    assert_eq!(fused(0, [q1, ONE, s3], 0), (q1, IE));
+    assert_eq!(fused(0, [s1, q2, ONE], 0), (s1 | 0x0040_0000, IE));
+    assert_eq!(fused(0, [INF, 0, q2], 0), (q2, 0), "a quiet NaN goes first");
+    assert_eq!(fused(0, [INF, 0, ONE], 0), (INDEFINITE, IE));
+    assert_eq!(fused(0, [INF, ONE, SIGN | INF], 0), (INDEFINITE, IE));
+    assert_eq!(fused(2, [INF, ONE, SIGN | INF], 0), (INF, 0));
+    // (1 + 2^-23)^2 - (1 + 2^-22) = 2^-46
+    let e = ONE + 1;
+    assert_eq!(fused(2, [e, e, ONE + 2], 0), (0x2880_0000, 0));
+    assert_eq!(fused(1, [e, e, ONE + 2], 0), (SIGN | 0x2880_0000, 0));
+    assert_eq!(fused(2, [ONE, ONE, ONE], 0), (0, 0));
+    assert_eq!(fused(2, [ONE, ONE, ONE], 1 << 13), (SIGN, 0));
+    assert_eq!(fused(0, [MAX, MAX, 1], 0), (INF, DE | OE | PE));
+    // A product far below the addend still rounds it.
+    assert_eq!(fused(0, [MIN, MIN, ONE], 2 << 13), (ONE + 1, PE));
+}
+
+#[test]
+fn half_precision_knows_no_daz_and_no_ftz() {
+    let convert = |kind: CvtKind, a, control| {
+        let mut mxcsr = MASKS | control;
+        let r = vector(Op::VCvt, W, kind as u16, [a, 0, 0], &mut mxcsr);
+        (r.unwrap().unwrap(), mxcsr & ALL)
+    };
+    let widen = |a, control| convert(CvtKind::F16F32, a, control);
+    assert_eq!(widen(0x3c00, 0), (ONE.into(), 0));
+    assert_eq!(widen(1, DAZ), (0x3380_0000, 0));
+    assert_eq!(widen(0xfc01, 0), (0xffc0_2000, IE));
+    // 2^-24 is the smallest half; a single's denormal is DAZ's.
+    assert_eq!(convert(CvtKind::F32F16, 0x3380_0000, FTZ), (1, 0));
+    assert_eq!(convert(CvtKind::F32F16Up, 1, 0), (1, DE | UE | PE));
+    assert_eq!(convert(CvtKind::F32F16Up, 1, DAZ), (0, 0));
+    assert_eq!(convert(CvtKind::F32F16Trunc, 0x477f_f000, 0), (0x7bff, PE));
+    assert_eq!(convert(CvtKind::F32F16, 0x477f_f000, 0), (0x7c00, OE | PE));
 }
 
 /// The two paths must not differ: the same operations with PE clear (soft) and set (fast).
@@ -186,7 +241,7 @@ fn the_fast_path_gives_what_the_soft_one_gives() {
     };
     for _ in 0..20_000 {
         for w in [Width::W32, Width::W64] {
-            let (a, b) = (next(), next());
+            let (a, b, c) = (next(), next(), next());
             for op in [
                 Op::FAdd,
                 Op::FSub,
@@ -195,11 +250,12 @@ fn the_fast_path_gives_what_the_soft_one_gives() {
                 Op::FMin,
                 Op::FMax,
                 Op::FSqrt,
+                Op::FFma,
             ] {
                 let (mut soft, mut fast) = (MASKS, MASKS | PE);
-                let r = scalar(op, w, 0, a, b, &mut soft);
+                let r = scalar(op, w, 0, [a, b, c], &mut soft);
                 assert_eq!(
-                    scalar(op, w, 0, a, b, &mut fast),
+                    scalar(op, w, 0, [a, b, c], &mut fast),
                     r,
                     "{op:?} {w} {a:#x} {b:#x}"
                 );

@@ -6,6 +6,7 @@
 pub mod aes;
 pub mod approx;
 pub mod crc;
+pub mod gf;
 pub mod text;
 pub mod vector;
 

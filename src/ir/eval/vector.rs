@@ -10,7 +10,7 @@
 //! zero. Floating-point arithmetic depends on MXCSR and is not here, but in `crate::helper::float`.
 
 use super::super::Op;
-use super::{aes, approx, text};
+use super::{aes, approx, gf, text};
 use crate::x86::Width;
 
 /// The value of a pure operation on vectors; `None` for any other operation.
@@ -65,12 +65,25 @@ pub fn vector(
             let n = i.min(u64::from(w.bits() - 1));
             map_signed(w, a, 0, |x, _| x >> n)
         }
+        Op::VShlV => map(w, a, b, |x, n| x.checked_shl(count(n)).unwrap_or(0)),
+        Op::VShrV => map(w, a, b, |x, n| x.checked_shr(count(n)).unwrap_or(0)),
+        Op::VSarV => {
+            let last = i64::from(w.bits() - 1);
+            map_signed(w, a, b, |x, n| x >> if n < 0 { last } else { n.min(last) })
+        }
         Op::VPackS => pack(w, a, b, |half, x| saturate(half, x).cast_unsigned()),
         Op::VPackU => pack(w, a, b, |half, x| {
             u64::try_from(x).unwrap_or(0).min(half.mask())
         }),
         Op::VShuf => shuffle(a, b, constant(pool, imm)),
         Op::VPerm => permute(a, b),
+        Op::VLanes => map(w, b, 0, |n, _| lane(w, a, n % (16 / w.bytes()))),
+        Op::VLanes2 => map(w, c, 0, |n, _| {
+            let (lanes, n) = (16 / w.bytes(), n % (32 / w.bytes()));
+            lane(w, if n < lanes { a } else { b }, n % lanes)
+        }),
+        Op::VGfMul => gf::multiply(a, b),
+        Op::VGfAffine => gf::affine(a, b, imm),
         Op::VBlend => {
             let negative = map_signed(w, c, 0, |x, _| x >> 63);
             a & !negative | b & negative
@@ -125,6 +138,11 @@ pub const fn with_lane(w: Width, v: u128, n: u64, x: u64) -> u128 {
 #[allow(clippy::cast_possible_truncation)] // The low half is what is asked for.
 const fn low32(v: u64) -> u32 {
     v as u32
+}
+
+/// A lane as a shift count.
+fn count(n: u64) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
 }
 
 /// Applies `f` to the lanes, zero-extended; of its results the low `w` bits count.
@@ -360,6 +378,40 @@ mod tests {
             v(Op::VMpSad, Width::W8, 4, [1 << 56, 0, 0]),
             0x1_0001_0001_0001
         );
+    }
+
+    #[test]
+    fn every_lane_has_its_own_count() {
+        let (a, b) = (0x8000_0001_8000_0001, 0x1_0000_001f);
+        assert_eq!(v2(Op::VShlV, Width::W32, a, b), 0x2_8000_0000);
+        assert_eq!(v2(Op::VShrV, Width::W32, a, b), 0x4000_0000_0000_0001);
+        assert_eq!(v2(Op::VSarV, Width::W32, a, b), 0xc000_0000_ffff_ffff);
+        for beyond in [32, 64, 0x8000_0000, 0xffff_ffff] {
+            assert_eq!(v2(Op::VShlV, Width::W32, 1, beyond), 0);
+            assert_eq!(v2(Op::VShrV, Width::W32, 1 << 31, beyond), 0);
+            assert_eq!(v2(Op::VSarV, Width::W32, 1 << 31, beyond), 0xffff_ffff);
+        }
+        assert_eq!(v2(Op::VShlV, Width::W64, 1, 63), 1 << 63);
+        assert_eq!(v2(Op::VShlV, Width::W64, 1, 1 << 32), 0);
+    }
+
+    #[test]
+    fn lanes_are_chosen_by_low_bits() {
+        let (a, b) = (0x3333_2222_1111_0000, 0x7777_6666_5555_4444);
+        let a32 = 3 << 96 | 2 << 64 | 1 << 32;
+        assert_eq!(
+            v2(
+                Op::VLanes,
+                Width::W32,
+                a32,
+                0xf << 96 | 6 << 64 | 4 << 32 | 1
+            ),
+            3 << 96 | 2 << 64 | 1
+        );
+        assert_eq!(v2(Op::VLanes, Width::W64, 7 << 64, 2 << 64 | 1), 7);
+        let choice = 0x8003_u128 << 16 | 0x8;
+        let r = vector(Op::VLanes2, Width::W16, 0, &[], [a, b, choice], 0).unwrap();
+        assert_eq!(r & 0xffff_ffff, 0x3333_4444);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Results go to a register of their own until it is known that no lane is a NaN: the slow way needs the
 //! arguments.
 
+use super::scalar::Core;
 use super::slow::Result;
 use super::{Lowerer, V0, ZERO, abi};
 use crate::ir::{CvtKind, FpPredicate, Inst, Op, Value};
@@ -77,6 +78,7 @@ impl Lowerer<'_> {
                 self.asm.vmerge_vvm(d, b, a);
             }
             Op::VFCmp => self.vf_compare(v, inst),
+            Op::VFFma => self.v_fused(v, inst),
             Op::VFRound => self.v_round(v, inst),
             Op::VCvt => return self.vf_convert(v, inst),
             _ => return false,
@@ -107,7 +109,6 @@ impl Lowerer<'_> {
     }
 
     fn vf_compare(&mut self, v: Value, inst: &Inst) {
-        use FpPredicate::{Eq, Le, LeQuiet, Lt, LtQuiet, Neq, Nle, Nlt, Ord, Unord};
         let Some(p) = FpPredicate::from_aux(inst.aux) else {
             return;
         };
@@ -118,28 +119,78 @@ impl Lowerer<'_> {
         self.full(inst.w);
         let all = Vm::All;
         let m = self.mask();
-        match p {
-            Eq | Neq => self.asm.vmfeq_vv(m, a, b, all),
-            Lt | Nlt => self.asm.vmflt_vv(m, a, b, all),
-            Le | Nle => self.asm.vmfle_vv(m, a, b, all),
-            Ord | Unord | LtQuiet | LeQuiet => {
-                self.asm.vmfeq_vv(m, a, a, all);
-                self.asm.vmfeq_vv(t, b, b, all);
-                self.asm.vmand_mm(m, m, t);
+        let (core, inverted) = Core::of(p);
+        let less = matches!(core, Core::Less { .. });
+        if !less && p.signaling() {
+            // The others are quiet.
+            self.asm.vmflt_vv(m, a, b, all);
+        }
+        let mut vm = all;
+        if matches!(core, Core::Ordered | Core::Differ) || less && !p.signaling() {
+            self.asm.vmfeq_vv(m, a, a, all);
+            self.asm.vmfeq_vv(t, b, b, all);
+            self.asm.vmand_mm(m, m, t);
+            vm = Vm::Masked;
+        }
+        match core {
+            // Signaling NaNs raise IE.
+            Core::Never if !p.signaling() => self.asm.vmfeq_vv(m, a, b, all),
+            Core::Never | Core::Ordered => {}
+            Core::Equal => self.asm.vmfeq_vv(m, a, b, all),
+            Core::Differ => self.asm.vmfne_vv(m, a, b, vm),
+            Core::Less { turned, equal } => {
+                let (x, y) = if turned { (b, a) } else { (a, b) };
+                if equal {
+                    self.asm.vmfle_vv(m, x, y, vm);
+                } else {
+                    self.asm.vmflt_vv(m, x, y, vm);
+                }
             }
         }
-        // RISC-V's comparisons signal: they are for ordered lanes.
-        match p {
-            LtQuiet => self.asm.vmflt_vv(m, a, b, Vm::Masked),
-            LeQuiet => self.asm.vmfle_vv(m, a, b, Vm::Masked),
-            _ => {}
+        let (yes, no) = if inverted { (0, -1) } else { (-1, 0) };
+        match (core, inverted) {
+            (Core::Never, _) => self.asm.vmv_v_i(d, simm(no)),
+            (_, true) => {
+                self.asm.vmv_v_i(d, simm(no));
+                self.asm.vmerge_vim(d, d, simm(yes));
+            }
+            (_, false) => self.asm.vmerge_vim(d, ZERO, simm(yes)),
         }
-        if matches!(p, Neq | Nlt | Nle | Unord) {
-            // Ones, and zeros where the mask is set.
-            self.asm.vmv_v_i(d, simm(-1));
-            self.asm.vmerge_vim(d, d, simm(0));
-        } else {
-            self.asm.vmerge_vim(d, ZERO, simm(-1));
+    }
+
+    /// FMADDPS and the others. RISC-V raises NV for infinity times zero also where a quiet NaN is added:
+    /// lanes whose addend is a NaN are not computed, and keep it.
+    fn v_fused(&mut self, v: Value, inst: &Inst) {
+        let [a, b, c] = [0, 1, 2].map(|n| self.v(inst.args[n]));
+        let d = self.vfresh(v);
+        let alternating = inst.aux & 4 != 0;
+        let t = if alternating { self.vtemp() } else { V0 };
+        if alternating {
+            let even = if inst.w == Width::W32 { 5 } else { 1 };
+            self.full(Width::W8);
+            self.mask();
+            self.asm.vmv_v_i(V0, simm(even));
+        }
+        self.full(inst.w);
+        self.mask();
+        self.asm.vmv1r_v(d, c);
+        self.asm.vmfeq_vv(t, c, c, Vm::All);
+        if alternating {
+            self.asm.vmand_mm(V0, V0, t);
+            self.v_multiply_add(inst.aux ^ 2, d, a, b);
+            self.asm.vmxor_mm(V0, V0, t);
+        }
+        self.v_multiply_add(inst.aux, d, a, b);
+        self.unless_any_nan(inst, d);
+    }
+
+    /// d = a * b + d under the mask, with the signs `aux` & 3 of `FFma` says.
+    fn v_multiply_add(&mut self, aux: u16, d: Vreg, a: Vreg, b: Vreg) {
+        match aux & 3 {
+            0 => self.asm.vfmacc_vv(d, a, b, Vm::Masked),
+            1 => self.asm.vfnmsac_vv(d, a, b, Vm::Masked),
+            2 => self.asm.vfmsac_vv(d, a, b, Vm::Masked),
+            _ => self.asm.vfnmacc_vv(d, a, b, Vm::Masked),
         }
     }
 
@@ -147,6 +198,9 @@ impl Lowerer<'_> {
         let Some(kind) = CvtKind::from_aux(inst.aux) else {
             return false;
         };
+        if kind as u8 >= CvtKind::F16F32 as u8 {
+            return false;
+        }
         let a = self.v(inst.args[0]);
         let d = self.vfresh(v);
         let all = Vm::All;
@@ -202,6 +256,7 @@ impl Lowerer<'_> {
                 self.asm.bne_to(abi::SCRATCH, Xreg::ZERO, slow);
                 self.join();
             }
+            _ => return false,
         }
         true
     }

@@ -4,8 +4,46 @@ use super::slow::Result;
 use super::{Lowerer, abi, ft};
 use crate::ir::{FpPredicate, Inst, Op, Value};
 use crate::lower::regs::{Form, Loc};
-use crate::rv64::{Freg, Imm12, Rm, Shamt, Xreg};
+use crate::rv64::{Freg, Imm12, Label, Rm, Shamt, Xreg};
 use crate::x86::Width;
+
+/// A predicate that is false for unordered operands: each is one of these or its inverse.
+#[derive(Clone, Copy)]
+pub(super) enum Core {
+    Never,
+    Equal,
+    /// Less or greater.
+    Differ,
+    Ordered,
+    /// a < b, with `equal` a <= b; `turned`: b < a.
+    Less {
+        turned: bool,
+        equal: bool,
+    },
+}
+
+impl Core {
+    /// What `p` is, and whether inverted.
+    pub(super) fn of(p: FpPredicate) -> (Core, bool) {
+        let inverted = p.truth().unordered;
+        let t = if inverted {
+            p.truth().inverse()
+        } else {
+            p.truth()
+        };
+        let core = match (t.less, t.equal, t.greater) {
+            (false, false, false) => Core::Never,
+            (false, true, false) => Core::Equal,
+            (true, false, true) => Core::Differ,
+            (true, true, true) => Core::Ordered,
+            (less, equal, _) => Core::Less {
+                turned: !less,
+                equal,
+            },
+        };
+        (core, inverted)
+    }
+}
 
 impl Lowerer<'_> {
     /// Lowers an operation on F values; false if it is not one that has inline code.
@@ -44,6 +82,15 @@ impl Lowerer<'_> {
                 let d = self.fdef(v);
                 self.f_binary(inst.op, inst.w, d, a, b);
                 self.unless_nan(inst, d, inst.w);
+            }
+            Op::FFma => {
+                let [a, b, c] = [0, 1, 2].map(|n| self.f(inst.args[n]));
+                let d = self.fdef(v);
+                let slow = self.slow(inst, Result::F(d, inst.w));
+                self.f_fused(inst, d, [a, b, c], slow);
+                self.f_equal(inst.w, abi::SCRATCH, d, d);
+                self.asm.beq_to(abi::SCRATCH, Xreg::ZERO, slow);
+                self.join();
             }
             Op::FSqrt => {
                 let a = self.f(inst.args[0]);
@@ -112,6 +159,24 @@ impl Lowerer<'_> {
             (Op::FMul, _) => self.asm.fmul_d(d, a, b, m),
             (_, Width::W32) => self.asm.fdiv_s(d, a, b, m),
             (_, _) => self.asm.fdiv_d(d, a, b, m),
+        }
+    }
+
+    /// d = a * b + c with the signs `aux` & 3 says; to `slow` if c is a NaN. RISC-V raises NV for infinity times
+    /// zero also where a quiet NaN is added.
+    pub(super) fn f_fused(&mut self, inst: &Inst, d: Freg, [a, b, c]: [Freg; 3], slow: Label) {
+        let m = Rm::Dyn;
+        self.f_equal(inst.w, abi::SCRATCH, c, c);
+        self.asm.beq_to(abi::SCRATCH, Xreg::ZERO, slow);
+        match (inst.aux & 3, inst.w) {
+            (0, Width::W32) => self.asm.fmadd_s(d, a, b, c, m),
+            (0, _) => self.asm.fmadd_d(d, a, b, c, m),
+            (1, Width::W32) => self.asm.fnmsub_s(d, a, b, c, m),
+            (1, _) => self.asm.fnmsub_d(d, a, b, c, m),
+            (2, Width::W32) => self.asm.fmsub_s(d, a, b, c, m),
+            (2, _) => self.asm.fmsub_d(d, a, b, c, m),
+            (_, Width::W32) => self.asm.fnmadd_s(d, a, b, c, m),
+            (_, _) => self.asm.fnmadd_d(d, a, b, c, m),
         }
     }
 
@@ -226,40 +291,70 @@ impl Lowerer<'_> {
     }
 
     fn f_compare(&mut self, v: Value, inst: &Inst) {
-        use FpPredicate::{Eq, Le, LeQuiet, Lt, LtQuiet, Neq, Nle, Nlt, Ord, Unord};
         let Some(p) = FpPredicate::from_aux(inst.aux) else {
             return;
         };
         let (a, b, w) = (self.f(inst.args[0]), self.f(inst.args[1]), inst.w);
         let d = self.def(v, Form::Exact);
-        match p {
-            Eq | Neq => self.f_equal(w, d, a, b),
-            Lt | Nlt => self.f_less(w, d, a, b),
-            Le | Nle => self.f_less_equal(w, d, a, b),
-            Ord | Unord => self.f_ordered(w, d, a, b),
-            LtQuiet | LeQuiet => {
-                // RISC-V's comparisons signal: they are for ordered operands.
-                let done = self.asm.label();
-                self.f_ordered(w, d, a, b);
-                self.asm.beq_to(d, Xreg::ZERO, done);
-                if p == LtQuiet {
-                    self.f_less(w, d, a, b);
-                } else {
-                    self.f_less_equal(w, d, a, b);
-                }
-                self.asm.bind(done);
-            }
-        }
-        if matches!(p, Neq | Nlt | Nle | Unord) {
+        if self.f_predicate(p, w, [d, abi::SCRATCH], a, b) {
             self.asm.xori(d, d, Imm12::of(1));
         }
     }
 
-    /// d = neither is a NaN, quiet.
-    fn f_ordered(&mut self, w: Width, d: Xreg, a: Freg, b: Freg) {
-        self.f_equal(w, abi::SCRATCH, a, a);
+    /// d = 1 if predicate `p` holds, else 0, and the other way round if this gives true; changes t.
+    pub(super) fn f_predicate(
+        &mut self,
+        p: FpPredicate,
+        w: Width,
+        [d, t]: [Xreg; 2],
+        a: Freg,
+        b: Freg,
+    ) -> bool {
+        let (core, inverted) = Core::of(p);
+        if p.signaling() && !matches!(core, Core::Less { .. }) {
+            // The others are quiet.
+            self.f_less(w, Xreg::ZERO, a, b);
+        }
+        match core {
+            Core::Never => {
+                if !p.signaling() {
+                    // Signaling NaNs raise IE.
+                    self.f_equal(w, Xreg::ZERO, a, b);
+                }
+                self.asm.mv(d, Xreg::ZERO);
+            }
+            Core::Equal => self.f_equal(w, d, a, b),
+            Core::Ordered => self.f_ordered(w, [d, t], a, b),
+            Core::Differ => {
+                self.f_ordered(w, [d, t], a, b);
+                self.f_equal(w, t, a, b);
+                // Equal numbers are ordered.
+                self.asm.xor(d, d, t);
+            }
+            Core::Less { turned, equal } => {
+                let done = self.asm.label();
+                if !p.signaling() {
+                    // RISC-V's comparisons signal: they are for ordered operands.
+                    self.f_ordered(w, [d, t], a, b);
+                    self.asm.beq_to(d, Xreg::ZERO, done);
+                }
+                let (x, y) = if turned { (b, a) } else { (a, b) };
+                if equal {
+                    self.f_less_equal(w, d, x, y);
+                } else {
+                    self.f_less(w, d, x, y);
+                }
+                self.asm.bind(done);
+            }
+        }
+        inverted
+    }
+
+    /// d = neither is a NaN, quiet; changes t.
+    fn f_ordered(&mut self, w: Width, [d, t]: [Xreg; 2], a: Freg, b: Freg) {
+        self.f_equal(w, t, a, a);
         self.f_equal(w, d, b, b);
-        self.asm.and(d, d, abi::SCRATCH);
+        self.asm.and(d, d, t);
     }
 
     /// A comparison of which only the exceptions are wanted, unless one that follows raises them.
@@ -298,7 +393,7 @@ impl Lowerer<'_> {
             // Raises IE for quiet NaNs too.
             self.f_less(w, abi::SCRATCH, a, b);
         }
-        self.f_ordered(w, d, a, b);
+        self.f_ordered(w, [d, abi::SCRATCH], a, b);
         self.asm.addi(abi::SCRATCH, Xreg::ZERO, Imm12::of(0x45));
         let ordered = self.asm.label();
         self.asm.bne_to(d, Xreg::ZERO, ordered);

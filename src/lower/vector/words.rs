@@ -9,7 +9,7 @@ use super::{Lowerer, abi, ft, lanes};
 use crate::ir::{CvtKind, FpPredicate, Inst, Op, Value, Var};
 use crate::lower::regs::{Form, Loc};
 use crate::lower::variable;
-use crate::rv64::{Feature, Imm12, Rm, Shamt, Xreg};
+use crate::rv64::{Feature, Imm12, Label, Rm, Shamt, Xreg};
 use crate::x86::Width;
 
 const A: Xreg = abi::SCRATCH;
@@ -115,6 +115,7 @@ impl Lowerer<'_> {
             Op::VFMin | Op::VFMax => self.w_min_max(v, inst),
             Op::VFRound => self.w_round(v, inst),
             Op::VFCmp => self.w_compare(v, inst),
+            Op::VFFma => self.w_fused(v, inst),
             Op::VCvt => return self.w_convert(v, inst),
             _ => return self.packed_words(v, inst),
         }
@@ -466,6 +467,15 @@ impl Lowerer<'_> {
     fn w_take(&mut self, inst: &Inst, n: u8, bytes: u16, to: u16) {
         let w = if bytes == 4 { Width::W32 } else { Width::W64 };
         let slow = self.slow(inst, Result::Mem(to));
+        self.w_nan_free(w, n, slow);
+        for i in 0..n {
+            self.fstore_at(ft(i), w, to + bytes * u16::from(i));
+        }
+        self.join();
+    }
+
+    /// To `slow` if one of ft0.. is a NaN.
+    fn w_nan_free(&mut self, w: Width, n: u8, slow: Label) {
         for i in 0..n {
             let d = if i == 0 { A } else { B };
             self.f_equal(w, d, ft(i), ft(i));
@@ -474,10 +484,6 @@ impl Lowerer<'_> {
             }
         }
         self.asm.beq_to(A, Xreg::ZERO, slow);
-        for i in 0..n {
-            self.fstore_at(ft(i), w, to + bytes * u16::from(i));
-        }
-        self.join();
     }
 
     fn w_min_max(&mut self, v: Value, inst: &Inst) {
@@ -493,7 +499,6 @@ impl Lowerer<'_> {
     }
 
     fn w_compare(&mut self, v: Value, inst: &Inst) {
-        use FpPredicate::{Eq, Le, LeQuiet, Lt, LtQuiet, Neq, Nle, Nlt, Ord, Unord};
         let Some(p) = FpPredicate::from_aux(inst.aux) else {
             return;
         };
@@ -503,35 +508,36 @@ impl Lowerer<'_> {
         for i in 0..n {
             let x = self.f_lane(4, inst.w, a, i.into());
             let y = self.f_lane(5, inst.w, b, i.into());
-            match p {
-                Eq | Neq => self.f_equal(inst.w, A, x, y),
-                Lt | Nlt => self.f_less(inst.w, A, x, y),
-                Le | Nle => self.f_less_equal(inst.w, A, x, y),
-                Ord | Unord | LtQuiet | LeQuiet => {
-                    self.f_equal(inst.w, A, x, x);
-                    self.f_equal(inst.w, B, y, y);
-                    self.asm.and(A, A, B);
-                }
-            }
-            if matches!(p, LtQuiet | LeQuiet) {
-                // RISC-V's comparisons signal: they are for ordered lanes.
-                let unordered = self.asm.label();
-                self.asm.beq_to(A, Xreg::ZERO, unordered);
-                if p == LtQuiet {
-                    self.f_less(inst.w, A, x, y);
-                } else {
-                    self.f_less_equal(inst.w, A, x, y);
-                }
-                self.asm.bind(unordered);
-            }
             // 1 becomes all ones; inverted: 0 does.
-            if matches!(p, Neq | Nlt | Nle | Unord) {
+            if self.f_predicate(p, inst.w, [A, B], x, y) {
                 self.asm.addi(A, A, Imm12::of(-1));
             } else {
                 self.asm.sub(A, Xreg::ZERO, A);
             }
             self.w_store(A, inst.w, to + bytes * u16::from(i));
         }
+    }
+
+    fn w_fused(&mut self, v: Value, inst: &Inst) {
+        let (n, bytes) = Self::shape(inst.w);
+        let from = [0, 1, 2].map(|n| self.at(inst.args[n]));
+        let to = self.w_result(v, inst);
+        let slow = self.slow(inst, Result::Mem(to));
+        for i in 0..n {
+            let x = self.f_lane(4, inst.w, from[0], i.into());
+            let y = self.f_lane(5, inst.w, from[1], i.into());
+            let z = self.f_lane(6, inst.w, from[2], i.into());
+            let mut lane = *inst;
+            if inst.aux & 4 != 0 && i % 2 == 0 {
+                lane.aux ^= 2;
+            }
+            self.f_fused(&lane, ft(i), [x, y, z], slow);
+        }
+        self.w_nan_free(inst.w, n, slow);
+        for i in 0..n {
+            self.fstore_at(ft(i), inst.w, to + bytes * u16::from(i));
+        }
+        self.join();
     }
 
     fn w_convert(&mut self, v: Value, inst: &Inst) -> bool {
