@@ -20,20 +20,14 @@ pub(in crate::lift) mod rows;
 use super::{Cx, Lifted, Op, Unsupported, Value, Width};
 use crate::ir::Var;
 use crate::lift::cx::Vex;
-use iced_x86::{OpCodeOperandKind, OpKind};
+use iced_x86::{Instruction, Mnemonic, OpKind};
 
 /// Lifts by a function of SSE.
 fn by_halves(cx: &mut Cx<'_>, sse: fn(&mut Cx<'_>) -> Lifted) -> Lifted {
-    let code = cx.insn.op_code();
-    let from_vvvv = |n| {
-        let vvvv = [OpCodeOperandKind::xmm_vvvv, OpCodeOperandKind::ymm_vvvv];
-        n < code.op_count() && vvvv.contains(&code.op_kind(n))
-    };
     cx.vex = Vex {
         on: true,
         wide: is_wide(cx),
-        // The destination comes before the first source, or is itself in VEX.vvvv.
-        shift: u32::from(from_vvvv(0) || from_vvvv(1)),
+        shift: u32::from(has_vvvv(&cx.insn)),
         ..Vex::default()
     };
     sse(cx)?;
@@ -46,6 +40,29 @@ fn by_halves(cx: &mut Cx<'_>, sse: fn(&mut Cx<'_>) -> Lifted) -> Lifted {
         cx.set_ymm_number(number, low, high);
     }
     Ok(())
+}
+
+/// Whether the first source comes behind the destination, one of them in VEX.vvvv. iced's table of opcodes
+/// says so, but takes more instructions to set up than most programs run.
+fn has_vvvv(insn: &Instruction) -> bool {
+    let shifts = matches!(
+        insn.mnemonic(),
+        Mnemonic::Vpsllw
+            | Mnemonic::Vpslld
+            | Mnemonic::Vpsllq
+            | Mnemonic::Vpslldq
+            | Mnemonic::Vpsrlw
+            | Mnemonic::Vpsrld
+            | Mnemonic::Vpsrlq
+            | Mnemonic::Vpsrldq
+            | Mnemonic::Vpsraw
+            | Mnemonic::Vpsrad
+    );
+    match insn.mnemonic() {
+        // Memory at RDI counts as an operand.
+        Mnemonic::Vmaskmovdqu => false,
+        _ => insn.op_count() > 2 && (shifts || insn.op_kind(2) != OpKind::Immediate8),
+    }
 }
 
 /// Whether an operand has 256 bits.
@@ -121,5 +138,44 @@ impl Cx<'_> {
         }
         let v = self.low(n)?;
         Ok(self.op_imm(Op::VExtract, w, &[v], 0, 0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use iced_x86::{Code, EncodingKind, OpCodeOperandKind};
+
+    #[test]
+    fn sources_are_where_the_table_of_opcodes_says() {
+        let vvvv = [OpCodeOperandKind::xmm_vvvv, OpCodeOperandKind::ymm_vvvv];
+        let mut checked = 0;
+        for code in Code::values() {
+            let info = code.op_code();
+            if info.encoding() != EncodingKind::VEX || crate::lift::table::row_of(code).is_none() {
+                continue;
+            }
+            let mut insn = Instruction::new();
+            insn.set_code(code);
+            let mut vector = false;
+            for n in 0..info.op_count() {
+                let immediate = info.op_kind(n) == OpCodeOperandKind::imm8;
+                if immediate {
+                    insn.set_op_kind(n, OpKind::Immediate8);
+                }
+                vector |= vvvv.contains(&info.op_kind(n));
+            }
+            let general = (0..info.op_count()).any(|n| {
+                matches!(
+                    info.op_kind(n),
+                    OpCodeOperandKind::r32_vvvv | OpCodeOperandKind::r64_vvvv
+                )
+            });
+            if !general {
+                assert_eq!(has_vvvv(&insn), vector, "{code:?}");
+                checked += 1;
+            }
+        }
+        assert!(checked > 300, "{checked}");
     }
 }
