@@ -241,10 +241,7 @@ pub(super) fn maskmov(cpu: &mut CpuState, m: MemOperand, which: Masked) -> Resul
     if which.store {
         let v = cpu.ymm[register];
         for i in selected.clone() {
-            // Both ends, as an element may lie in two pages.
-            for at in [place(i), place(i).offset(size.cast_signed() as i64 - 1)] {
-                guest::cas_u8(at, 0, 0).map_err(|f| m.fault(f))?;
-            }
+            guest::probe_write(place(i), size as u64).map_err(|f| m.fault(f))?;
         }
         for i in selected {
             let bytes = element(&v, i, size).to_le_bytes();
@@ -266,7 +263,8 @@ pub(super) fn maskmov(cpu: &mut CpuState, m: MemOperand, which: Masked) -> Resul
 }
 
 /// A gather: elements are loaded from the lowest on, and each one's mask is cleared when it is there, so
-/// that the instruction can be begun again after a fault.
+/// that the instruction can be begun again after a fault. Masks that do not select are cleared by the way,
+/// as the AMD EPYC does; the manual first makes all of them zeros or ones.
 pub(super) fn gather(
     cpu: &mut CpuState,
     m: MemOperand,
@@ -278,6 +276,7 @@ pub(super) fn gather(
     let size = if which.quad { 8 } else { 4 };
     for i in 0..which.elements() {
         if element(&cpu.ymm[mask], i, size) >> (8 * size - 1) & 1 == 0 {
+            set_element(&mut cpu.ymm[mask], i, size, 0);
             continue;
         }
         let offset = if which.quad_index {
