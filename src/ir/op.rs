@@ -755,7 +755,8 @@ helpers! {
     /// MASKMOVDQU, MASKMOVQ: stores register b's bytes where register c's byte is negative, at address a.
     /// XMM registers are numbered from 0, MMX registers from 16.
     Maskmovdqu "maskmovdqu" false true false;
-    /// A masked move of vector elements at address a; b says which (`x86::vsib::Masked`).
+    /// A masked move of vector elements at address a in the segment with base c; b says which
+    /// (`x86::vsib::Masked`).
     MaskMov "maskmov" false true false;
     /// A gather with base address a and segment base c; b says which (`x86::vsib::Gather`).
     Gather "gather" false true false;

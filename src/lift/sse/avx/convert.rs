@@ -55,10 +55,7 @@ pub fn cvtps2ph(cx: &mut Cx<'_>) -> Lifted {
     // If the store faults, MXCSR shows nothing of the conversion.
     let wide = is_wide(cx);
     let (addr, disp) = cx.address()?;
-    for at in [0, if wide { 15 } else { 7 }] {
-        let at = disp.wrapping_add(at).cast_unsigned();
-        cx.op_imm(Op::ProbeWrite, Width::W8, &[addr], at, 0);
-    }
+    probe(cx, addr, disp, if wide { 15 } else { 7 });
     let v = narrowed(cx, halves, kind)?;
     if wide {
         cx.vstore(addr, disp, v, 0);
@@ -67,6 +64,19 @@ pub fn cvtps2ph(cx: &mut Cx<'_>) -> Lifted {
         cx.store(Width::W64, addr, disp, v);
     }
     Ok(())
+}
+
+/// Raises the page fault that a store to the bytes up to `last` would raise.
+fn probe(cx: &mut Cx<'_>, addr: Value, disp: i64, last: i64) {
+    let w = Width::W64;
+    let first = cx.add_imm(w, addr, disp);
+    let last = cx.add_imm(w, first, last);
+    let page = cx.and_imm(w, last, !0xfff);
+    let crosses = cx.op(Op::LtU, w, &[first, page]);
+    let second = cx.select(crosses, page, first);
+    for at in [first, second] {
+        cx.op(Op::ProbeWrite, Width::W8, &[at]);
+    }
 }
 
 /// Each half to 64 bits, joined.
