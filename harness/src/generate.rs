@@ -240,6 +240,9 @@ impl Generator {
             if insn.mnemonic() == Mnemonic::Popfq || insn.mnemonic() == Mnemonic::Popf {
                 insns.extend(operands::tame_flags(ip, insn)?);
                 undefined.advance(2);
+            } else if operands::takes_components(&insn) && rng.random_bool(0.9) {
+                insns.extend(operands::choose_components(rng, ip, insn)?);
+                undefined.advance(2);
             } else {
                 insns.push(insn);
             }
@@ -293,6 +296,12 @@ const ENDS: &[Mnemonic] = &[
     Mnemonic::Fxsave64,
     Mnemonic::Fnsave,
     Mnemonic::Fnstenv,
+    Mnemonic::Xsave,
+    Mnemonic::Xsave64,
+    Mnemonic::Xsaveopt,
+    Mnemonic::Xsaveopt64,
+    Mnemonic::Xsavec,
+    Mnemonic::Xsavec64,
 ];
 
 /// Mnemonics that no oracle can be asked about: they read the machine, or leave it.
