@@ -145,6 +145,29 @@ impl Registry {
         }
     }
 
+    /// A register with a small number, if there is one.
+    pub fn small(&self, rng: &mut Random) -> Option<Register> {
+        let small: Vec<usize> = (0..16).filter(|i| self.holds[*i] == Holds::Small).collect();
+        small
+            .get(rng.random_range(0..small.len().max(1)))
+            .map(|i| GPR64[*i])
+    }
+
+    /// The registers that hold neither a pointer nor a small number, but RSP and `not`.
+    pub fn free(&self, not: Register) -> Vec<Register> {
+        (0..16)
+            .filter(|i| self.holds[*i] == Holds::Anything && *i != 4)
+            .map(|i| GPR64[i])
+            .filter(|r| *r != not)
+            .collect()
+    }
+
+    /// One of `free`.
+    pub fn anything(&self, rng: &mut Random, not: Register) -> Option<Register> {
+        let free = self.free(not);
+        free.get(rng.random_range(0..free.len().max(1))).copied()
+    }
+
     /// Gives a register a small number, as a counter.
     pub fn count(&mut self, register: Register, n: u64) {
         self.values[register.number()] = n;
