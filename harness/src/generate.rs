@@ -111,21 +111,21 @@ impl Generator {
         // Short ones are as likely as long ones: they reduce better.
         let len = 1 + rng.random_range(0..self.longest) * usize::from(rng.random_bool(0.7));
         let mut registry = Registry::new(rng);
-        let shape = (self.shaped && len >= 4 && rng.random_bool(0.3))
+        let mut shape = (self.shaped && len >= 4 && rng.random_bool(0.3))
             .then(|| Shape::new(rng, &mut registry));
-        let shape = shape.as_ref();
         let mut undefined = Undefined::new(len);
-        let mut insns = self.part(rng, &mut registry, &mut undefined, (0, len), (shape, guide))?;
+        let how = (shape.as_mut(), guide);
+        let mut insns = self.part(rng, &mut registry, &mut undefined, (0, len), how)?;
         let mut end = Instruction::with(Code::Int3);
         end.set_ip(label(len));
         // Sequences may be shorter than planned: jumps to the end stay valid.
         insns.push(end);
         let mut undefined_flags = undefined.mask();
-        if shape.is_some_and(|s| s.function) {
+        if shape.as_ref().is_some_and(|s| s.function) {
             let len = rng.random_range(1..10);
             let mut undefined = Undefined::new(len);
             let part = (FUNCTION, len);
-            let how = (shape, guide);
+            let how = (shape.as_mut(), guide);
             insns.extend(self.part(rng, &mut registry, &mut undefined, part, how)?);
             // The code after the calls was made for defined flags.
             let mut ip = label(FUNCTION + len);
@@ -147,7 +147,14 @@ impl Generator {
         } else {
             CODE + rng.random_range(0..64)
         };
-        let code = encode(&insns, start)?;
+        let (mut code, mut address) = encode(&insns, start)?;
+        let mut patches = registry.patches();
+        if let Some(shape) = &shape {
+            shape::settle(&mut insns, &address);
+            // Nothing has another size now.
+            (code, address) = encode(&insns, start)?;
+            patches.extend(shape::patches(&shape.tables, &address)?);
+        }
         if start + code.len() as u64 > CODE + CODE_LEN as u64 {
             return None;
         }
@@ -161,7 +168,7 @@ impl Generator {
             code: HexBytes(code),
             before,
             memory: rng.random_range(0..64),
-            patches: registry.patches(),
+            patches,
             undefined_flags: Hex64(undefined_flags),
             after: None,
         })
@@ -173,7 +180,7 @@ impl Generator {
         registry: &mut Registry,
         undefined: &mut Undefined,
         (base, len): (usize, usize),
-        (shape, guide): (Option<&Shape>, Option<&Guide>),
+        (mut shape, guide): (Option<&mut Shape>, Option<&Guide>),
     ) -> Option<Vec<Instruction>> {
         let mut insns: Vec<Instruction> = Vec::with_capacity(len);
         // The undefined flags before each instruction that a jump back may lead to.
@@ -183,8 +190,44 @@ impl Generator {
             tries += 1;
             let at = insns.len();
             let ip = label(base + at);
-            if let Some(shape) = shape {
+            if let Some(shape) = &mut shape {
                 let call = shape.function && base != FUNCTION && undefined.now() == 0;
+                if call && rng.random_bool(0.06) {
+                    let Some(call) = shape.call(rng, registry, at) else {
+                        continue;
+                    };
+                    heads.push((ip, 0));
+                    call.iter().for_each(|i| undefined.step(i));
+                    insns.extend(call);
+                    continue;
+                }
+                if base != FUNCTION && rng.random_bool(0.06) {
+                    let before = undefined.now();
+                    let Some((jump, targets)) = shape.jump(rng, registry, at, len) else {
+                        continue;
+                    };
+                    heads.push((ip, before));
+                    // AND, if there is one, defines flags before the jump takes them along.
+                    let (last, and) = jump.split_last()?;
+                    and.iter().for_each(|i| undefined.step(i));
+                    targets.iter().for_each(|t| undefined.jump(*t));
+                    undefined.step(last);
+                    insns.extend(jump);
+                    continue;
+                }
+                let changed = rng.random_range(0..16);
+                let change = match changed {
+                    0 => shape.victim(rng, registry, base + at),
+                    1 | 2 => shape.store(rng, registry, base + at),
+                    _ => None,
+                };
+                if let Some(change) = change {
+                    heads.push((ip, undefined.now()));
+                    undefined.step(&change);
+                    registry.wrote(&change);
+                    insns.push(change);
+                    continue;
+                }
                 if call && rng.random_bool(0.12) {
                     let mut call =
                         Instruction::with_branch(Code::Call_rel32_64, label(FUNCTION)).ok()?;
@@ -210,7 +253,7 @@ impl Generator {
                 continue;
             };
             let last = ENDS.contains(&insn.mnemonic());
-            if let Some(shape) = shape {
+            if let Some(shape) = &shape {
                 let function = base == FUNCTION;
                 if function && last || !shape.admits(rng, registry, &insn, function) {
                     continue;
@@ -239,6 +282,9 @@ impl Generator {
             registry.wrote(&insn);
             if insn.mnemonic() == Mnemonic::Popfq || insn.mnemonic() == Mnemonic::Popf {
                 insns.extend(operands::tame_flags(ip, insn)?);
+                undefined.advance(2);
+            } else if operands::takes_components(&insn) && rng.random_bool(0.9) {
+                insns.extend(operands::choose_components(rng, ip, insn)?);
                 undefined.advance(2);
             } else {
                 insns.push(insn);
@@ -293,6 +339,12 @@ const ENDS: &[Mnemonic] = &[
     Mnemonic::Fxsave64,
     Mnemonic::Fnsave,
     Mnemonic::Fnstenv,
+    Mnemonic::Xsave,
+    Mnemonic::Xsave64,
+    Mnemonic::Xsaveopt,
+    Mnemonic::Xsaveopt64,
+    Mnemonic::Xsavec,
+    Mnemonic::Xsavec64,
 ];
 
 /// Mnemonics that no oracle can be asked about: they read the machine, or leave it.
@@ -350,14 +402,27 @@ fn generated(code: Code) -> bool {
 
 /// A placeholder address for instruction `i`, for the block encoder.
 fn label(i: usize) -> u64 {
-    0x1_0000_0000 + 64 * i as u64
+    0x1_0000_0000 + LABEL * i as u64
 }
 
-fn encode(insns: &[Instruction], start: u64) -> Option<Vec<u8>> {
+/// How far labels are apart: an instruction may take the place of several.
+const LABEL: u64 = 64;
+
+/// The code, and a function that knows the address of each label.
+fn encode(
+    insns: &[Instruction],
+    start: u64,
+) -> Option<(Vec<u8>, impl Fn(u64) -> Option<u64> + use<>)> {
     let block = InstructionBlock::new(insns, start);
-    BlockEncoder::encode(64, block, BlockEncoderOptions::NONE)
-        .ok()
-        .map(|r| r.code_buffer)
+    let options = BlockEncoderOptions::RETURN_NEW_INSTRUCTION_OFFSETS;
+    let result = BlockEncoder::encode(64, block, options).ok()?;
+    let ips: Vec<u64> = insns.iter().map(Instruction::ip).collect();
+    let address = move |label: u64| {
+        let n = ips.iter().position(|ip| *ip == label)?;
+        let offset = *result.new_instruction_offsets.get(n)?;
+        (offset != u32::MAX).then(|| start + u64::from(offset))
+    };
+    Some((result.code_buffer, address))
 }
 
 /// The code as text.

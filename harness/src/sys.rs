@@ -422,12 +422,7 @@ impl Drop for Child {
 
 /// Unmaps the case windows this process inherited.
 pub fn unmap_windows() {
-    use felix::replay::{DATA, DATA_LEN, READ_ONLY, READ_ONLY_LEN};
-    for (at, len) in [
-        (CODE, CODE_LEN),
-        (DATA, DATA_LEN),
-        (READ_ONLY, READ_ONLY_LEN),
-    ] {
+    for (at, len) in felix::replay::WINDOWS {
         // SAFETY: only test memory lies there; the child uses none of the parent's.
         unsafe { libc::munmap(std::ptr::with_exposed_provenance_mut(at as usize), len) };
     }

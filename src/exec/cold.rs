@@ -20,7 +20,8 @@ use crate::lift::addr_map::AddrMap;
 use crate::lift::quick::decode::{LOOKS_AT, decode};
 use crate::lift::quick::{Quick, quick};
 use crate::lift::region::{Lifter, goes_straight_on};
-use crate::x86::{CpuState, Fault, GuestAddr, MemFault};
+use crate::lift::{self, Limits};
+use crate::x86::{CpuState, Fault, GuestAddr, MemFault, MemFaultKind};
 use iced_x86::RflagsBits;
 use std::io;
 use std::sync::Arc;
@@ -487,7 +488,7 @@ impl Cold {
     }
 }
 
-/// Runs all code as cold code. It does not watch what it was made from: for tests, one thread.
+/// Runs all code as cold code: for tests, one thread.
 pub struct ColdEngine {
     memory: Arc<dyn CodeMemory>,
     cold: Cold,
@@ -506,8 +507,36 @@ impl ColdEngine {
     fn unit(&mut self, addr: u64) -> Result<Option<u32>, Fault> {
         match self.cold.heat(addr, 0) {
             Heat::Cold(id) | Heat::Warm(id) => Ok(Some(id)),
-            Heat::Unknown | Heat::Hot => self.cold.lift(&*self.memory, addr, |_| false),
+            Heat::Unknown | Heat::Hot => {
+                // One thread: nothing changes between reading and watching.
+                let watch = |page| {
+                    self.memory.watch(GuestAddr(page << 12));
+                    false
+                };
+                self.cold.lift(&*self.memory, addr, watch)
+            }
         }
+    }
+
+    /// If `fault` is a store into watched code, lets it through and does it.
+    fn store_code(&mut self, fault: Fault, cpu: &mut CpuState) -> Option<Outcome> {
+        let Fault::Page(page) = fault else {
+            return None;
+        };
+        let refused = page.write && page.kind == MemFaultKind::Protection;
+        if !refused || !self.memory.unwatch(page.addr) {
+            return None;
+        }
+        self.invalidate(page.addr, 1);
+        let limits = Limits {
+            insns: 1,
+            follow: false,
+            ..Limits::default()
+        };
+        Some(match lift::translate(&*self.memory, cpu.pc(), limits) {
+            Ok(region) => interp::Program::new(region).run(cpu, BlockId(0)),
+            Err(fault) => Outcome::Fault(fault),
+        })
     }
 }
 
@@ -519,6 +548,14 @@ impl Engine for ColdEngine {
                 Ok(None) => Outcome::Fault(Fault::InvalidOpcode),
                 Err(fault) => Outcome::Fault(fault),
             };
+            let mut outcome = outcome;
+            // One instruction may store to two pages of code.
+            while let Outcome::Fault(fault) = outcome {
+                match self.store_code(fault, cpu) {
+                    Some(next) => outcome = next,
+                    None => break,
+                }
+            }
             match outcome {
                 Outcome::Continue if cpu.poll.load(Ordering::Relaxed) != 0 => {
                     return Exit::Interrupted;
@@ -545,7 +582,6 @@ impl Engine for ColdEngine {
 mod tests {
     use super::*;
     use crate::lift::Fetch;
-    use crate::x86::MemFaultKind;
     use std::sync::Mutex;
 
     /// Code at `START`, up to the end of a page that may be the last.

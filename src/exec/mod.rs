@@ -73,8 +73,8 @@ pub trait CodeMemory: Fetch + Send + Sync {
 /// How often a write to watched code is repeated while other threads keep translating that code.
 const REPEATED: usize = 1000;
 
-/// Memory that nobody watches: what the process can read can be executed. For tests and the harness,
-/// where no code modifies itself.
+/// Memory that nobody watches: what the process can read can be executed. For tests, where no code
+/// modifies itself.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PlainMemory;
 

@@ -231,20 +231,22 @@ pub(super) fn maskmovdqu(
 
 /// A masked move. Elements that are not selected are not accessed; if a selected one faults, nothing is
 /// done.
-pub(super) fn maskmov(cpu: &mut CpuState, m: MemOperand, which: Masked) -> Result<(), Fault> {
+pub(super) fn maskmov(
+    cpu: &mut CpuState,
+    m: MemOperand,
+    which: Masked,
+    segment: u64,
+) -> Result<(), Fault> {
     let mask = cpu.ymm[usize::from(which.mask)];
     let size = if which.quad { 8 } else { 4 };
     let count = if which.wide { 32 } else { 16 } / size;
     let selected = (0..count).filter(|i| element(&mask, *i, size) >> (8 * size - 1) & 1 != 0);
-    let place = |i: usize| m.at.offset((i * size).cast_signed() as i64);
+    let place = |i: usize| linear(m.at.0.wrapping_add((i * size) as u64), which.short, segment);
     let register = usize::from(which.register);
     if which.store {
         let v = cpu.ymm[register];
         for i in selected.clone() {
-            // Both ends, as an element may lie in two pages.
-            for at in [place(i), place(i).offset(size.cast_signed() as i64 - 1)] {
-                guest::cas_u8(at, 0, 0).map_err(|f| m.fault(f))?;
-            }
+            guest::probe_write(place(i), size as u64).map_err(|f| m.fault(f))?;
         }
         for i in selected {
             let bytes = element(&v, i, size).to_le_bytes();
@@ -266,7 +268,8 @@ pub(super) fn maskmov(cpu: &mut CpuState, m: MemOperand, which: Masked) -> Resul
 }
 
 /// A gather: elements are loaded from the lowest on, and each one's mask is cleared when it is there, so
-/// that the instruction can be begun again after a fault.
+/// that the instruction can be begun again after a fault. Masks that do not select are cleared by the way,
+/// as the AMD EPYC does; the manual first makes all of them zeros or ones.
 pub(super) fn gather(
     cpu: &mut CpuState,
     m: MemOperand,
@@ -278,6 +281,7 @@ pub(super) fn gather(
     let size = if which.quad { 8 } else { 4 };
     for i in 0..which.elements() {
         if element(&cpu.ymm[mask], i, size) >> (8 * size - 1) & 1 == 0 {
+            set_element(&mut cpu.ymm[mask], i, size, 0);
             continue;
         }
         let offset = if which.quad_index {
@@ -286,11 +290,8 @@ pub(super) fn gather(
             let low = element(&index, i, 4) as u32;
             i64::from(low.cast_signed()).cast_unsigned()
         };
-        let mut at = m.at.0.wrapping_add(offset << which.scale);
-        if which.short {
-            at &= 0xffff_ffff;
-        }
-        let at = GuestAddr(at.wrapping_add(segment));
+        let at = m.at.0.wrapping_add(offset << which.scale);
+        let at = linear(at, which.short, segment);
         let v = load(at, size).map_err(|f| m.fault(f))?;
         set_element(&mut cpu.ymm[register], i, size, v);
         set_element(&mut cpu.ymm[mask], i, size, 0);
@@ -300,6 +301,16 @@ pub(super) fn gather(
     cpu.ymm[register][words..].fill(0);
     cpu.ymm[mask] = [0; 4];
     Ok(())
+}
+
+/// The address of an element.
+fn linear(effective: u64, short: bool, segment: u64) -> GuestAddr {
+    let effective = if short {
+        effective & 0xffff_ffff
+    } else {
+        effective
+    };
+    GuestAddr(effective.wrapping_add(segment))
 }
 
 /// Element `i` of `size` bytes, 4 or 8.

@@ -75,7 +75,7 @@ pub fn call(
         }
         Helper::Stmxcsr => return Ok(cpu.mxcsr.into()),
         Helper::Maskmovdqu => memory::maskmovdqu(cpu, at, b, c)?,
-        Helper::MaskMov => memory::maskmov(cpu, at, Masked::decode(b))?,
+        Helper::MaskMov => memory::maskmov(cpu, at, Masked::decode(b), c)?,
         Helper::Gather => memory::gather(cpu, at, Gather::decode(b), c)?,
         Helper::Fninit => cpu.x87.init(),
         Helper::Fnstcw => return Ok(cpu.x87.fcw.into()),

@@ -267,7 +267,7 @@ fn rare(
             match eval::vector::vector(op, inst.w, inst.imm, pool, args, i) {
                 Some(v) => two(v),
                 None => {
-                    let r = float::vector(op, inst.w, inst.aux, args, &mut cpu.mxcsr);
+                    let r = float::vector(op, inst.w, inst.aux, args, inst.imm, &mut cpu.mxcsr);
                     two(r.unwrap_or(Ok(0)).map_err(failed)?)
                 }
             }

@@ -586,7 +586,7 @@ fn simd(
     };
     let r = match eval::vector::vector(m.op, m.w, m.imm, pool, args, i) {
         Some(v) => v,
-        None => float::vector(m.op, m.w, m.aux, args, mxcsr)
+        None => float::vector(m.op, m.w, m.aux, args, m.imm, mxcsr)
             .unwrap_or(Ok(0))
             .map_err(simd_fault)?,
     };

@@ -23,8 +23,9 @@ mod verify;
 use crate::x86::{CpuState, Gpr, GuestAddr, Trap, Width};
 
 pub use op::{
-    CvtKind, EXIT_FLAGS, EXIT_OUT, EXIT_UNLESS, Effect, FenceKind, FpPredicate, Helper, HelperInfo,
-    Op, RmwOp, Truth, Ty, VSTORE_ALIGNED, VSTORE_FIRST, VSTORE_SECOND,
+    CvtKind, EXIT_FLAGS, EXIT_OUT, EXIT_UNLESS, Effect, FP_HIGH_HALF, FP_LOW_HALF, FenceKind,
+    FpPredicate, Helper, HelperInfo, Op, RmwOp, Truth, Ty, VSTORE_ALIGNED, VSTORE_FIRST,
+    VSTORE_SECOND,
 };
 pub use parse::{ParseError, parse_region};
 pub use verify::{VerifyError, verify};

@@ -445,6 +445,12 @@ pub const VSTORE_FIRST: u16 = 4;
 /// `Inst::aux` of `vstore`: the one that follows; it does not fault.
 pub const VSTORE_SECOND: u16 = 8;
 
+/// `Inst::imm` of a packed floating-point operation on the lower half of 256 bits: exceptions that are not
+/// masked wait for the upper half's.
+pub const FP_LOW_HALF: u64 = 1;
+/// `Inst::imm` of the operation on the upper half, which follows.
+pub const FP_HIGH_HALF: u64 = 2;
+
 /// `Inst::aux` of `exit.if`: `imm` is an address outside the region, not a block's number.
 pub const EXIT_OUT: u16 = 1;
 /// `Inst::aux` of `exit.if`: leaves if the condition is 0.
@@ -749,7 +755,8 @@ helpers! {
     /// MASKMOVDQU, MASKMOVQ: stores register b's bytes where register c's byte is negative, at address a.
     /// XMM registers are numbered from 0, MMX registers from 16.
     Maskmovdqu "maskmovdqu" false true false;
-    /// A masked move of vector elements at address a; b says which (`x86::vsib::Masked`).
+    /// A masked move of vector elements at address a in the segment with base c; b says which
+    /// (`x86::vsib::Masked`).
     MaskMov "maskmov" false true false;
     /// A gather with base address a and segment base c; b says which (`x86::vsib::Gather`).
     Gather "gather" false true false;

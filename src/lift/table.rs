@@ -33,6 +33,9 @@ pub enum Family {
     Sha,
     Avx,
     Avx2,
+    F16c,
+    Fma,
+    Gfni,
     Xsave,
     X87,
 }
@@ -73,6 +76,9 @@ impl Family {
             Family::Sha => "sha",
             Family::Avx => "avx",
             Family::Avx2 => "avx2",
+            Family::F16c => "f16c",
+            Family::Fma => "fma",
+            Family::Gfni => "gfni",
             Family::Xsave => "xsave",
             Family::X87 => "x87",
         }

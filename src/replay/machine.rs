@@ -1,4 +1,8 @@
 //! The memory cases run in, and running one on an engine.
+//!
+//! Guest code may write to its own: the code window is mapped without the right to write, so that the
+//! store faults and the engine learns of it, as in a process; what a case begins with is written through a
+//! second mapping. Only a case that writes code pays for that.
 
 use super::{
     After, CODE, CODE_LEN, Case, DATA, DATA_LEN, Hex64, HexBytes, READ_ONLY, READ_ONLY_LEN,
@@ -8,17 +12,20 @@ use crate::exec::jit::JitEngine;
 use crate::exec::{CodeMemory, Engine, Exit, fetch_readable};
 use crate::lift::Fetch;
 use crate::lower::Translation;
-use crate::sys::guest;
 use crate::sys::window::{Access, Window};
+use crate::sys::{guest, host};
 use crate::x86::{GuestAddr, MemFault, MemFaultKind};
 use std::io;
+use std::os::fd::AsFd;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The windows at their fixed addresses. One a process can exist at a time.
 #[derive(Debug)]
 pub struct Machine {
-    _windows: [Window; 3],
+    _windows: [Window; 4],
     data: Vec<u8>,
+    code: Vec<u8>,
     seed: Option<u64>,
 }
 
@@ -39,11 +46,47 @@ impl Fetch for CaseMemory {
     }
 }
 
-impl CodeMemory for CaseMemory {
-    fn watch(&self, _page: GuestAddr) {}
+/// Where the code window can always be written; nothing that is drawn for cases is so high.
+const CODE_ALIAS: u64 = 0x2b_6d00_0000;
+const PAGE: usize = 0x1000;
 
-    fn unwatch(&self, _addr: GuestAddr) -> bool {
-        false
+/// All that a `Machine` maps: start and length.
+pub const WINDOWS: [(u64, usize); 4] = [
+    (CODE, CODE_LEN),
+    (CODE_ALIAS, CODE_LEN),
+    (DATA, DATA_LEN),
+    (READ_ONLY, READ_ONLY_LEN),
+];
+
+/// Pages of the code window that guest code writes to now. There is one such window in a process.
+static WRITABLE: [AtomicBool; CODE_LEN / PAGE] =
+    [const { AtomicBool::new(false) }; CODE_LEN / PAGE];
+
+/// The page of the code window that an address is in.
+fn code_page(addr: GuestAddr) -> Option<usize> {
+    let offset = usize::try_from(addr.0.checked_sub(CODE)?).ok()?;
+    (offset < CODE_LEN).then_some(offset / PAGE)
+}
+
+/// Gives or takes the right to write to a page of the code window; true if that changes it.
+fn set_writable(page: usize, yes: bool) -> bool {
+    if WRITABLE[page].swap(yes, Ordering::Relaxed) == yes {
+        return false;
+    }
+    let prot = libc::PROT_READ | if yes { libc::PROT_WRITE } else { 0 };
+    let at = CODE + (page * PAGE) as u64;
+    host::mem_protect(at, PAGE as u64, prot).is_ok()
+}
+
+impl CodeMemory for CaseMemory {
+    fn watch(&self, page: GuestAddr) {
+        if let Some(page) = code_page(page) {
+            set_writable(page, false);
+        }
+    }
+
+    fn unwatch(&self, addr: GuestAddr) -> bool {
+        code_page(addr).is_some_and(|page| set_writable(page, true))
     }
 }
 
@@ -53,15 +96,26 @@ impl Machine {
     /// # Errors
     /// If something else lies there.
     pub fn new() -> io::Result<Machine> {
+        let file = host::memory_file("felix-case", &[0; CODE_LEN])
+            .map_err(|e| io::Error::from_raw_os_error(e.0))?;
+        for page in &WRITABLE {
+            page.store(false, Ordering::Relaxed);
+        }
         let windows = [
-            Window::map(GuestAddr(CODE), CODE_LEN, Access::ReadWrite, None)?,
+            Window::map(GuestAddr(CODE), CODE_LEN, Access::Read, Some(file.as_fd()))?,
+            Window::map(
+                GuestAddr(CODE_ALIAS),
+                CODE_LEN,
+                Access::ReadWrite,
+                Some(file.as_fd()),
+            )?,
             Window::map(GuestAddr(DATA), DATA_LEN, Access::ReadWrite, None)?,
-            // Written through a second mapping would be possible; it is simply never written.
             Window::map(GuestAddr(READ_ONLY), READ_ONLY_LEN, Access::Read, None)?,
         ];
         Ok(Machine {
             _windows: windows,
             data: Vec::new(),
+            code: Vec::new(),
             seed: None,
         })
     }
@@ -128,8 +182,11 @@ impl Machine {
             self.seed = case.patches.is_empty().then_some(case.memory);
         }
         guest::write_bytes(GuestAddr(DATA), &self.data).expect("the data window is mapped");
-        guest::write_bytes(GuestAddr(CODE), &Machine::code_image(case))
-            .expect("the code window is mapped");
+        for page in 0..WRITABLE.len() {
+            set_writable(page, false);
+        }
+        self.code = Machine::code_image(case);
+        guest::write_bytes(GuestAddr(CODE_ALIAS), &self.code).expect("the code window is mapped");
     }
 
     fn finish(&mut self, engine: &mut dyn Engine, case: &Case) -> After {
@@ -149,10 +206,12 @@ impl Machine {
         };
         let mut now = vec![0; DATA_LEN];
         guest::read_bytes(GuestAddr(DATA), &mut now).expect("the data window is mapped");
+        let mut code = self.code.clone();
+        guest::read_bytes(GuestAddr(CODE), &mut code).expect("the code window is mapped");
         After {
             stop,
             registers: Registers::of(&cpu),
-            memory: changes(&self.data, &now),
+            memory: changes((&self.code, &code), (&self.data, &now)),
         }
     }
 }
@@ -219,13 +278,19 @@ fn filled(seed: u64) -> Vec<u8> {
     }
 }
 
-/// The bytes of `now` that differ from `before`, as runs.
+/// The bytes of the code and the data window that have changed, as runs; of each, what was and what is.
 #[must_use]
-pub fn changes(before: &[u8], now: &[u8]) -> Vec<(Hex64, HexBytes)> {
-    let mut out: Vec<(Hex64, HexBytes)> = Vec::new();
-    if before == now {
-        return out;
+pub fn changes(code: (&[u8], &[u8]), data: (&[u8], &[u8])) -> Vec<(Hex64, HexBytes)> {
+    let mut out = Vec::new();
+    for (window, (before, now)) in [(CODE, code), (DATA, data)] {
+        if before != now {
+            runs(&mut out, window, before, now);
+        }
     }
+    out
+}
+
+fn runs(out: &mut Vec<(Hex64, HexBytes)>, window: u64, before: &[u8], now: &[u8]) {
     // Most of it has not changed: whole lines are compared first.
     const LINE: usize = 64;
     let lines = before.chunks(LINE).zip(now.chunks(LINE)).enumerate();
@@ -234,12 +299,11 @@ pub fn changes(before: &[u8], now: &[u8]) -> Vec<(Hex64, HexBytes)> {
             if a == b {
                 continue;
             }
-            let at = DATA + (n * LINE + i) as u64;
+            let at = window + (n * LINE + i) as u64;
             match out.last_mut() {
                 Some((start, bytes)) if start.0 + bytes.0.len() as u64 == at => bytes.0.push(*b),
                 _ => out.push((Hex64(at), HexBytes(vec![*b]))),
             }
         }
     }
-    out
 }

@@ -11,9 +11,10 @@ use crate::x86::{CpuState, Fault, Rflags};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-pub use machine::{CaseCode, CaseMemory, Machine, changes};
+pub use machine::{CaseCode, CaseMemory, Machine, WINDOWS, changes};
 
-/// Where the code lies. The rest of its two pages is INT3, and nothing is mapped after them.
+/// Where the code lies, which it may write to. The rest of its two pages is INT3, and nothing is mapped
+/// after them.
 pub const CODE: u64 = 0x4000_0000;
 /// Bytes of code memory.
 pub const CODE_LEN: usize = 0x2000;
@@ -288,7 +289,7 @@ pub struct After {
     pub stop: Stop,
     /// The registers.
     pub registers: Registers,
-    /// Data bytes that changed: address and new bytes, ascending, not touching.
+    /// Bytes of code and data that changed: address and new bytes, ascending, not touching.
     pub memory: Vec<(Hex64, HexBytes)>,
 }
 

@@ -16,6 +16,8 @@ pub struct Masked {
     pub quad: bool,
     /// 256 bits, not 128.
     pub wide: bool,
+    /// The address size is 32 bits.
+    pub short: bool,
 }
 
 impl Masked {
@@ -27,6 +29,7 @@ impl Masked {
             | u64::from(self.store) << 8
             | u64::from(self.quad) << 9
             | u64::from(self.wide) << 10
+            | u64::from(self.short) << 11
     }
 
     /// From a word.
@@ -38,6 +41,7 @@ impl Masked {
             store: word >> 8 & 1 != 0,
             quad: word >> 9 & 1 != 0,
             wide: word >> 10 & 1 != 0,
+            short: word >> 11 & 1 != 0,
         }
     }
 }
@@ -111,7 +115,7 @@ mod tests {
 
     #[test]
     fn words_say_all() {
-        for word in 0..1 << 11 {
+        for word in 0..1 << 12 {
             assert_eq!(Masked::decode(word).encode(), word);
         }
         for word in (0..1 << 18).step_by(7) {

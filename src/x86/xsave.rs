@@ -113,7 +113,6 @@ pub fn store(cpu: &CpuState, area: &mut [u8; SIZE], mask: u64, format: Format, f
     let kept = match format {
         Format::Compacted => {
             area[HEADER + 8..HEADER + 16].copy_from_slice(&(mask | COMPACTED).to_le_bytes());
-            area[HEADER + 16..AVX].fill(0);
             0
         }
         _ => word(area, HEADER) & !mask,

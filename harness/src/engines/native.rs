@@ -4,7 +4,7 @@ use super::Runner;
 use crate::sys;
 use anyhow::{Context, Result};
 use felix::replay::worker::{read_frame, write_frame};
-use felix::replay::{After, Case, DATA, DATA_LEN, Machine, changes};
+use felix::replay::{After, CODE, CODE_LEN, Case, DATA, DATA_LEN, Machine, changes};
 use felix::sys::guest;
 use felix::x86::GuestAddr;
 use std::io::{Read, Write};
@@ -87,13 +87,15 @@ fn one(case: &Case) -> Option<After> {
     let data = Machine::initial_data(case);
     let image = Machine::code_image(case);
     guest::write_bytes(GuestAddr(DATA), &data).ok()?;
-    guest::write_bytes(GuestAddr(felix::replay::CODE), &image).ok()?;
+    guest::write_bytes(GuestAddr(CODE), &image).ok()?;
     let (stop, registers) = sys::run(&case.before);
     let mut now = vec![0; DATA_LEN];
     guest::read_bytes(GuestAddr(DATA), &mut now).ok()?;
+    let mut code = vec![0; CODE_LEN];
+    guest::read_bytes(GuestAddr(CODE), &mut code).ok()?;
     Some(After {
         stop,
         registers,
-        memory: changes(&data, &now),
+        memory: changes((&image, &code), (&data, &now)),
     })
 }

@@ -170,7 +170,8 @@ impl Unicorn {
         *uc.get_data_mut() = Seen::default();
         let data = Machine::initial_data(case);
         uc.mem_write(DATA, &data)?;
-        uc.mem_write(CODE, &Machine::code_image(case))?;
+        let image = Machine::code_image(case);
+        uc.mem_write(CODE, &image)?;
         uc.ctl_remove_cache(CODE, CODE + CODE_LEN as u64)?;
         let b = &case.before;
         let values: Vec<u64> = b.gpr.iter().map(|h| h.0).collect();
@@ -229,6 +230,8 @@ impl Unicorn {
         }
         let mut now = vec![0; DATA_LEN];
         uc.mem_read(DATA, &mut now)?;
+        let mut code = vec![0; CODE_LEN];
+        uc.mem_read(CODE, &mut code)?;
         let registers = Registers {
             gpr: std::array::from_fn(|i| Hex64(gpr[i])),
             rip: Hex64(rip),
@@ -245,7 +248,7 @@ impl Unicorn {
         Ok(Some(After {
             stop,
             registers,
-            memory: changes(&data, &now),
+            memory: changes((&image, &code), (&data, &now)),
         }))
     }
 }

@@ -145,6 +145,29 @@ impl Registry {
         }
     }
 
+    /// A register with a small number, if there is one.
+    pub fn small(&self, rng: &mut Random) -> Option<Register> {
+        let small: Vec<usize> = (0..16).filter(|i| self.holds[*i] == Holds::Small).collect();
+        small
+            .get(rng.random_range(0..small.len().max(1)))
+            .map(|i| GPR64[*i])
+    }
+
+    /// The registers that hold neither a pointer nor a small number, but RSP and `not`.
+    pub fn free(&self, not: Register) -> Vec<Register> {
+        (0..16)
+            .filter(|i| self.holds[*i] == Holds::Anything && *i != 4)
+            .map(|i| GPR64[i])
+            .filter(|r| *r != not)
+            .collect()
+    }
+
+    /// One of `free`.
+    pub fn anything(&self, rng: &mut Random, not: Register) -> Option<Register> {
+        let free = self.free(not);
+        free.get(rng.random_range(0..free.len().max(1))).copied()
+    }
+
     /// Gives a register a small number, as a counter.
     pub fn count(&mut self, register: Register, n: u64) {
         self.values[register.number()] = n;
@@ -385,6 +408,8 @@ impl Registry {
     /// the read-only page.
     fn memory(&mut self, rng: &mut Random, insn: &mut Instruction, n: u32) -> Option<()> {
         let aligned = rng.random_bool(0.6);
+        // XSAVE's are aligned to more.
+        let area = takes_components(insn) && rng.random_bool(0.8);
         let place = |rng: &mut Random| {
             let at = match rng.random_range(0..40) {
                 0 => DATA + DATA_LEN as u64 - rng.random_range(0..24),
@@ -394,7 +419,13 @@ impl Registry {
                 4 => DATA + 0x1000 * rng.random_range(1..4) - rng.random_range(0..16),
                 _ => DATA + rng.random_range(64..DATA_LEN as u64 - 64),
             };
-            if aligned { at & !15 } else { at }
+            if area {
+                at & !63
+            } else if aligned {
+                at & !15
+            } else {
+                at
+            }
         };
         insn.set_op_kind(n, OpKind::Memory);
         let target = place(rng);
@@ -487,6 +518,21 @@ impl Registry {
             let mxcsr = 0x1f82 | rng.random::<u32>() & 0xe03f;
             self.patches.push((target, mxcsr.to_le_bytes().to_vec()));
         }
+        let restores = matches!(insn.mnemonic(), Mnemonic::Xrstor | Mnemonic::Xrstor64);
+        let fits = (DATA..DATA + DATA_LEN as u64 - 576).contains(&target);
+        if restores && fits && rng.random_bool(0.9) {
+            // The header: XSTATE_BV, now and then a compacted one's XCOMP_BV, zeros.
+            let mxcsr = 0x1f80 | rng.random::<u32>() & 0xe03f;
+            self.patches
+                .push((target + 24, mxcsr.to_le_bytes().to_vec()));
+            let mut header = vec![0; 64];
+            header[0] = rng.random_range(0..8);
+            if rng.random_bool(0.3) {
+                header[8] = 7;
+                header[15] = 0x80;
+            }
+            self.patches.push((target + 512, header));
+        }
         Some(())
     }
 }
@@ -533,6 +579,34 @@ fn sensible(insn: &Instruction) -> bool {
         }
         _ => true,
     }
+}
+
+/// Whether EDX:EAX says which state components an instruction is about.
+pub fn takes_components(insn: &Instruction) -> bool {
+    matches!(
+        insn.mnemonic(),
+        Mnemonic::Xsave
+            | Mnemonic::Xsave64
+            | Mnemonic::Xsaveopt
+            | Mnemonic::Xsaveopt64
+            | Mnemonic::Xsavec
+            | Mnemonic::Xsavec64
+            | Mnemonic::Xrstor
+            | Mnemonic::Xrstor64
+    )
+}
+
+/// Such an instruction, about x87, SSE and AVX: of other components this machine's CPU may have more
+/// than felix. No flag is changed.
+pub fn choose_components(rng: &mut Random, ip: u64, insn: Instruction) -> Option<[Instruction; 3]> {
+    let components: u32 = rng.random_range(0..8);
+    let mut low = Instruction::with2(Code::Mov_r32_imm32, Register::EAX, components).ok()?;
+    let mut high = Instruction::with2(Code::Mov_r32_imm32, Register::EDX, 0).ok()?;
+    low.set_ip(ip);
+    high.set_ip(ip + 16);
+    let mut insn = insn;
+    insn.set_ip(ip + 32);
+    Some([low, high, insn])
 }
 
 /// POPF with the flags that would trap or trace cleared from the stack first. No new flags are read.

@@ -105,7 +105,7 @@ fn operation(
     let imm = if pooled { 0 } else { imm };
     match eval::vector::vector(op, w, imm, &pool, args, other) {
         Some(v) => Ok(v),
-        None => float::vector(op, w, aux, args, &mut cpu.mxcsr)
+        None => float::vector(op, w, aux, args, imm, &mut cpu.mxcsr)
             .unwrap_or(Ok(0))
             .map_err(|_| Fault::Simd),
     }

@@ -4,7 +4,7 @@ use super::{Env, Trap, Width};
 use crate::ir::eval::vector::{lane, with_lane};
 use crate::ir::{CvtKind, FpPredicate, Op};
 
-/// A packed operation. See the head of `super`.
+/// A packed operation, perhaps on one `half` of 256 bits (`ir::FP_LOW_HALF`). See the head of `super`.
 ///
 /// # Errors
 /// `Trap::Simd` for an unmasked exception in any lane.
@@ -14,6 +14,7 @@ pub fn vector(
     w: Width,
     aux: u16,
     [a, b, c]: [u128; 3],
+    half: u64,
     mxcsr: &mut u32,
 ) -> Option<Result<u128, Trap>> {
     let mut env = Env::new(*mxcsr);
@@ -54,7 +55,7 @@ pub fn vector(
         _ if scalar != op => each(w, a, b, |x, y| env.binary(scalar, w, x, y)),
         _ => return None,
     };
-    Some(env.finish(mxcsr).map(|()| r))
+    Some(env.finish_half(half, mxcsr).map(|()| r))
 }
 
 fn each(w: Width, a: u128, b: u128, mut f: impl FnMut(u64, u64) -> u64) -> u128 {

@@ -18,7 +18,7 @@
 mod lanes;
 mod soft;
 
-use crate::ir::{FpPredicate, Op};
+use crate::ir::{FP_HIGH_HALF, FP_LOW_HALF, FpPredicate, Op};
 use crate::x86::{Rflags, Trap, Width};
 use soft::Format;
 
@@ -106,6 +106,22 @@ impl Env {
         } else {
             Err(Trap::Simd)
         }
+    }
+
+    /// The same for one half of an instruction on 256 bits. What the lower half raised, where not all
+    /// exceptions are masked, waits in the bits of MXCSR that do not exist until the upper half, which is
+    /// next, has raised what it raises.
+    pub(crate) fn finish_half(mut self, half: u64, mxcsr: &mut u32) -> Result<(), Trap> {
+        const WAITING: u32 = 16;
+        if half == FP_LOW_HALF && self.mxcsr & flag::MASKS != flag::MASKS {
+            *mxcsr |= self.raised << WAITING;
+            return Ok(());
+        }
+        if half == FP_HIGH_HALF {
+            self.raised |= *mxcsr >> WAITING & flag::ALL;
+            *mxcsr &= !(flag::ALL << WAITING);
+        }
+        self.finish(mxcsr)
     }
 
     /// An operand as DAZ makes it.

@@ -99,7 +99,7 @@ fn unmasked_exceptions_trap_with_the_flags_the_manual_says() {
     let (a, b) = (u128::from(ONE) << 32 | u128::from(MAX), u128::from(MAX));
     let mut mxcsr = MASKS & !(ZE << 7);
     assert_eq!(
-        vector(Op::VFDiv, W, 0, [a, b, 0], &mut mxcsr),
+        vector(Op::VFDiv, W, 0, [a, b, 0], 0, &mut mxcsr),
         Some(Err(Trap::Simd))
     );
     assert_eq!(mxcsr & ALL, IE | ZE);
@@ -177,6 +177,7 @@ fn float_conversions_keep_the_payload() {
         W,
         CvtKind::F64F32 as u16,
         [1 << 64 | 0x7fe0 << 48, 0, 0],
+        0,
         &mut mxcsr,
     );
     assert_eq!(r, Some(Ok(INF.into())));
@@ -214,7 +215,7 @@ fn fused_operations_round_once_and_prefer_the_first_nan() {
 fn half_precision_knows_no_daz_and_no_ftz() {
     let convert = |kind: CvtKind, a, control| {
         let mut mxcsr = MASKS | control;
-        let r = vector(Op::VCvt, W, kind as u16, [a, 0, 0], &mut mxcsr);
+        let r = vector(Op::VCvt, W, kind as u16, [a, 0, 0], 0, &mut mxcsr);
         (r.unwrap().unwrap(), mxcsr & ALL)
     };
     let widen = |a, control| convert(CvtKind::F16F32, a, control);

@@ -1,4 +1,4 @@
-//! AES and carry-less multiplication (SDM vol. 1, 5.12).
+//! AES, carry-less multiplication and GF(2^8) (SDM vol. 1, 5.12 and 5.26).
 
 use super::{Cx, Lifted, Op, Width, packed};
 
@@ -11,6 +11,8 @@ packed! {
     aesdec VAesDec W64;
     /// AESDECLAST
     aesdeclast VAesDecLast W64;
+    /// GF2P8MULB
+    gf2p8mulb VGfMul W8;
 }
 
 /// AESIMC
@@ -37,4 +39,23 @@ pub fn pclmulqdq(cx: &mut Cx<'_>) -> Lifted {
     let r = cx.op(Op::VFromI, Width::W64, &[low]);
     let r = cx.op_imm(Op::VInsert, Width::W64, &[r, high], 1, 0);
     cx.set_xmm(0, r)
+}
+
+/// `inverse` is `Op::VGfAffine`'s, 256 or 0.
+fn affine(cx: &mut Cx<'_>, inverse: u64) -> Lifted {
+    let imm = u64::from(cx.insn.immediate8()) | inverse;
+    let b = cx.xmm_m128(1)?;
+    let a = cx.xmm(0)?;
+    let r = cx.op_imm(Op::VGfAffine, Width::W8, &[a, b], imm, 0);
+    cx.set_xmm(0, r)
+}
+
+/// GF2P8AFFINEQB
+pub fn gf2p8affineqb(cx: &mut Cx<'_>) -> Lifted {
+    affine(cx, 0)
+}
+
+/// GF2P8AFFINEINVQB
+pub fn gf2p8affineinvqb(cx: &mut Cx<'_>) -> Lifted {
+    affine(cx, 256)
 }

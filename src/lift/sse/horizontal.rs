@@ -26,7 +26,7 @@ fn even_odd(cx: &mut Cx<'_>, w: Width) -> Result<[Value; 2], Unsupported> {
 /// Operand 0 = op of each even lane and the odd one above it.
 fn horizontal(cx: &mut Cx<'_>, op: Op, w: Width) -> Lifted {
     let pair = even_odd(cx, w)?;
-    let r = cx.op(op, w, &pair);
+    let r = cx.op_imm(op, w, &pair, cx.half(op), 0);
     cx.set_xmm(0, r)
 }
 

@@ -1,6 +1,6 @@
-//! Packed shifts (SDM vol. 2, PSLLW, PSRLW, PSRAW).
+//! Packed shifts (SDM vol. 2, PSLLW, PSRLW, PSRAW, VPSLLVD, VPSRLVD, VPSRAVD).
 
-use super::{Cx, Lifted, Op, Width};
+use super::{Cx, Lifted, Op, Width, packed};
 
 /// Shifts operand 0 by the immediate, or by the low 64 bits of operand 1; a memory count is a whole
 /// aligned 128-bit operand of which the upper half is not used.
@@ -47,4 +47,17 @@ shifts! {
     psraw VSar W16;
     /// PSRAD
     psrad VSar W32;
+}
+
+packed! {
+    /// VPSLLVD
+    psllvd VShlV W32;
+    /// VPSLLVQ
+    psllvq VShlV W64;
+    /// VPSRLVD
+    psrlvd VShrV W32;
+    /// VPSRLVQ
+    psrlvq VShrV W64;
+    /// VPSRAVD
+    psravd VSarV W32;
 }

@@ -28,7 +28,9 @@ mod text;
 mod x87_control;
 
 use super::cx::{Cx, Lifted, Unsupported};
-use crate::ir::{Op, VSTORE_ALIGNED, VSTORE_FIRST, VSTORE_SECOND, Value, Var};
+use crate::ir::{
+    Effect, FP_HIGH_HALF, FP_LOW_HALF, Op, VSTORE_ALIGNED, VSTORE_FIRST, VSTORE_SECOND, Value, Var,
+};
 use crate::x86::{Trap, Width};
 use iced_x86::OpKind;
 
@@ -222,18 +224,27 @@ impl Cx<'_> {
             && self.insn.op_register(a) == self.insn.op_register(b)
     }
 
+    /// What a packed operation is told of which half of 256 bits it is about.
+    fn half(&self, op: Op) -> u64 {
+        match (op.effect(), self.vex.wide, self.vex.high) {
+            (Effect::Fp, true, false) => FP_LOW_HALF,
+            (Effect::Fp, true, true) => FP_HIGH_HALF,
+            _ => 0,
+        }
+    }
+
     /// The usual packed instruction: operand 0 = op(operand 0, operand 1).
     fn packed(&mut self, op: Op, w: Width, aux: u16) -> Lifted {
         let b = self.xmm_m128(1)?;
         let a = self.xmm(0)?;
-        let r = self.op_imm(op, w, &[a, b], 0, aux);
+        let r = self.op_imm(op, w, &[a, b], self.half(op), aux);
         self.set_xmm(0, r)
     }
 
     /// A packed instruction with one source: operand 0 = op(operand 1).
     fn packed_unary(&mut self, op: Op, w: Width, aux: u16) -> Lifted {
         let a = self.xmm_m128(1)?;
-        let r = self.op_imm(op, w, &[a], 0, aux);
+        let r = self.op_imm(op, w, &[a], self.half(op), aux);
         self.set_xmm(0, r)
     }
 }

@@ -296,6 +296,11 @@ rows! {
         Sha256msg1 => sha::sha256msg1, "SHA-256: message schedule, first part";
         Sha256msg2 => sha::sha256msg2, "SHA-256: message schedule, second part";
     }
+    Gfni {
+        Gf2p8mulb => crypto::gf2p8mulb, "Multiply bytes in GF(2^8)";
+        Gf2p8affineqb => crypto::gf2p8affineqb, "Affine transformation of bytes in GF(2^8)";
+        Gf2p8affineinvqb => crypto::gf2p8affineinvqb, "Affine transformation of inverse bytes in GF(2^8)";
+    }
     Xsave {
         Xsave | Xsave64 => state::xsave, "Save state components";
         Xsaveopt | Xsaveopt64 => state::xsaveopt, "Save state components that are in use";

@@ -18,11 +18,14 @@ fn narrow_sources(cx: &mut Cx<'_>) -> Result<Vec<Value>, Unsupported> {
     Ok(vec![v, high])
 }
 
+fn convert(cx: &mut Cx<'_>, kind: CvtKind, halves: Vec<Value>) -> Vec<Value> {
+    let args: Vec<_> = halves.into_iter().map(|v| vec![v]).collect();
+    cx.fp_halves(Op::VCvt, Width::W32, kind as u16, &args)
+}
+
 fn widening(cx: &mut Cx<'_>, kind: CvtKind) -> Lifted {
-    let mut r = Vec::with_capacity(2);
-    for v in narrow_sources(cx)? {
-        r.push(cx.op_imm(Op::VCvt, Width::W32, &[v], 0, kind as u16));
-    }
+    let sources = narrow_sources(cx)?;
+    let r = convert(cx, kind, sources);
     cx.set_halves(&r)
 }
 
@@ -36,18 +39,59 @@ pub fn cvtps2pd(cx: &mut Cx<'_>) -> Lifted {
     widening(cx, CvtKind::F32F64)
 }
 
+/// VCVTPH2PS
+pub fn cvtph2ps(cx: &mut Cx<'_>) -> Lifted {
+    widening(cx, CvtKind::F16F32)
+}
+
+/// VCVTPS2PH: to a register, which is cleared above, or to as many bits of memory as there are.
+pub fn cvtps2ph(cx: &mut Cx<'_>) -> Lifted {
+    let kind = CvtKind::to_half(cx.insn.immediate8().into());
+    let halves = cx.halves(1)?;
+    if !cx.is_mem(0) {
+        let v = narrowed(cx, halves, kind)?;
+        return cx.set_ymm(v, None);
+    }
+    // If the store faults, MXCSR shows nothing of the conversion.
+    let wide = is_wide(cx);
+    let (addr, disp) = cx.address()?;
+    probe(cx, addr, disp, if wide { 15 } else { 7 });
+    let v = narrowed(cx, halves, kind)?;
+    if wide {
+        cx.vstore(addr, disp, v, 0);
+    } else {
+        let v = cx.op_imm(Op::VExtract, Width::W64, &[v], 0, 0);
+        cx.store(Width::W64, addr, disp, v);
+    }
+    Ok(())
+}
+
+/// Raises the page fault that a store to the bytes up to `last` would raise.
+fn probe(cx: &mut Cx<'_>, addr: Value, disp: i64, last: i64) {
+    let w = Width::W64;
+    let first = cx.add_imm(w, addr, disp);
+    let last = cx.add_imm(w, first, last);
+    let page = cx.and_imm(w, last, !0xfff);
+    let crosses = cx.op(Op::LtU, w, &[first, page]);
+    let second = cx.select(crosses, page, first);
+    for at in [first, second] {
+        cx.op(Op::ProbeWrite, Width::W8, &[at]);
+    }
+}
+
+/// Each half to 64 bits, joined.
+fn narrowed(cx: &mut Cx<'_>, halves: Vec<Value>, kind: CvtKind) -> Result<Value, Unsupported> {
+    match convert(cx, kind, halves)[..] {
+        [low, high] => Ok(super::super::data::halves(cx, low, high, 0, 16)),
+        [low, ..] => Ok(low),
+        [] => Err(Unsupported),
+    }
+}
+
 /// Each half of operand 1 to 64 bits; the upper half of the destination becomes zero.
 fn narrowing(cx: &mut Cx<'_>, kind: CvtKind) -> Lifted {
     let halves = cx.halves_of_source()?;
-    let mut r = Vec::with_capacity(2);
-    for v in halves {
-        r.push(cx.op_imm(Op::VCvt, Width::W32, &[v], 0, kind as u16));
-    }
-    let joined = match r[..] {
-        [low, high] => super::super::data::halves(cx, low, high, 0, 16),
-        [low, ..] => low,
-        [] => return Err(Unsupported),
-    };
+    let joined = narrowed(cx, halves, kind)?;
     cx.set_ymm(joined, None)
 }
 

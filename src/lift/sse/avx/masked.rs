@@ -21,10 +21,12 @@ pub fn maskmov(cx: &mut Cx<'_>) -> Lifted {
         store,
         quad,
         wide: is_wide(cx),
+        short: is_short(cx),
     };
-    let addr = state::full_address(cx)?;
+    let addr = cx.effective_address()?;
+    let segment = segment_base(cx);
     let word = cx.konst(masked.encode());
-    state::call(cx, Helper::MaskMov, &[addr, word]);
+    state::call(cx, Helper::MaskMov, &[addr, word, segment]);
     Ok(())
 }
 
@@ -46,7 +48,6 @@ pub fn gather(cx: &mut Cx<'_>) -> Lifted {
         return Err(Unsupported);
     }
     let base = cx.insn.memory_base();
-    let short = base.is_gpr32();
     let gather = Gather {
         register: cx.vector_number(0)?,
         mask: cx.vector_number(2)?,
@@ -57,7 +58,7 @@ pub fn gather(cx: &mut Cx<'_>) -> Lifted {
         wide: is_wide(cx) || index.is_ymm(),
         scale: u8::try_from(cx.insn.memory_index_scale().trailing_zeros())
             .map_err(|_| Unsupported)?,
-        short,
+        short: is_short(cx),
     };
     let disp = cx.insn.memory_displacement64();
     let base = if base == Register::None {
@@ -71,6 +72,16 @@ pub fn gather(cx: &mut Cx<'_>) -> Lifted {
     let word = cx.konst(gather.encode());
     state::call(cx, Helper::Gather, &[base, word, segment]);
     Ok(())
+}
+
+/// Whether addresses wrap at 32 bits: each element's does so by itself.
+fn is_short(cx: &Cx<'_>) -> bool {
+    let insn = cx.insn;
+    let (base, index) = (insn.memory_base(), insn.memory_index());
+    base.is_gpr32()
+        || base == Register::EIP
+        || index.is_gpr32()
+        || base == Register::None && !index.is_gpr() && insn.memory_displ_size() == 4
 }
 
 /// The base of the memory operand's segment.

@@ -8,17 +8,18 @@
 //!
 //! Invariants: an instruction that writes an XMM register clears the rest of the YMM register; memory
 //! operands need no alignment but where the manual says so; registers are set behind everything that may
-//! fault. Known to differ from the manual: where an unmasked exception of the lower half is raised,
-//! MXCSR does not show the upper half's.
+//! fault. Known to differ from the manual: VDPPS of YMM registers looks at the unmasked exceptions of
+//! the lower half first.
 
 mod convert;
 mod data;
+mod fma;
 mod masked;
 mod permute;
 pub(in crate::lift) mod rows;
 
 use super::{Cx, Lifted, Op, Unsupported, Value, Width};
-use crate::ir::Var;
+use crate::ir::{FP_HIGH_HALF, FP_LOW_HALF, Var};
 use crate::lift::cx::Vex;
 use iced_x86::{Instruction, Mnemonic, OpKind};
 
@@ -123,6 +124,19 @@ impl Cx<'_> {
         } else {
             Ok(vec![self.count128(n)?])
         }
+    }
+
+    /// A packed floating-point operation on each of `halves`.
+    fn fp_halves(&mut self, op: Op, w: Width, aux: u16, halves: &[Vec<Value>]) -> Vec<Value> {
+        let wide = halves.len() > 1;
+        let which = |i| match i {
+            _ if !wide => 0,
+            0 => FP_LOW_HALF,
+            _ => FP_HIGH_HALF,
+        };
+        let each = halves.iter().enumerate();
+        each.map(|(i, args)| self.op_imm(op, w, args, which(i), aux))
+            .collect()
     }
 
     /// Sets operand 0 to one half or two.

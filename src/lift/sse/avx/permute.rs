@@ -57,58 +57,27 @@ pub fn permilpd(cx: &mut Cx<'_>) -> Lifted {
     variable(cx, Width::W64)
 }
 
-/// Lanes of operand 1 by the lanes of operand 2, within 128 bits: bytes chosen by bytes.
+/// Lanes of operand 1 by the lanes of operand 2, within 128 bits.
 fn variable(cx: &mut Cx<'_>, w: Width) -> Lifted {
     let by = cx.halves(2)?;
     let from = cx.halves(1)?;
     let mut r = Vec::with_capacity(2);
-    for (v, by) in from.iter().zip(&by) {
-        let bytes = lane_to_bytes(cx, w, *by, if w == Width::W64 { 1 } else { 0 });
-        let low4 = cx.vconst(u128::MAX / 0xff * 0x0f);
-        let bytes = cx.op(Op::VAnd, Width::W64, &[bytes, low4]);
-        r.push(cx.op(Op::VPerm, Width::W8, &[*v, bytes]));
+    for (v, mut by) in from.into_iter().zip(by) {
+        if w == Width::W64 {
+            let one = cx.konst(1);
+            by = cx.op(Op::VShr, w, &[by, one]);
+        }
+        r.push(cx.op(Op::VLanes, w, &[v, by]));
     }
     cx.set_halves(&r)
-}
-
-/// For lanes of `w` that number lanes, from bit `first` on: the numbers of the bytes. The upper bits of the
-/// result's bytes are anything.
-fn lane_to_bytes(cx: &mut Cx<'_>, w: Width, lanes: Value, first: u32) -> Value {
-    // The number of a lane times the bytes of one.
-    let up = w as u32 - first.min(w as u32);
-    let n = cx.konst(up.into());
-    let first_byte = cx.op(Op::VShl, w, &[lanes, n]);
-    let spread = cx.shuffle(first_byte, first_byte, by_first_byte(w));
-    let size = u8::try_from(w.bytes()).unwrap_or(8);
-    let clear = cx.vconst(u128::MAX / 0xff * u128::from(!(size - 1)));
-    let spread = cx.op(Op::VAnd, Width::W64, &[spread, clear]);
-    let within = std::array::from_fn(|i| u8::try_from(i).unwrap_or(0) % size);
-    let within = cx.vconst(u128::from_le_bytes(within));
-    cx.op(Op::VOr, Width::W64, &[spread, within])
-}
-
-/// Each lane's first byte, all over the lane.
-fn by_first_byte(w: Width) -> [u8; 16] {
-    let size = usize::try_from(w.bytes()).unwrap_or(1);
-    std::array::from_fn(|i| u8::try_from(i / size * size).unwrap_or(0))
 }
 
 /// VPERMD, VPERMPS: each doubleword is one of the source's eight, by the low three bits of operand 1's.
 pub fn permd(cx: &mut Cx<'_>) -> Lifted {
     let [low, high] = cx.both(2)?;
     let by = cx.both(1)?;
-    let r = by.map(|by| {
-        let bytes = lane_to_bytes(cx, Width::W32, by, 0);
-        // Bit 4 of a byte's number says which half; PSHUFB looks at bits 3:0 and 7.
-        let low4 = cx.vconst(u128::MAX / 0xff * 0x0f);
-        let within = cx.op(Op::VAnd, Width::W64, &[bytes, low4]);
-        let from_low = cx.op(Op::VPerm, Width::W8, &[low, within]);
-        let from_high = cx.op(Op::VPerm, Width::W8, &[high, within]);
-        let three = cx.konst(3);
-        let which = cx.op(Op::VShl, Width::W64, &[bytes, three]);
-        cx.op(Op::VBlend, Width::W8, &[from_low, from_high, which])
-    });
-    cx.set_ymm(r[0], Some(r[1]))
+    let [l, h] = by.map(|by| cx.op(Op::VLanes2, Width::W32, &[low, high, by]));
+    cx.set_ymm(l, Some(h))
 }
 
 /// VPBLENDD: lanes of operand 1, or of operand 2 where the immediate has ones.

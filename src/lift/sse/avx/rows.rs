@@ -1,7 +1,7 @@
-//! The rows of AVX and AVX2.
+//! The rows of AVX, AVX2, F16C, FMA and the VEX encodings of GFNI.
 
 use super::super as sse;
-use super::{by_halves, convert, data, masked, permute};
+use super::{by_halves, convert, data, fma, masked, permute};
 use crate::lift::{Family, Row};
 use iced_x86::Mnemonic;
 
@@ -287,6 +287,84 @@ rows! {
         Vzeroall => data::zeroall, "Clear all YMM registers";
         Vzeroupper => data::zeroupper, "Clear the upper halves of all YMM registers";
     }
+    Avx2 by_halves {
+        Vpsllvd => sse::int_shift::psllvd, "Shift doublewords left, each by its own count";
+        Vpsllvq => sse::int_shift::psllvq, "Shift quadwords left, each by its own count";
+        Vpsrlvd => sse::int_shift::psrlvd, "Shift doublewords right, each by its own count";
+        Vpsrlvq => sse::int_shift::psrlvq, "Shift quadwords right, each by its own count";
+        Vpsravd => sse::int_shift::psravd, "Shift signed doublewords right, each by its own count";
+    }
+    Gfni by_halves {
+        Vgf2p8mulb => sse::crypto::gf2p8mulb, "Multiply bytes in GF(2^8)";
+        Vgf2p8affineqb => sse::crypto::gf2p8affineqb, "Affine transformation of bytes in GF(2^8)";
+        Vgf2p8affineinvqb => sse::crypto::gf2p8affineinvqb, "Affine transformation of inverse bytes in GF(2^8)";
+    }
+    F16c whole {
+        Vcvtph2ps => convert::cvtph2ps, "Convert packed half-precision to single-precision";
+        Vcvtps2ph => convert::cvtps2ph, "Convert packed single-precision to half-precision";
+    }
+    Fma whole {
+        Vfmadd132ps => fma::ps::<{ fma::MADD }, 132>, "Multiply and add packed single-precision";
+        Vfmadd213ps => fma::ps::<{ fma::MADD }, 213>, "Multiply and add packed single-precision";
+        Vfmadd231ps => fma::ps::<{ fma::MADD }, 231>, "Multiply and add packed single-precision";
+        Vfmadd132pd => fma::pd::<{ fma::MADD }, 132>, "Multiply and add packed double-precision";
+        Vfmadd213pd => fma::pd::<{ fma::MADD }, 213>, "Multiply and add packed double-precision";
+        Vfmadd231pd => fma::pd::<{ fma::MADD }, 231>, "Multiply and add packed double-precision";
+        Vfmadd132ss => fma::ss::<{ fma::MADD }, 132>, "Multiply and add scalar single-precision";
+        Vfmadd213ss => fma::ss::<{ fma::MADD }, 213>, "Multiply and add scalar single-precision";
+        Vfmadd231ss => fma::ss::<{ fma::MADD }, 231>, "Multiply and add scalar single-precision";
+        Vfmadd132sd => fma::sd::<{ fma::MADD }, 132>, "Multiply and add scalar double-precision";
+        Vfmadd213sd => fma::sd::<{ fma::MADD }, 213>, "Multiply and add scalar double-precision";
+        Vfmadd231sd => fma::sd::<{ fma::MADD }, 231>, "Multiply and add scalar double-precision";
+        Vfmsub132ps => fma::ps::<{ fma::MSUB }, 132>, "Multiply and subtract packed single-precision";
+        Vfmsub213ps => fma::ps::<{ fma::MSUB }, 213>, "Multiply and subtract packed single-precision";
+        Vfmsub231ps => fma::ps::<{ fma::MSUB }, 231>, "Multiply and subtract packed single-precision";
+        Vfmsub132pd => fma::pd::<{ fma::MSUB }, 132>, "Multiply and subtract packed double-precision";
+        Vfmsub213pd => fma::pd::<{ fma::MSUB }, 213>, "Multiply and subtract packed double-precision";
+        Vfmsub231pd => fma::pd::<{ fma::MSUB }, 231>, "Multiply and subtract packed double-precision";
+        Vfmsub132ss => fma::ss::<{ fma::MSUB }, 132>, "Multiply and subtract scalar single-precision";
+        Vfmsub213ss => fma::ss::<{ fma::MSUB }, 213>, "Multiply and subtract scalar single-precision";
+        Vfmsub231ss => fma::ss::<{ fma::MSUB }, 231>, "Multiply and subtract scalar single-precision";
+        Vfmsub132sd => fma::sd::<{ fma::MSUB }, 132>, "Multiply and subtract scalar double-precision";
+        Vfmsub213sd => fma::sd::<{ fma::MSUB }, 213>, "Multiply and subtract scalar double-precision";
+        Vfmsub231sd => fma::sd::<{ fma::MSUB }, 231>, "Multiply and subtract scalar double-precision";
+        Vfnmadd132ps => fma::ps::<{ fma::NMADD }, 132>, "Multiply, negate and add packed single-precision";
+        Vfnmadd213ps => fma::ps::<{ fma::NMADD }, 213>, "Multiply, negate and add packed single-precision";
+        Vfnmadd231ps => fma::ps::<{ fma::NMADD }, 231>, "Multiply, negate and add packed single-precision";
+        Vfnmadd132pd => fma::pd::<{ fma::NMADD }, 132>, "Multiply, negate and add packed double-precision";
+        Vfnmadd213pd => fma::pd::<{ fma::NMADD }, 213>, "Multiply, negate and add packed double-precision";
+        Vfnmadd231pd => fma::pd::<{ fma::NMADD }, 231>, "Multiply, negate and add packed double-precision";
+        Vfnmadd132ss => fma::ss::<{ fma::NMADD }, 132>, "Multiply, negate and add scalar single-precision";
+        Vfnmadd213ss => fma::ss::<{ fma::NMADD }, 213>, "Multiply, negate and add scalar single-precision";
+        Vfnmadd231ss => fma::ss::<{ fma::NMADD }, 231>, "Multiply, negate and add scalar single-precision";
+        Vfnmadd132sd => fma::sd::<{ fma::NMADD }, 132>, "Multiply, negate and add scalar double-precision";
+        Vfnmadd213sd => fma::sd::<{ fma::NMADD }, 213>, "Multiply, negate and add scalar double-precision";
+        Vfnmadd231sd => fma::sd::<{ fma::NMADD }, 231>, "Multiply, negate and add scalar double-precision";
+        Vfnmsub132ps => fma::ps::<{ fma::NMSUB }, 132>, "Multiply, negate and subtract packed single-precision";
+        Vfnmsub213ps => fma::ps::<{ fma::NMSUB }, 213>, "Multiply, negate and subtract packed single-precision";
+        Vfnmsub231ps => fma::ps::<{ fma::NMSUB }, 231>, "Multiply, negate and subtract packed single-precision";
+        Vfnmsub132pd => fma::pd::<{ fma::NMSUB }, 132>, "Multiply, negate and subtract packed double-precision";
+        Vfnmsub213pd => fma::pd::<{ fma::NMSUB }, 213>, "Multiply, negate and subtract packed double-precision";
+        Vfnmsub231pd => fma::pd::<{ fma::NMSUB }, 231>, "Multiply, negate and subtract packed double-precision";
+        Vfnmsub132ss => fma::ss::<{ fma::NMSUB }, 132>, "Multiply, negate and subtract scalar single-precision";
+        Vfnmsub213ss => fma::ss::<{ fma::NMSUB }, 213>, "Multiply, negate and subtract scalar single-precision";
+        Vfnmsub231ss => fma::ss::<{ fma::NMSUB }, 231>, "Multiply, negate and subtract scalar single-precision";
+        Vfnmsub132sd => fma::sd::<{ fma::NMSUB }, 132>, "Multiply, negate and subtract scalar double-precision";
+        Vfnmsub213sd => fma::sd::<{ fma::NMSUB }, 213>, "Multiply, negate and subtract scalar double-precision";
+        Vfnmsub231sd => fma::sd::<{ fma::NMSUB }, 231>, "Multiply, negate and subtract scalar double-precision";
+        Vfmaddsub132ps => fma::ps::<{ fma::MADDSUB }, 132>, "Multiply and add or subtract by turns packed single-precision";
+        Vfmaddsub213ps => fma::ps::<{ fma::MADDSUB }, 213>, "Multiply and add or subtract by turns packed single-precision";
+        Vfmaddsub231ps => fma::ps::<{ fma::MADDSUB }, 231>, "Multiply and add or subtract by turns packed single-precision";
+        Vfmaddsub132pd => fma::pd::<{ fma::MADDSUB }, 132>, "Multiply and add or subtract by turns packed double-precision";
+        Vfmaddsub213pd => fma::pd::<{ fma::MADDSUB }, 213>, "Multiply and add or subtract by turns packed double-precision";
+        Vfmaddsub231pd => fma::pd::<{ fma::MADDSUB }, 231>, "Multiply and add or subtract by turns packed double-precision";
+        Vfmsubadd132ps => fma::ps::<{ fma::MSUBADD }, 132>, "Multiply and subtract or add by turns packed single-precision";
+        Vfmsubadd213ps => fma::ps::<{ fma::MSUBADD }, 213>, "Multiply and subtract or add by turns packed single-precision";
+        Vfmsubadd231ps => fma::ps::<{ fma::MSUBADD }, 231>, "Multiply and subtract or add by turns packed single-precision";
+        Vfmsubadd132pd => fma::pd::<{ fma::MSUBADD }, 132>, "Multiply and subtract or add by turns packed double-precision";
+        Vfmsubadd213pd => fma::pd::<{ fma::MSUBADD }, 213>, "Multiply and subtract or add by turns packed double-precision";
+        Vfmsubadd231pd => fma::pd::<{ fma::MSUBADD }, 231>, "Multiply and subtract or add by turns packed double-precision";
+    }
     Avx2 whole {
         Vbroadcasti128 => data::broadcast128, "Broadcast 128 bits";
         Vextracti128 => data::extract128, "Extract 128 bits";
@@ -299,7 +377,7 @@ rows! {
         Vpbroadcastw => data::broadcast16, "Broadcast word";
         Vperm2i128 => permute::perm128, "Permute 128-bit halves";
         Vpermd | Vpermps => permute::permd, "Permute doublewords";
-        Vpermpd => permute::permq, "Permute quadwords";
+        Vpermpd | Vpermq => permute::permq, "Permute quadwords";
         Vpmaskmovd | Vpmaskmovq => masked::maskmov, "Move elements whose mask is negative";
     }
 }
