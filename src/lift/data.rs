@@ -99,6 +99,14 @@ pub fn movsx(cx: &mut Cx<'_>) -> Lifted {
 /// LEA
 pub fn lea(cx: &mut Cx<'_>) -> Lifted {
     let a = cx.effective_address()?;
+    // The low half of a sum comes from the low halves. (A scaled sum is one instruction at 64 bits.)
+    if cx.insn.op0_register().is_gpr32()
+        && cx.insn.memory_index_scale() == 1
+        && let Some(last) = cx.out.insts.get_mut(a.index())
+        && last.op == Op::Add
+    {
+        last.w = Width::W32;
+    }
     cx.write(0, a)
 }
 

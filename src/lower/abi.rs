@@ -105,8 +105,12 @@ pub mod slot {
     pub const ARGS: usize = 12;
     /// What `fflags` had accrued when code was left.
     pub const FFLAGS: usize = 20;
-    /// The first of the spill slots, which take the rest.
-    pub const SPILL: usize = 22;
+    /// Lanes to be chosen from: two words, or four.
+    pub const LANES: usize = 22;
+    /// The first of the spill slots, which take the rest but for `ZEROS`.
+    pub const SPILL: usize = 26;
+    /// Two words of zeros, 128 bytes above `LANES`: where the byte numbers lead that mean zero.
+    pub const ZEROS: usize = LANES + 16;
 }
 
 /// The offset of word `index` of the scratch area from `STATE`.

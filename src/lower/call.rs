@@ -160,6 +160,10 @@ impl Lowerer<'_> {
         let Some(helper) = Helper::from_aux(inst.aux) else {
             return;
         };
+        if helper == Helper::X87 {
+            self.call_x87(v, inst);
+            return;
+        }
         self.store_args(inst);
         let info = helper.info();
         self.normalise_all();
@@ -177,18 +181,32 @@ impl Lowerer<'_> {
             self.before_helper(helper);
         }
         self.spill_vectors();
-        let desc = [
-            u64::from(op_number(Op::Call)) | u64::from(inst.aux) << 16,
-            self.rip.0,
-            inst.imm,
-            0,
-        ];
+        let desc = self.helper_desc(inst);
         self.call(&desc, abi::slot::CALL_SYNCED, abi::slot::HELPER);
         if !info.infallible {
             self.check_reported();
         }
         self.after_helper(helper);
         self.integer_result(v);
+    }
+}
+
+impl Lowerer<'_> {
+    fn helper_desc(&self, inst: &Inst) -> abi::Desc {
+        [
+            u64::from(op_number(Op::Call)) | u64::from(inst.aux) << 16,
+            self.rip.0,
+            inst.imm,
+            0,
+        ]
+    }
+
+    /// Calls a helper that touches no register of the guest's and makes no system call, and whose arguments
+    /// are stored: nothing need be written back.
+    pub(super) fn call_quick_helper(&mut self, inst: &Inst) {
+        let desc = self.helper_desc(inst);
+        self.call(&desc, abi::slot::CALL, abi::slot::HELPER);
+        self.check_reported();
     }
 }
 

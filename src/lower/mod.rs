@@ -27,6 +27,7 @@ mod repeat;
 mod tests;
 mod translation;
 mod vector;
+mod x87;
 
 use crate::ir::{Block, Inst, Op, Region, Ty, Value, Var};
 use crate::rv64::{AsmError, Assembler, Feature, HostIsa, Imm12, Label, Ordering, Xreg};

@@ -74,13 +74,15 @@ pub struct Slots(u128);
 
 impl Slots {
     const COUNT: usize = crate::x86::state::SCRATCH_WORDS - abi::slot::SPILL;
+    /// Those that are something else.
+    const TAKEN: u128 = 0b11 << (abi::slot::ZEROS - abi::slot::SPILL);
 
     /// The first of `words` free consecutive ones.
     fn find(self, words: usize) -> Option<usize> {
         let wanted = (1 << words) - 1;
         (0..=Self::COUNT - words)
             .step_by(words)
-            .find(|i| self.0 >> i & wanted == 0)
+            .find(|i| (self.0 | Self::TAKEN) >> i & wanted == 0)
     }
 
     /// Takes `words` from number `i` on.

@@ -232,6 +232,9 @@ pub mod offset {
     /// The x87 words and the first physical register; the others follow, 16 bytes apart.
     pub const FSW: usize = X87 + offset_of!(super::X87, fsw);
     pub const FTW: usize = X87 + offset_of!(super::X87, ftw);
+    pub const FCW: usize = X87 + offset_of!(super::X87, fcw);
+    pub const FIP: usize = X87 + offset_of!(super::X87, fip);
+    pub const FDP: usize = X87 + offset_of!(super::X87, fdp);
     pub const MM: usize = X87 + offset_of!(super::X87, r);
     pub const SCRATCH: usize = offset_of!(CpuState, scratch);
 }

@@ -19,6 +19,7 @@
 //! `vtype` is tracked inside a block: `vtype` emits a `vsetivli` only for a change. Tail and mask are
 //! undisturbed throughout; with VLEN 128 and full vectors there is no tail.
 
+mod choose;
 mod control;
 mod crypto;
 mod lanes;

@@ -16,6 +16,8 @@ impl Lowerer<'_> {
             Op::VConst => self.v_const(v, inst),
             Op::VShuf => return self.shuffle(v, inst),
             Op::VPerm => return self.permute(v, inst),
+            Op::VShlV | Op::VShrV | Op::VSarV => self.v_shift_lanes(v, inst),
+            Op::VLanes | Op::VLanes2 => self.v_choose_lanes(v, inst),
             Op::VBlend => {
                 let [a, b, c] = [0, 1, 2].map(|n| self.v(inst.args[n]));
                 self.args_done();

@@ -117,7 +117,7 @@ impl Lowerer<'_> {
             Op::VFCmp => self.w_compare(v, inst),
             Op::VFFma => self.w_fused(v, inst),
             Op::VCvt => return self.w_convert(v, inst),
-            _ => return self.packed_words(v, inst),
+            _ => return self.choose_words(v, inst) || self.packed_words(v, inst),
         }
         true
     }
