@@ -57,7 +57,7 @@ impl Fetch for Memory {
     }
 }
 
-/// The encoding of a row that is shown: 64-bit registers if there are such, then 32-bit ones.
+/// The encoding of a row that is shown: YMM or 64-bit registers if there are such, then 32-bit ones.
 fn typical(row: &Row) -> Option<Instruction> {
     let mut codes: Vec<Code> = Code::values()
         .filter(|c| c.mnemonic() == row.mnemonic && supported(*c))
@@ -65,7 +65,7 @@ fn typical(row: &Row) -> Option<Instruction> {
     let rank = |c: &Code| {
         let kinds = c.op_code().op_kinds();
         let has = |list: &[K]| kinds.iter().any(|k| list.contains(k));
-        if has(&[K::r64_reg, K::r64_or_mem, K::r64_opcode]) {
+        if has(&[K::r64_reg, K::r64_or_mem, K::r64_opcode, K::ymm_reg]) {
             0
         } else if has(&[K::r32_reg, K::r32_or_mem, K::r32_opcode]) {
             1
@@ -102,9 +102,14 @@ fn operand(insn: &mut Instruction, n: u32, kind: K) -> Option<()> {
         K::r64_or_mem | K::r64_reg | K::r64_opcode | K::r64_vvvv => {
             gpr([Register::RCX, Register::RDX, Register::RBX])
         }
-        K::xmm_or_mem | K::xmm_reg | K::xmm_rm => {
+        K::xmm_or_mem | K::xmm_reg | K::xmm_rm | K::xmm_vvvv => {
             gpr([Register::XMM1, Register::XMM2, Register::XMM3])
         }
+        K::ymm_or_mem | K::ymm_reg | K::ymm_rm | K::ymm_vvvv => {
+            gpr([Register::YMM1, Register::YMM2, Register::YMM3])
+        }
+        K::xmm_is4 => Some(Register::XMM4),
+        K::ymm_is4 => Some(Register::YMM4),
         K::mm_or_mem | K::mm_reg | K::mm_rm => gpr([Register::MM1, Register::MM2, Register::MM3]),
         K::st0 => Some(Register::ST0),
         K::sti_opcode => Some(Register::ST1),
@@ -148,6 +153,15 @@ fn operand(insn: &mut Instruction, n: u32, kind: K) -> Option<()> {
                 insn.set_memory_displacement64(0x5000_0000);
                 insn.set_memory_displ_size(8);
             }
+        }
+        K::mem_vsib32x | K::mem_vsib64x | K::mem_vsib32y | K::mem_vsib64y => {
+            insn.set_op_kind(n, OpKind::Memory);
+            insn.set_memory_base(Register::RDI);
+            insn.set_memory_index(if matches!(kind, K::mem_vsib32x | K::mem_vsib64x) {
+                Register::XMM5
+            } else {
+                Register::YMM5
+            });
         }
         K::seg_rSI => insn.set_op_kind(n, OpKind::MemorySegRSI),
         K::es_rDI => insn.set_op_kind(n, OpKind::MemoryESRDI),
