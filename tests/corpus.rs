@@ -13,7 +13,7 @@ use felix::exec::interp::InterpEngine;
 use felix::interp::direct::flags_used_in_time;
 use felix::lift::{self, ROWS};
 use felix::lower::FpMode;
-use felix::replay::worker::{Code, Hello, Job, read_frame, write_frame};
+use felix::replay::worker::{Code, Job, greeting, read_frame, write_frame};
 use felix::replay::{After, Case, CaseCode, CaseMemory, Machine};
 use felix::replay::{CODE, HexBytes, Registers};
 use felix::x86::{CpuState, GuestAddr};
@@ -87,10 +87,8 @@ impl Jit {
             input,
             output: BufReader::new(output),
         };
-        match read_frame::<Hello>(&mut jit.output)? {
-            Some(_) => Ok(jit),
-            None => Err(io::Error::other("riscv-qemu/run.sh worker ended at once")),
-        }
+        greeting(&mut jit.output)?;
+        Ok(jit)
     }
 
     fn exchange(&mut self, case: &Case, code: Code) -> io::Result<Option<After>> {

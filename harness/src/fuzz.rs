@@ -2,7 +2,7 @@
 
 use crate::arena::Arena;
 use crate::compare::Verdict;
-use crate::generate::Generator;
+use crate::generate::{self, Generator};
 use crate::page;
 use anyhow::{Context, Result};
 use felix::replay::Case;
@@ -112,7 +112,9 @@ fn difference(
         }
         Err(e) => {
             println!("{e:#} when asked again");
-            case.clone()
+            let mut case = case.clone();
+            generate::list(&mut case);
+            case
         }
     };
     if let Some(dir) = file.parent() {

@@ -14,14 +14,14 @@ mod undefined;
 
 use crate::coverage::Item;
 use crate::sys::GUEST_FS;
-use felix::lift::{ROWS, supported};
+use felix::lift::{Family, ROWS, row_for, supported};
 use felix::lower::FpMode;
 use felix::replay::{CODE, CODE_LEN, Case, DATA, DATA_LEN, Hex64, HexBytes, Registers};
 use felix::x86::Rflags;
 pub use guide::Guide;
 use iced_x86::{
-    BlockEncoder, BlockEncoderOptions, Code, Formatter, Instruction, InstructionBlock,
-    IntelFormatter, Mnemonic, OpKind, Register,
+    BlockEncoder, BlockEncoderOptions, Code, EncodingKind, Formatter, Instruction,
+    InstructionBlock, IntelFormatter, Mnemonic, OpKind, Register,
 };
 use operands::Registry;
 use rand::{Rng, SeedableRng};
@@ -36,6 +36,8 @@ pub type Random = Pcg64Mcg;
 pub struct Generator {
     /// Encodings, grouped by row, so that each mnemonic is equally likely.
     rows: Vec<Vec<Code>>,
+    /// How many of them have encodings without VEX for vector registers; they come first.
+    legacy: usize,
     longest: usize,
     /// Whether cases begin with MXCSR.DE set where the JIT's usual mode, which does not track it,
     /// would show otherwise.
@@ -48,7 +50,7 @@ impl Generator {
     /// All rows, or those whose mnemonic is in `only`.
     #[must_use]
     pub fn new(only: &[Mnemonic], longest: usize, denormal_sticky: bool) -> Generator {
-        let rows = ROWS
+        let mut rows: Vec<Vec<Code>> = ROWS
             .iter()
             .filter(|r| only.is_empty() || only.contains(&r.mnemonic))
             .filter(|r| !EXCLUDED.contains(&r.mnemonic))
@@ -59,8 +61,12 @@ impl Generator {
             })
             .filter(|codes: &Vec<Code>| !codes.is_empty())
             .collect();
+        let vex = |codes: &Vec<Code>| codes.iter().all(|c| vex_vector(*c));
+        rows.sort_by_key(vex);
+        let legacy = rows.iter().filter(|codes| !vex(codes)).count();
         Generator {
             rows,
+            legacy,
             longest,
             denormal_sticky,
             shaped: only.is_empty(),
@@ -94,15 +100,18 @@ impl Generator {
         &self,
         rng: &mut Random,
         registry: &mut Registry,
-        guide: Option<&Guide>,
+        (guide, rows): (Option<&Guide>, usize),
     ) -> Option<Instruction> {
-        if let Some(item) = guide.and_then(|g| g.draw(rng)) {
+        if let Some(item) = guide
+            .filter(|_| rows == self.rows.len())
+            .and_then(|g| g.draw(rng))
+        {
             // The form is the operands' choice: it comes up within a few tries.
             return (0..4)
                 .filter_map(|_| registry.instruction(rng, item.code))
                 .find(|insn| Item::of(insn) == item);
         }
-        let row = &self.rows[rng.random_range(0..self.rows.len())];
+        let row = &self.rows[rng.random_range(0..rows)];
         let code = row[rng.random_range(0..row.len())];
         registry.instruction(rng, code)
     }
@@ -110,6 +119,13 @@ impl Generator {
     fn attempt(&self, rng: &mut Random, guide: Option<&Guide>) -> Option<Case> {
         // Short ones are as likely as long ones: they reduce better.
         let len = 1 + rng.random_range(0..self.longest) * usize::from(rng.random_bool(0.7));
+        // Unicorn has no AVX, and would hardly be asked anything if all cases had some.
+        let rows = match self.legacy {
+            0 => self.rows.len(),
+            legacy if rng.random_bool(0.5) => legacy,
+            _ => self.rows.len(),
+        };
+        let guide = (guide, rows);
         let mut registry = Registry::new(rng);
         let mut shape = (self.shaped && len >= 4 && rng.random_bool(0.3))
             .then(|| Shape::new(rng, &mut registry));
@@ -164,7 +180,8 @@ impl Generator {
         }
         Some(Case {
             about: String::new(),
-            listing: listing(&code, start),
+            // Text costs more than running it: whoever writes a case has it made (`list`).
+            listing: Vec::new(),
             code: HexBytes(code),
             before,
             memory: rng.random_range(0..64),
@@ -180,7 +197,7 @@ impl Generator {
         registry: &mut Registry,
         undefined: &mut Undefined,
         (base, len): (usize, usize),
-        (mut shape, guide): (Option<&mut Shape>, Option<&Guide>),
+        (mut shape, guide): (Option<&mut Shape>, (Option<&Guide>, usize)),
     ) -> Option<Vec<Instruction>> {
         let mut insns: Vec<Instruction> = Vec::with_capacity(len);
         // The undefined flags before each instruction that a jump back may lead to.
@@ -400,6 +417,12 @@ fn generated(code: Code) -> bool {
     !segment_write && !system && !far && !vendors_differ
 }
 
+/// Whether an encoding is VEX's for vector registers.
+pub fn vex_vector(code: Code) -> bool {
+    code.encoding() == EncodingKind::VEX
+        && row_for(code.mnemonic()).is_none_or(|r| r.family != Family::Bmi)
+}
+
 /// A placeholder address for instruction `i`, for the block encoder.
 fn label(i: usize) -> u64 {
     0x1_0000_0000 + LABEL * i as u64
@@ -425,9 +448,13 @@ fn encode(
     Some((result.code_buffer, address))
 }
 
+/// Gives a case its listing.
+pub fn list(case: &mut Case) {
+    case.listing = listing(&case.code.0, case.before.rip.0);
+}
+
 /// The code as text.
-#[must_use]
-pub fn listing(code: &[u8], start: u64) -> Vec<String> {
+fn listing(code: &[u8], start: u64) -> Vec<String> {
     let mut formatter = IntelFormatter::new();
     let decoder = iced_x86::Decoder::with_ip(64, code, start, 0);
     decoder

@@ -381,6 +381,7 @@ fn record(per_row: usize, seed: u64, only: &[Mnemonic], out: &Path) -> Result<bo
             }
             let mut case = generator.case(seed ^ (row.mnemonic as u64) << 32, index);
             forget_unused(&mut case);
+            generate::list(&mut case);
             let one = std::slice::from_ref(&case);
             // What the CPU says counts; Unicorn stands in where the CPU could not be asked.
             let answer = match native.run(one)?.pop().flatten() {

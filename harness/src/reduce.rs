@@ -1,6 +1,6 @@
 //! The smallest case that still shows a difference.
 
-use crate::generate::listing;
+use crate::generate::list;
 use felix::replay::{Case, Hex64};
 use iced_x86::{Decoder, DecoderOptions};
 
@@ -61,6 +61,6 @@ pub fn reduce(mut case: Case, differs: &mut dyn FnMut(&Case) -> bool) -> Case {
     let mut c = case.clone();
     c.patches.clear();
     attempt(&mut case, c);
-    case.listing = listing(&case.code.0, case.before.rip.0);
+    list(&mut case);
     case
 }

@@ -81,7 +81,7 @@ const GREGS: [libc::c_int; 16] = [
     libc::REG_R15,
 ];
 
-/// Prepares the calling process to run cases: handlers, timer, seccomp filter.
+/// Prepares the calling process and its children to run cases: handlers, seccomp filter.
 ///
 /// # Errors
 /// If the host refuses something.
@@ -117,6 +117,14 @@ pub fn prepare() -> io::Result<()> {
         // SAFETY: `handler` has the signature SA_SIGINFO asks for.
         check(unsafe { libc::sigaction(s, &raw const action, std::ptr::null_mut()) })?;
     }
+    filter()
+}
+
+/// Starts the timer that ends what does not end by itself: processes do not inherit it.
+///
+/// # Errors
+/// If the host refuses something.
+fn start_timer() -> io::Result<()> {
     let tick = libc::timeval {
         tv_sec: 0,
         tv_usec: 100_000,
@@ -126,8 +134,7 @@ pub fn prepare() -> io::Result<()> {
         it_value: tick,
     };
     // SAFETY: `timer` is initialised.
-    check(unsafe { libc::setitimer(libc::ITIMER_REAL, &raw const timer, std::ptr::null_mut()) })?;
-    filter()
+    check(unsafe { libc::setitimer(libc::ITIMER_REAL, &raw const timer, std::ptr::null_mut()) })
 }
 
 fn check(r: libc::c_int) -> io::Result<()> {
@@ -398,6 +405,34 @@ pub fn spawn(body: fn(&mut dyn io::Read, &mut dyn io::Write)) -> io::Result<Chil
             output: our_in,
         }),
     }
+}
+
+/// Does `body` in a process of its own, with the timer running, and waits for it; true if it did not fail.
+///
+/// # Errors
+/// If the host refuses.
+pub fn apart(body: impl FnOnce() -> bool) -> io::Result<bool> {
+    // SAFETY: the calling process has one thread.
+    match unsafe { libc::fork() } {
+        -1 => Err(io::Error::last_os_error()),
+        0 => {
+            let good = start_timer().is_ok() && body();
+            // SAFETY: ends the child without running the parent's destructors.
+            unsafe { libc::_exit(i32::from(!good)) }
+        }
+        pid => {
+            let mut status = 0;
+            // SAFETY: our own child; `status` is ours.
+            let waited = unsafe { libc::waitpid(pid, &raw mut status, 0) };
+            Ok(waited == pid && status == 0)
+        }
+    }
+}
+
+/// Where the handler finds out how to carry the upper halves: what a test makes guest code overwrite.
+#[cfg(test)]
+pub fn own_memory() -> u64 {
+    (SHARED.0.get() as usize + std::mem::offset_of!(Shared, upper)) as u64
 }
 
 /// A child process; killed when dropped.

@@ -104,7 +104,8 @@ impl Lowerer<'_> {
         } else {
             self.x87_helper(inst, word.unwrap_or(0), at, value);
         }
-        if self.facts.of[v.index()].uses > 0 {
+        // Those with an inline way give nothing. Flags may be wanted by a fault only, which counts as no use.
+        if way.is_none() {
             self.integer_result(v);
         }
     }

@@ -62,6 +62,9 @@ pub const WINDOWS: [(u64, usize); 4] = [
 static WRITABLE: [AtomicBool; CODE_LEN / PAGE] =
     [const { AtomicBool::new(false) }; CODE_LEN / PAGE];
 
+/// Whether guest code has written to the code window since the case began.
+static WRITTEN: AtomicBool = AtomicBool::new(false);
+
 /// The page of the code window that an address is in.
 fn code_page(addr: GuestAddr) -> Option<usize> {
     let offset = usize::try_from(addr.0.checked_sub(CODE)?).ok()?;
@@ -86,7 +89,9 @@ impl CodeMemory for CaseMemory {
     }
 
     fn unwatch(&self, addr: GuestAddr) -> bool {
-        code_page(addr).is_some_and(|page| set_writable(page, true))
+        let unwatched = code_page(addr).is_some_and(|page| set_writable(page, true));
+        WRITTEN.fetch_or(unwatched, Ordering::Relaxed);
+        unwatched
     }
 }
 
@@ -206,12 +211,18 @@ impl Machine {
         };
         let mut now = vec![0; DATA_LEN];
         guest::read_bytes(GuestAddr(DATA), &mut now).expect("the data window is mapped");
-        let mut code = self.code.clone();
-        guest::read_bytes(GuestAddr(CODE), &mut code).expect("the code window is mapped");
+        let mut code = Vec::new();
+        let changed: &[u8] = if WRITTEN.swap(false, Ordering::Relaxed) {
+            code.clone_from(&self.code);
+            guest::read_bytes(GuestAddr(CODE), &mut code).expect("the code window is mapped");
+            &code
+        } else {
+            &self.code
+        };
         After {
             stop,
             registers: Registers::of(&cpu),
-            memory: changes((&self.code, &code), (&self.data, &now)),
+            memory: changes((&self.code, changed), (&self.data, &now)),
         }
     }
 }

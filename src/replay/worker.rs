@@ -16,11 +16,54 @@ use serde::{Deserialize, Serialize};
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 
-/// What the worker is.
+/// What the worker is. The first field is to stay the first: it tells whether the rest can be understood.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Hello {
+    /// `BUILD`.
+    pub build: u64,
     /// The ISA it executes, in the form `--host-isa` takes.
     pub isa: String,
+}
+
+/// Tells builds apart that would misunderstand each other: of the text of what says how frames are laid
+/// out, and what translations expect of the register file.
+pub const BUILD: u64 = {
+    let sources: [&[u8]; 5] = [
+        include_bytes!("mod.rs"),
+        include_bytes!("worker.rs"),
+        include_bytes!("../lower/abi.rs"),
+        include_bytes!("../lower/translation.rs"),
+        include_bytes!("../x86/state.rs"),
+    ];
+    // FNV-1a
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    let mut n = 0;
+    while n < sources.len() {
+        let mut i = 0;
+        while i < sources[n].len() {
+            hash = (hash ^ sources[n][i] as u64).wrapping_mul(0x100_0000_01b3);
+            i += 1;
+        }
+        n += 1;
+    }
+    hash
+};
+
+/// Reads a worker's greeting.
+///
+/// # Errors
+/// If the worker ends before it, or is of another build.
+pub fn greeting(r: &mut dyn Read) -> io::Result<Hello> {
+    // A frame of another build may be anything.
+    let hello = read_frame::<Hello>(r);
+    match hello {
+        Ok(None) => Err(io::Error::other("the worker ended at once")),
+        Ok(Some(hello)) if hello.build == BUILD => Ok(hello),
+        Ok(Some(_)) => Err(io::Error::other("the worker is of another build than this")),
+        Err(e) => Err(io::Error::other(format!(
+            "the worker's greeting cannot be read ({e}): is it of another build than this?"
+        ))),
+    }
 }
 
 /// A case and how it is to be run.
@@ -84,6 +127,7 @@ pub fn serve(isa: HostIsa, r: &mut dyn Read, w: &mut dyn Write) -> io::Result<()
     write_frame(
         w,
         &Hello {
+            build: BUILD,
             isa: isa.to_string(),
         },
     )?;
@@ -107,4 +151,27 @@ pub fn serve(isa: HostIsa, r: &mut dyn Read, w: &mut dyn Write) -> io::Result<()
         w.flush()?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_of_another_build_is_refused() {
+        let frame = |build: u64| {
+            let isa = "gc".to_owned();
+            let mut frame = Vec::new();
+            write_frame(&mut frame, &Hello { build, isa }).unwrap();
+            frame
+        };
+        assert_eq!(greeting(&mut &frame(BUILD)[..]).unwrap().isa, "gc");
+        let refused = |frame: &[u8]| greeting(&mut &*frame).unwrap_err().to_string();
+        assert!(refused(&frame(BUILD ^ 1)).contains("another build"));
+        // What builds sent that had no such number.
+        let mut old = Vec::new();
+        write_frame(&mut old, &"gc,zba,zbb").unwrap();
+        assert!(refused(&old).contains("another build"));
+        assert!(refused(&[]).contains("ended at once"));
+    }
 }

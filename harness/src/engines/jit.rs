@@ -4,10 +4,10 @@
 //! `riscv-qemu/run.sh`, with the CPU that QEMU_CPU names. `FELIX_WORKER` names another command.
 
 use super::Runner;
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use felix::exec::jit::JitEngine;
 use felix::lower::FpMode;
-use felix::replay::worker::{Code, Hello, Job, read_frame, write_frame};
+use felix::replay::worker::{Code, Job, greeting, read_frame, write_frame};
 use felix::replay::{After, Case, CaseCode};
 use felix::rv64::HostIsa;
 use felix::x86::GuestAddr;
@@ -57,9 +57,9 @@ impl Worker {
             })?;
         let input = process.stdin.take().context("a pipe")?;
         let mut output = BufReader::new(process.stdout.take().context("a pipe")?);
-        let Ok(Some(hello)) = read_frame::<Hello>(&mut output) else {
-            bail!("{command} ended at once: run riscv-qemu/build.sh, and try the command by hand");
-        };
+        let hello = greeting(&mut output).with_context(|| {
+            format!("{command}: run riscv-qemu/build.sh, and try the command by hand")
+        })?;
         let isa = hello
             .isa
             .parse()

@@ -1,4 +1,8 @@
 //! The PC's own CPU, in a guarded child process.
+//!
+//! Guest code can write to all memory of the process it runs in, the harness's part of it included. So
+//! the child runs none itself: each batch has a process of its own, forked from the child, which ends with
+//! it. What a case damages is gone with its batch; `Arena` asks again, alone, where an answer matters.
 
 use super::Runner;
 use crate::sys;
@@ -10,7 +14,7 @@ use felix::x86::GuestAddr;
 use std::io::{Read, Write};
 
 /// Cases sent to the child at a time: every time the two wait for each other.
-const WINDOW: usize = 64;
+const WINDOW: usize = 128;
 
 /// See the module's head. The child is started anew if a case kills it.
 #[derive(Default)]
@@ -73,10 +77,11 @@ fn child(r: &mut dyn Read, w: &mut dyn Write) {
         return;
     }
     while let Ok(Some(cases)) = read_frame::<Vec<Case>>(r) {
-        let Some(answers) = cases.iter().map(one).collect::<Option<Vec<After>>>() else {
-            return;
+        let batch = || {
+            let answers = cases.iter().map(one).collect::<Option<Vec<After>>>();
+            answers.is_some_and(|a| write_frame(w, &a).is_ok() && w.flush().is_ok())
         };
-        if write_frame(w, &answers).is_err() || w.flush().is_err() {
+        if !sys::apart(batch).is_ok_and(|good| good) {
             return;
         }
     }
@@ -98,4 +103,53 @@ fn one(case: &Case) -> Option<After> {
         registers,
         memory: changes((&image, &code), (&data, &now)),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use felix::replay::{Hex64, HexBytes, Registers};
+    use felix::x86::CpuState;
+
+    fn case(code: &[u8], rdi: u64) -> Case {
+        let mut cpu = CpuState {
+            rip: CODE,
+            ..CpuState::default()
+        };
+        cpu.gpr[7] = rdi;
+        cpu.ymm = [[1, 2, 3, 4]; 16];
+        Case {
+            about: String::new(),
+            listing: Vec::new(),
+            code: HexBytes(code.to_vec()),
+            before: Registers::of(&cpu),
+            memory: 1,
+            patches: Vec::new(),
+            undefined_flags: Hex64(0),
+            after: None,
+        }
+    }
+
+    #[test]
+    fn what_a_case_does_to_the_process_is_gone_with_its_batch() {
+        if !is_x86_feature_detected!("avx") {
+            eprintln!("this CPU has no AVX: the test has nothing to damage");
+            return;
+        }
+        // vxorps ymm0,ymm1,ymm1; int3
+        let clears = case(&[0xc5, 0xf4, 0x57, 0xc1, 0xcc], 0);
+        // mov qword ptr [rdi],0; int3
+        let damages = case(&[0x48, 0xc7, 0x07, 0, 0, 0, 0, 0xcc], sys::own_memory());
+        let mut native = Native::default();
+        let mut upper = |cases: &[Case]| {
+            let answers = native.run(cases).unwrap();
+            let last = answers.last().cloned().flatten().unwrap();
+            last.registers.ymm_upper[0]
+        };
+        let zeros = [Hex64(0); 2];
+        assert_eq!(upper(std::slice::from_ref(&clears)), zeros);
+        let both = [damages, clears.clone()];
+        assert_ne!(upper(&both), zeros, "the store hit nothing");
+        assert_eq!(upper(&[clears]), zeros);
+    }
 }

@@ -5,13 +5,14 @@
 //! none on AVX and the upper halves of the YMM registers, which it has not.
 
 use super::Runner;
+use crate::generate::vex_vector;
 use anyhow::{Result, anyhow};
-use felix::lift::{Family, ROWS, row_for};
+use felix::lift::{Family, ROWS};
 use felix::replay::{
     After, CODE, CODE_LEN, Case, DATA, DATA_LEN, ENDLESS, Hex64, Machine, READ_ONLY, READ_ONLY_LEN,
     Registers, SYSCALL, Stop, changes,
 };
-use iced_x86::{Decoder, DecoderOptions, EncodingKind, Instruction, Mnemonic};
+use iced_x86::{Decoder, DecoderOptions, Instruction, Mnemonic};
 use std::collections::HashSet;
 use unicorn_engine::{
     Arch, Context, HookType, MemType, Mode, Permission, RegisterX86 as R, Unicorn as Uc,
@@ -55,8 +56,9 @@ const XMMS: [R; 16] = [
     R::XMM15,
 ];
 
-/// Microseconds after which a case counts as endless.
-const TIMEOUT: u64 = 200_000;
+/// Instructions after which a case counts as endless; REP counts every round, of which the data window has
+/// room for 16 Ki. A limit of time would start a thread for each case.
+const LONGEST: usize = 300_000;
 
 /// QEMU 5.0 indexes an array by the lengths of PCMPESTRI and its kin, whose magnitude it computes wrongly
 /// for the most negative number: it ends with a segmentation fault.
@@ -153,15 +155,11 @@ impl Unicorn {
     fn one(&mut self, case: &Case) -> Result<Option<After>, uc_error> {
         let mut insns = Decoder::with_ip(64, &case.code.0, case.before.rip.0, DecoderOptions::NONE);
         // Of VEX instructions it knows those of the general-purpose registers.
-        let vector = |i: &Instruction| {
-            i.code().encoding() == EncodingKind::VEX
-                && row_for(i.mnemonic()).is_none_or(|r| r.family != Family::Bmi)
-        };
         // Selectors are those of this PC's operating system.
         let selector = |i: &Instruction| (0..2).any(|n| i.op_register(n).is_segment_register());
         if insns
             .iter()
-            .any(|i| self.system.contains(&i.mnemonic()) || selector(&i) || vector(&i))
+            .any(|i| self.system.contains(&i.mnemonic()) || selector(&i) || vex_vector(i.code()))
         {
             return Ok(None);
         }
@@ -187,7 +185,7 @@ impl Unicorn {
         uc.reg_write(R::FS_BASE, b.fs_gs[0].0)?;
         uc.reg_write(R::GS_BASE, b.fs_gs[1].0)?;
         let end = CODE + CODE_LEN as u64;
-        let result = uc.emu_start(b.rip.0, end, TIMEOUT, 0);
+        let result = uc.emu_start(b.rip.0, end, 0, LONGEST);
         let rip = uc.reg_read(R::RIP)?;
         let seen = uc.get_data();
         let stop = match (seen.vector, seen.page, result) {

@@ -56,6 +56,7 @@ pub struct Registry {
     values: [u64; 16],
     holds: [Holds; 16],
     factory: InstructionInfoFactory,
+    encoder: Encoder,
     patches: Vec<(u64, Vec<u8>)>,
     /// What vector registers hold that are indices of gathers, as 64-bit words.
     vectors: [Option<[u64; 4]>; 16],
@@ -68,6 +69,7 @@ impl Registry {
             values: [0; 16],
             holds: [Holds::Anything; 16],
             factory: InstructionInfoFactory::new(),
+            encoder: Encoder::new(64),
             patches: Vec::new(),
             vectors: [None; 16],
             lanes: [Lanes::Free; 16],
@@ -223,7 +225,10 @@ impl Registry {
             K::br64_1 | K::br64_4 | K::br16_2 | K::br32_1 | K::br32_4 | K::br16_1
         ) || info.op_count() == 0
         {
-            Encoder::new(64).encode(&insn, 0x4000_0000).ok()?;
+            self.encoder.encode(&insn, 0x4000_0000).ok()?;
+            let mut bytes = self.encoder.take_buffer();
+            bytes.clear();
+            self.encoder.set_buffer(bytes);
         } else if !matches!(info.op_kind(0), K::br64_1 | K::br64_4) {
             return None;
         }

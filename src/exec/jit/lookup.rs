@@ -9,13 +9,22 @@
 use crate::lower::abi;
 use crate::sys::jit::Words;
 use std::io;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 const ENTRIES: u64 = 1 << abi::LOOKUP_BITS;
 
+/// Entries that a bit of `Lookup::filled` stands for.
+const GROUP: u64 = 64;
+/// Words of `Lookup::filled`, with a bit for each group.
+const WORDS: usize = 1 << (abi::LOOKUP_BITS - 12);
+
 /// See the module's head.
 #[derive(Debug)]
-pub struct Lookup(Words);
+pub struct Lookup {
+    words: Words,
+    /// Groups of entries that may have been filled since all were removed: few of many, mostly.
+    filled: [AtomicU64; WORDS],
+}
 
 fn index(guest: u64) -> usize {
     usize::try_from(number(guest)).expect("small") * 2
@@ -41,43 +50,54 @@ impl Lookup {
         let words = Words::new(2 * usize::try_from(ENTRIES).expect("small"))?;
         // All others begin with what nobody looks up in them.
         words[0].store(nobody(0), Ordering::Relaxed);
-        Ok(Lookup(words))
+        Ok(Lookup {
+            words,
+            filled: [const { AtomicU64::new(0) }; WORDS],
+        })
     }
 
     /// Its address, for the register file.
     #[must_use]
     pub fn address(&self) -> u64 {
-        self.0.as_ptr() as u64
+        self.words.as_ptr() as u64
     }
 
     /// The host address for `guest`; by the owner only.
     #[must_use]
     pub fn get(&self, guest: u64) -> Option<u64> {
         let i = index(guest);
-        (self.0[i].load(Ordering::Relaxed) == guest).then(|| self.0[i + 1].load(Ordering::Relaxed))
+        (self.words[i].load(Ordering::Relaxed) == guest)
+            .then(|| self.words[i + 1].load(Ordering::Relaxed))
     }
 
     /// Adds an entry; by the owner only.
     pub fn insert(&self, guest: u64, host: u64) {
         let i = index(guest);
-        self.0[i + 1].store(host, Ordering::Relaxed);
-        self.0[i].store(guest, Ordering::Relaxed);
+        let group = number(guest) / GROUP;
+        self.filled[usize::try_from(group / 64).expect("small")]
+            .fetch_or(1 << (group % 64), Ordering::Relaxed);
+        self.words[i + 1].store(host, Ordering::Relaxed);
+        self.words[i].store(guest, Ordering::Relaxed);
     }
 
     /// Removes the entry for `guest`, if it is there.
     pub fn remove(&self, guest: u64) {
-        let cell = &self.0[index(guest)];
+        let cell = &self.words[index(guest)];
         let empty = nobody(number(guest));
         let _ = cell.compare_exchange(guest, empty, Ordering::Relaxed, Ordering::Relaxed);
     }
 
     /// Removes all entries.
     pub fn clear(&self) {
-        for i in 0..ENTRIES {
-            let cell = &self.0[usize::try_from(2 * i).expect("small")];
-            // Most were never written, and should not become memory.
-            if cell.load(Ordering::Relaxed) != nobody(i) {
-                cell.store(nobody(i), Ordering::Relaxed);
+        for (n, groups) in (0..).zip(&self.filled) {
+            let mut left = groups.swap(0, Ordering::Relaxed);
+            while left != 0 {
+                let group = 64 * n + u64::from(left.trailing_zeros());
+                left &= left - 1;
+                for i in group * GROUP..(group + 1) * GROUP {
+                    let cell = &self.words[usize::try_from(2 * i).expect("small")];
+                    cell.store(nobody(i), Ordering::Relaxed);
+                }
             }
         }
     }

@@ -164,6 +164,11 @@ impl JitEngine {
     pub fn install(&mut self, t: Translation) -> bool {
         self.forget();
         let mut cache = self.shared.cache();
+        for page in source_pages(&t) {
+            if cache.watch(page) {
+                self.shared.memory.watch(GuestAddr(page * 4096));
+            }
+        }
         cache.install(&self.shared.code, Box::new(t)).is_some()
     }
 
