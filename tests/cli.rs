@@ -95,6 +95,10 @@ fn the_program_sees_the_cpu_that_was_asked_for() {
     assert_eq!(supported("x86-64"), [""; 0]);
     assert_eq!(supported("x86-64-v2"), ["x86-64-v2"]);
     assert_eq!(supported("x86-64-v2,-popcnt"), [""; 0]);
+    let v3 = ["x86-64-v3", "x86-64-v2"];
+    assert_eq!(supported("x86-64-v3"), v3);
+    assert_eq!(supported("max"), v3);
+    assert_eq!(supported("x86-64-v3,-avx2"), ["x86-64-v2"]);
 }
 
 #[test]

@@ -120,6 +120,8 @@ programs! {
     "stress-threads-and-code" Nothing, 0, ["guest/race"];
     "stress-frames" Nothing, 0, ["guest/frames"];
     "stress-flow" Nothing, 0, ["guest/flow"];
+    "ymm-registers" Nothing, 0, ["guest/wide"];
+    "long-double" Nothing, 0, ["guest/long_double", "3000"];
 }
 
 /// The static executable made from `tests/guest/NAME.c`, if this is a program of ours.
@@ -138,6 +140,7 @@ fn compiled(row: &Row) -> Result<Option<PathBuf>, String> {
     let out = Command::new("cc")
         .args(["-O2", "-Wall", "-Werror", "-static", "-pthread", "-o"])
         .args([&fresh, &source])
+        .arg("-lm")
         .output()
         .map_err(|e| format!("cc: {e}"))?;
     if !out.status.success() {

@@ -5,7 +5,7 @@ use crate::sys::guest;
 use crate::x86::fxsave::{self, Form};
 use crate::x86::vsib::{Gather, Masked};
 use crate::x86::xsave::{self, Format};
-use crate::x86::{CpuState, Fault, Gpr, GuestAddr, MemFault, x87env};
+use crate::x86::{CpuState, Fault, Gpr, GuestAddr, MemFault, Width, x87env};
 
 /// Bytes from one page boundary to the next.
 const PAGE: u64 = 4096;
@@ -287,8 +287,7 @@ pub(super) fn gather(
         let offset = if which.quad_index {
             element(&index, i, 8)
         } else {
-            let low = element(&index, i, 4) as u32;
-            i64::from(low.cast_signed()).cast_unsigned()
+            Width::W32.sext(element(&index, i, 4)).cast_unsigned()
         };
         let at = m.at.0.wrapping_add(offset << which.scale);
         let at = linear(at, which.short, segment);
@@ -318,7 +317,7 @@ fn element(v: &[u64; 4], i: usize, size: usize) -> u64 {
     if size == 8 {
         v[i & 3]
     } else {
-        v[i / 2 & 3] >> (32 * (i % 2)) & 0xffff_ffff
+        v[(i / 2) & 3] >> (32 * (i % 2)) & 0xffff_ffff
     }
 }
 
@@ -326,7 +325,7 @@ fn set_element(v: &mut [u64; 4], i: usize, size: usize, to: u64) {
     if size == 8 {
         v[i & 3] = to;
     } else {
-        let (word, shift) = (&mut v[i / 2 & 3], 32 * (i % 2));
+        let (word, shift) = (&mut v[(i / 2) & 3], 32 * (i % 2));
         *word = *word & !(0xffff_ffff << shift) | (to & 0xffff_ffff) << shift;
     }
 }

@@ -530,6 +530,12 @@ instructions! {
     czero_eqz "czero.eqz" R 0x0e005033;
     czero_nez "czero.nez" R 0x0e007033;
 
+    // --- Zfhmin ---
+    flh "flh" Fload 0x00001007;
+    fsh "fsh" Fstore 0x00001027;
+    fcvt_s_h "fcvt.s.h" Fu 0x40200053;
+    fcvt_h_s "fcvt.h.s" FuRm 0x44000053;
+
     // --- V: configuration, loads and stores ---
     vsetvli "vsetvli" Vsetvli 0x00007057;
     vsetivli "vsetivli" Vsetivli 0xc0007057;

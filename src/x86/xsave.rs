@@ -57,7 +57,9 @@ pub fn in_use(cpu: &CpuState) -> u64 {
     let x87 = cpu.x87 != X87::default();
     let sse = cpu.ymm.iter().any(|r| r[0] | r[1] != 0);
     let avx = cpu.ymm.iter().any(|r| r[2] | r[3] != 0);
-    u64::from(x87) * X87_STATE | u64::from(sse) * SSE_STATE | u64::from(avx) * AVX_STATE
+    let components = [(x87, X87_STATE), (sse, SSE_STATE), (avx, AVX_STATE)];
+    let used = components.iter().filter(|(used, _)| *used);
+    used.fold(0, |all, (_, bit)| all | bit)
 }
 
 /// Which instruction stores.

@@ -165,11 +165,16 @@ fn region(op: Op, w: Width, aux: u16, imm: u64) -> Region {
 /// The feature sets to lower for: what the host has, and less.
 fn isas() -> Vec<HostIsa> {
     let host = probe();
-    let mut all: Vec<HostIsa> = ["gc", "gc,zba,zbb,zbs", "gc,v128", "gc,zba,zbb,zbs,v256"]
-        .iter()
-        .map(|s| s.parse().unwrap())
-        .filter(|isa: &HostIsa| cfg!(not(target_arch = "riscv64")) || isa.runs_on(host))
-        .collect();
+    let mut all: Vec<HostIsa> = [
+        "gc",
+        "gc,zba,zbb,zbs,zfhmin",
+        "gc,v128",
+        "gc,zba,zbb,zbs,zvfhmin,v256",
+    ]
+    .iter()
+    .map(|s| s.parse().unwrap())
+    .filter(|isa: &HostIsa| cfg!(not(target_arch = "riscv64")) || isa.runs_on(host))
+    .collect();
     all.push(host);
     all.dedup();
     all

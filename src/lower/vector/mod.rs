@@ -22,6 +22,7 @@
 mod choose;
 mod control;
 mod crypto;
+mod half;
 mod lanes;
 mod memory;
 mod packed;

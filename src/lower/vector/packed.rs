@@ -92,14 +92,14 @@ impl Lowerer<'_> {
     }
 
     /// A register for result `v` that holds nothing else.
-    fn vfresh(&mut self, v: Value) -> Vreg {
+    pub(super) fn vfresh(&mut self, v: Value) -> Vreg {
         let d = self.vtemp();
         self.place(v, Loc::V(d), Form::Exact);
         d
     }
 
     /// Takes the slow way of `inst` if a lane of its result `d` is a NaN.
-    fn unless_any_nan(&mut self, inst: &Inst, d: Vreg) {
+    pub(super) fn unless_any_nan(&mut self, inst: &Inst, d: Vreg) {
         let slow = self.slow(inst, Result::V(d));
         let m = self.mask();
         self.asm.vmfne_vv(m, d, d, Vm::All);
@@ -199,7 +199,7 @@ impl Lowerer<'_> {
             return false;
         };
         if kind as u8 >= CvtKind::F16F32 as u8 {
-            return false;
+            return self.v_half(v, inst, kind);
         }
         let a = self.v(inst.args[0]);
         let d = self.vfresh(v);

@@ -464,7 +464,7 @@ impl Lowerer<'_> {
     }
 
     /// Stores ft0.. as the result at `to`, unless one is a NaN.
-    fn w_take(&mut self, inst: &Inst, n: u8, bytes: u16, to: u16) {
+    pub(super) fn w_take(&mut self, inst: &Inst, n: u8, bytes: u16, to: u16) {
         let w = if bytes == 4 { Width::W32 } else { Width::W64 };
         let slow = self.slow(inst, Result::Mem(to));
         self.w_nan_free(w, n, slow);
@@ -475,7 +475,7 @@ impl Lowerer<'_> {
     }
 
     /// To `slow` if one of ft0.. is a NaN.
-    fn w_nan_free(&mut self, w: Width, n: u8, slow: Label) {
+    pub(super) fn w_nan_free(&mut self, w: Width, n: u8, slow: Label) {
         for i in 0..n {
             let d = if i == 0 { A } else { B };
             self.f_equal(w, d, ft(i), ft(i));
@@ -596,6 +596,7 @@ impl Lowerer<'_> {
                     self.w_store(A, Width::W32, to + 4 * i);
                 }
             }
+            Some(kind) if kind as u8 >= CvtKind::F16F32 as u8 => return self.w_half(v, inst, kind),
             _ => return false,
         }
         true

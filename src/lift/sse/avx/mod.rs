@@ -28,7 +28,7 @@ fn by_halves(cx: &mut Cx<'_>, sse: fn(&mut Cx<'_>) -> Lifted) -> Lifted {
     cx.vex = Vex {
         on: true,
         wide: is_wide(cx),
-        shift: u32::from(has_vvvv(&cx.insn)),
+        shift: u32::from(has_vvvv(cx.insn)),
         ..Vex::default()
     };
     sse(cx)?;
