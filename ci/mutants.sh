@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# mutants.sh [--sample N] [--seed S] [--only REGEX]: do the recorded cases notice when felix is wrong?
+# mutants.sh [--sample N] [--seed S] [--only REGEX] [--corpus-only]: do the recorded cases notice when felix is wrong?
 # Takes N places of the translator at random, changes one at a time as cargo-mutants does, and runs the corpus
 # and a short fuzz; what lives in src/lower runs under qemu-riscv64. Prints caught and missed, and exits
 # with 1 if fewer than 95% were caught. The checkout is not touched: the work is done in

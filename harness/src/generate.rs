@@ -102,9 +102,10 @@ impl Generator {
         registry: &mut Registry,
         (guide, rows): (Option<&Guide>, usize),
     ) -> Option<Instruction> {
+        let all = rows == self.rows.len();
         if let Some(item) = guide
-            .filter(|_| rows == self.rows.len())
             .and_then(|g| g.draw(rng))
+            .filter(|item| all || !vex_vector(item.code))
         {
             // The form is the operands' choice: it comes up within a few tries.
             return (0..4)
@@ -272,7 +273,8 @@ impl Generator {
             let last = ENDS.contains(&insn.mnemonic());
             if let Some(shape) = &shape {
                 let function = base == FUNCTION;
-                if function && last || !shape.admits(rng, registry, &insn, function) {
+                let counts = operands::counts_too_far(&insn) && shape.counts_in(Register::RCX);
+                if counts || function && last || !shape.admits(rng, registry, &insn, function) {
                     continue;
                 }
             }
@@ -301,8 +303,15 @@ impl Generator {
                 insns.extend(operands::tame_flags(ip, insn)?);
                 undefined.advance(2);
             } else if operands::takes_components(&insn) && rng.random_bool(0.9) {
-                insns.extend(operands::choose_components(rng, ip, insn)?);
+                let chosen = operands::choose_components(rng, ip, insn)?;
+                chosen.iter().for_each(|i| registry.wrote(i));
+                insns.extend(chosen);
                 undefined.advance(2);
+            } else if operands::counts_too_far(&insn) {
+                let chosen = operands::choose_count(rng, ip, insn)?;
+                chosen.iter().for_each(|i| registry.wrote(i));
+                insns.extend(chosen);
+                undefined.advance(1);
             } else {
                 insns.push(insn);
             }
@@ -414,7 +423,11 @@ fn generated(code: Code) -> bool {
         || name.ends_with("0F0D")
         // With a 16-bit destination Intel CPUs read 16 bits and AMD CPUs 32 (SDM vol. 2, MOVSXD).
         || name == "Movsxd_r16_rm16";
-    !segment_write && !system && !far && !vendors_differ
+    // So they do in all other near branches with a 16-bit operand.
+    let truncates = name.contains("rel16") || name.contains("rel8_16");
+    // Undefined (SDM vol. 2, BSWAP); and a form of UD0 that decoders take for another, with operands.
+    let never = matches!(code, Code::Bswap_r16 | Code::Ud0);
+    !segment_write && !system && !far && !vendors_differ && !truncates && !never
 }
 
 /// Whether an encoding is VEX's for vector registers.

@@ -580,10 +580,26 @@ fn sensible(insn: &Instruction) -> bool {
             } else {
                 insn.memory_size().size()
             };
-            size != 2 || (insn.op_kind(2) == OpKind::Immediate8 && insn.immediate8() & 31 <= 16)
+            // `choose_count` sees to CL.
+            size != 2 || insn.op_kind(2) == OpKind::Register || insn.immediate8() & 31 <= 16
         }
         _ => true,
     }
+}
+
+/// Whether an instruction has an undefined result if CL is above 16.
+pub fn counts_too_far(insn: &Instruction) -> bool {
+    matches!(insn.code(), Code::Shld_rm16_r16_CL | Code::Shrd_rm16_r16_CL)
+}
+
+/// Such an instruction after CL got a count it is defined for.
+pub fn choose_count(rng: &mut Random, ip: u64, insn: Instruction) -> Option<[Instruction; 2]> {
+    let count: u32 = rng.random_range(0..=16) | 32 * rng.random_range(0..8);
+    let mut low = Instruction::with2(Code::Mov_r8_imm8, Register::CL, count).ok()?;
+    low.set_ip(ip);
+    let mut insn = insn;
+    insn.set_ip(ip + 16);
+    Some([low, insn])
 }
 
 /// Whether EDX:EAX says which state components an instruction is about.

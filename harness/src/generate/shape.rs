@@ -94,6 +94,11 @@ impl Shape {
             && (rng.random_bool(0.2) || !registry.spoils_pointer(insn))
     }
 
+    /// Whether this register is the counter.
+    pub fn counts_in(&self, register: Register) -> bool {
+        self.counter == register
+    }
+
     /// A jump back to `head`, as long as the counter is above 0; `after` is the label of what follows.
     /// The flags that are undefined must be among those that are at the head.
     pub fn back(
