@@ -30,5 +30,6 @@ for a in "$@"; do
     esac
 done
 
+# relr: felix relocates itself each time it starts.
 # --no-dynamic-linker: gcc 12 does not know static-pie here and would ask for an interpreter.
-exec riscv64-linux-gnu-gcc -static-pie -Wl,--no-dynamic-linker -B"$libc" -L"$libc" ${lld:+"$lld"} -fuse-ld=lld "${args[@]}"
+exec riscv64-linux-gnu-gcc -static-pie -Wl,--no-dynamic-linker -Wl,--pack-dyn-relocs=relr -B"$libc" -L"$libc" ${lld:+"$lld"} -fuse-ld=lld "${args[@]}"

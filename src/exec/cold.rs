@@ -31,6 +31,8 @@ use std::sync::atomic::Ordering;
 pub const WARM: u32 = 8;
 /// How often one that cannot get that runs before it is translated.
 const HOT: u32 = 24;
+/// The same where its first instruction is resolved, and so costs little to evaluate.
+const RESOLVED_HOT: u32 = 400;
 /// As how often it counts that translated code led to a unit: it is likely to do so again, and each time
 /// costs more than the unit.
 pub const FROM_CODE: u32 = 8;
@@ -62,6 +64,8 @@ struct Unit {
     /// Its bytes.
     len: u32,
     count: u32,
+    /// After how many runs it is hot, if it is not `plain`.
+    hot: u32,
     /// Its steps, from `first` to before `end`; `GONE` if it must be lifted again.
     first: u32,
     end: u32,
@@ -114,19 +118,34 @@ struct Found {
     goes_on: bool,
 }
 
-/// Code, fetched some at a time.
+/// Code, fetched some at a time. Between units it keeps what is of a watched page: whoever forgets units
+/// made from a page forgets this too.
+#[derive(Debug)]
 #[repr(C, align(8))] // Copied by doublewords.
 struct Window {
-    bytes: [u8; 64],
+    bytes: [u8; 256],
     /// Where they are from, and how many there are.
     start: u64,
     len: usize,
 }
 
+impl Default for Window {
+    fn default() -> Window {
+        Window::new()
+    }
+}
+
 impl Window {
+    /// Nothing that lies behind the page of `at` is kept: it may not be watched.
+    fn keep(&mut self, at: u64) {
+        let rest = (at | 0xfff).wrapping_add(1).saturating_sub(self.start);
+        let rest = usize::try_from(rest).unwrap_or(usize::MAX);
+        self.len = self.len.min(rest);
+    }
+
     const fn new() -> Window {
         Window {
-            bytes: [0; 64],
+            bytes: [0; 256],
             start: 0,
             len: 0,
         }
@@ -174,6 +193,7 @@ pub struct Cold {
     insts: Vec<Inst>,
     pool: Vec<[u8; 16]>,
     slots: Slots,
+    window: Window,
     /// After how many runs a unit is warm.
     warm: u32,
     /// Instructions decoded, for tests.
@@ -213,7 +233,7 @@ impl Cold {
         };
         let unit = &mut self.units[id as usize];
         unit.count = unit.count.saturating_add(weight);
-        if unit.count > HOT && !unit.plain {
+        if unit.count > unit.hot && !unit.plain {
             Heat::Hot
         } else if unit.first == GONE {
             Heat::Unknown
@@ -272,14 +292,21 @@ impl Cold {
             self.pool.clear();
             self.units.iter_mut().for_each(|u| u.first = GONE);
         }
-        watch(addr >> 12);
+        if watch(addr >> 12) {
+            self.window.len = 0;
+        }
         let first = self.steps.len();
-        let mut run = self.decode(memory, addr)?;
+        let run = self.decode(memory, addr);
+        self.window.keep(addr);
+        let mut run = run?;
         let last = addr.wrapping_add(u64::from(run.len) - 1) >> 12;
         if last != addr >> 12 && watch(last) {
             // It may have changed before.
+            self.window.len = 0;
             self.steps.truncate(first);
-            run = self.decode(memory, addr)?;
+            let again = self.decode(memory, addr);
+            self.window.keep(addr);
+            run = again?;
         }
         self.decoded += (self.steps.len() - first) as u64;
         let id = self.index.get(GuestAddr(addr)).unwrap_or_else(|| {
@@ -289,6 +316,7 @@ impl Cold {
                 addr,
                 len: 0,
                 count: 1,
+                hot: HOT,
                 first: GONE,
                 end: 0,
                 reads_flags: false,
@@ -300,6 +328,7 @@ impl Cold {
         unit.len = run.len;
         unit.reads_flags = run.reads_flags;
         unit.plain = run.fits && matches!(self.steps.get(first), Some(Step::Quick(_)));
+        unit.hot = if unit.plain { RESOLVED_HOT } else { HOT };
         if !run.fits {
             unit.count = HOT;
             return Ok(None);
@@ -312,7 +341,6 @@ impl Cold {
     /// Makes the steps of the straight run of instructions at `addr`.
     fn decode(&mut self, memory: &dyn CodeMemory, addr: u64) -> Result<Run, Fault> {
         let first = self.steps.len();
-        let mut window = Window::new();
         let mut run = Run {
             len: 0,
             reads_flags: false,
@@ -321,7 +349,7 @@ impl Cold {
         let mut q = Quick::default();
         while self.steps.len() < first + LONGEST {
             let at = addr.wrapping_add(run.len.into());
-            let bytes = match window.at(memory, at) {
+            let bytes = match self.window.at(memory, at) {
                 Ok(bytes) => bytes,
                 Err(fault) if run.len == 0 => return Err(Fault::Page(fault)),
                 // The run ends before it.
@@ -336,7 +364,9 @@ impl Cold {
                     goes_on: !q.kind.is_branch(),
                 }
             } else {
-                match self.other(memory, at, bytes, &mut run.fits) {
+                let (mut copy, n) = ([0; LOOKS_AT], bytes.len().min(LOOKS_AT));
+                copy[..n].copy_from_slice(&bytes[..n]);
+                match self.other(memory, at, &copy[..n], &mut run.fits) {
                     Ok(found) => found,
                     Err(fault) if run.len == 0 => return Err(fault),
                     Err(_) => break,
@@ -452,8 +482,8 @@ impl Cold {
     /// The code at `addr` is to be translated the next time it runs.
     fn make_hot(&mut self, addr: u64) {
         if let Some(id) = self.index.get(GuestAddr(addr)) {
-            self.units[id as usize].count = HOT;
-            self.units[id as usize].plain = false;
+            let unit = &mut self.units[id as usize];
+            (unit.count, unit.hot, unit.plain) = (HOT, HOT, false);
             return;
         }
         self.index.insert(GuestAddr(addr), number(self.units.len()));
@@ -461,6 +491,7 @@ impl Cold {
             addr,
             len: 1,
             count: HOT,
+            hot: HOT,
             first: GONE,
             end: 0,
             reads_flags: false,
@@ -470,6 +501,7 @@ impl Cold {
 
     /// Forgets what was made from the pages `first..=last`.
     pub fn forget(&mut self, first: u64, last: u64) {
+        self.window.len = 0;
         let units = &self.units;
         self.index.retain(|_, id| {
             let u = &units[id as usize];

@@ -8,6 +8,7 @@
 
 pub mod atomic;
 pub mod direct;
+mod packed;
 pub mod quick;
 
 use crate::helper::float;

@@ -2,11 +2,16 @@
 //!
 //! Invariant: an instruction that faults has changed nothing.
 
-use super::{Outcome, access_fault, load, store, vload, vstore};
-use crate::lift::quick::{Address, Alu, FS_BASE, GS_BASE, Kind, NO_REG, Quick, Shift};
+use super::{Outcome, access_fault, atomic, load, packed, store};
+use crate::helper;
+use crate::ir::{Helper, Op, RmwOp, eval};
+use crate::lift::quick::{
+    Address, Alu, Bits, Kind, Locked, NO_REG, Quick, Scan, Segment, Shift, System,
+};
 use crate::x86::{
     Cond, CpuState, Fault, FlagOp, FlagRecord, Gpr, GuestAddr, MemFault, Rflags, Width,
 };
+use std::sync::atomic::Ordering;
 
 /// Executes `q`, whose last byte is just before `next`. On `Ok(None)` control goes on there; RIP is set
 /// only when it does not.
@@ -69,6 +74,17 @@ pub fn step(cpu: &mut CpuState, q: &Quick, next: u64) -> Result<Option<Outcome>,
             flags(cpu, FlagOp::Result, w, r, others);
             put(cpu, d, w, r);
         }
+        Kind::ShiftCl { op, d } => {
+            let n = reg(cpu, Gpr::RCX) & u64::from(w.bits() - 1);
+            let (mut r, a) = (reg(cpu, d), reg(cpu, d));
+            if n != 0 {
+                #[allow(clippy::cast_possible_truncation)] // Less than 64.
+                let (shifted, others) = shift(op, w, w.zext(a), n as u32);
+                flags(cpu, FlagOp::Result, w, shifted, others);
+                r = shifted;
+            }
+            put(cpu, d, w, r);
+        }
         Kind::Mul { d, s } => multiply(cpu, w, d, reg(cpu, d), reg(cpu, s)),
         Kind::MulImm { d, s, imm } => {
             multiply(cpu, w, d, reg(cpu, s), i64::from(imm).cast_unsigned());
@@ -79,21 +95,6 @@ pub fn step(cpu: &mut CpuState, q: &Quick, next: u64) -> Result<Option<Outcome>,
             cpu.gpr[Gpr::RSP.index()] = rbp.wrapping_add(8);
             cpu.gpr[Gpr::RBP.index()] = v;
         }
-        Kind::MovVector { d, s } => {
-            let v = cpu.xmm(usize::from(s));
-            cpu.set_xmm(usize::from(d), v);
-        }
-        Kind::LoadVector { d, m, aligned } => {
-            let at = GuestAddr(address(cpu, m, next));
-            let v = vload(at, aux(m.stack) | u16::from(aligned))?;
-            cpu.set_xmm(usize::from(d), v);
-        }
-        Kind::StoreVector { s, m, aligned } => {
-            let at = GuestAddr(address(cpu, m, next));
-            let v = cpu.xmm(usize::from(s));
-            vstore(at, v, aux(m.stack) | u16::from(aligned))?;
-        }
-        Kind::ZeroVector { d } => cpu.set_xmm(usize::from(d), 0),
         Kind::SignOfRax => {
             let v = (w.sext(reg(cpu, Gpr::RAX)) >> 63).cast_unsigned();
             put(cpu, Gpr::RDX, w, v);
@@ -161,6 +162,278 @@ pub fn step(cpu: &mut CpuState, q: &Quick, next: u64) -> Result<Option<Outcome>,
             push(cpu, next)?;
             return go(cpu, to);
         }
+        Kind::MovVector { .. }
+        | Kind::LoadVector { .. }
+        | Kind::StoreVector { .. }
+        | Kind::ZeroVector { .. }
+        | Kind::Packed { .. }
+        | Kind::PackedLoad { .. }
+        | Kind::LoadLow { .. }
+        | Kind::LoadHalf { .. }
+        | Kind::StoreHalf { .. }
+        | Kind::FromGpr { .. }
+        | Kind::ToGpr { .. }
+        | Kind::MoveMask { .. }
+        | Kind::ZeroUpper => packed::step(cpu, q, next)?,
+        _ => return rare(cpu, q, next),
+    }
+    Ok(None)
+}
+
+/// `step` for what is not frequent.
+#[inline(never)]
+fn rare(cpu: &mut CpuState, q: &Quick, next: u64) -> Result<Option<Outcome>, Fault> {
+    let w = q.w;
+    match q.kind {
+        Kind::Rotate { left, d, n } => {
+            let op = if left { Op::Rotl } else { Op::Rotr };
+            let r = eval::int(op, w, 0, w.zext(reg(cpu, d)), n.into(), 0).unwrap_or(0);
+            let top = r & w.sign_bit() != 0;
+            let (cf, other) = if left {
+                (r & 1 != 0, top)
+            } else {
+                (top, r & w.sign_bit() >> 1 != 0)
+            };
+            let bits = (u64::from(cf) * Rflags::CF) | (u64::from(cf != other) * Rflags::OF);
+            merge_flags(cpu, Rflags::CF | Rflags::OF, bits);
+            put(cpu, d, w, r);
+        }
+        Kind::Xchg { d, s } => {
+            let (a, b) = (reg(cpu, d), reg(cpu, s));
+            put(cpu, d, w, b);
+            put(cpu, s, w, a);
+        }
+        Kind::MulRax { s } => {
+            let (a, b) = (w.zext(reg(cpu, Gpr::RAX)), w.zext(reg(cpu, s)));
+            let product = u128::from(a) * u128::from(b);
+            #[allow(clippy::cast_possible_truncation)] // The halves.
+            let (low, high) = (product as u64, (product >> w.bits()) as u64);
+            put(cpu, Gpr::RAX, w, low);
+            put(cpu, Gpr::RDX, w, high);
+            let others = if w.zext(high) == 0 {
+                0
+            } else {
+                Rflags::CF | Rflags::OF
+            };
+            flags(cpu, FlagOp::Result, w, low, others);
+        }
+        Kind::DivRax { s } => divide(cpu, w, reg(cpu, s))?,
+        Kind::DivLoad { m } => {
+            let by = read(cpu, w, m, next)?;
+            divide(cpu, w, by)?;
+        }
+        Kind::Bswap { d } => {
+            let r = reg(cpu, d).swap_bytes() >> (64 - w.bits());
+            put(cpu, d, w, r);
+        }
+        Kind::Carry { adds, d, s } => {
+            let (a, b) = (reg(cpu, d), reg(cpu, s));
+            let c = u64::from(cpu.flag_record().holds(Cond::B));
+            let (op, r) = if adds {
+                (FlagOp::Adc, a.wrapping_add(b).wrapping_add(c))
+            } else {
+                (FlagOp::Sbb, a.wrapping_sub(b).wrapping_sub(c))
+            };
+            flags(cpu, op, w, a, b);
+            cpu.flag_c = c;
+            put(cpu, d, w, r);
+        }
+        Kind::Scan { op, d, s } => {
+            let v = w.zext(reg(cpu, s));
+            let (low, high) = (v.trailing_zeros(), v.leading_zeros() + w.bits() - 64);
+            let n = u64::from(match op {
+                Scan::Bsf => low,
+                Scan::Bsr => (w.bits() - 1).wrapping_sub(high),
+                Scan::Tzcnt => low.min(w.bits()),
+                Scan::Lzcnt => high,
+            });
+            match op {
+                Scan::Bsf | Scan::Bsr => {
+                    // Without a bit the register stays, all of it.
+                    if v != 0 {
+                        put(cpu, d, w, n);
+                    }
+                    flags(cpu, FlagOp::Logic, w, v, 0);
+                }
+                Scan::Tzcnt | Scan::Lzcnt => {
+                    put(cpu, d, w, n);
+                    flags(cpu, FlagOp::Result, w, n, u64::from(v == 0));
+                }
+            }
+        }
+        Kind::Bits { op, d, a, b } => bits(cpu, op, w, d, reg(cpu, a), reg(cpu, b)),
+        Kind::BitTest { d, s } => bit_test(cpu, w, d, reg(cpu, s)),
+        Kind::BitTestImm { d, n } => bit_test(cpu, w, d, n.into()),
+        Kind::AluHigh { op, d, imm } => {
+            let a = reg(cpu, d);
+            let imm = i64::from(imm).cast_unsigned();
+            let (r, f, x, y) = compute(op, a >> 8, imm);
+            flags(cpu, f, w, x, y);
+            if let Some(r) = r {
+                cpu.gpr[d.index()] = a & !0xff00 | (r & 0xff) << 8;
+            }
+        }
+        Kind::SetStore { m, c } => {
+            let v = u64::from(cpu.flag_record().holds(c));
+            write(cpu, Width::W8, m, next, v)?;
+        }
+        Kind::PushLoad { m } => {
+            let v = read(cpu, Width::W64, m, next)?;
+            push(cpu, v)?;
+        }
+        Kind::XchgLoad { s, m } => {
+            let at = GuestAddr(address(cpu, m, next));
+            let old = atomic::rmw(RmwOp::Xchg, w, at, reg(cpu, s));
+            let old = old.map_err(|f| access_fault(f, aux(m.stack())))?;
+            put(cpu, s, w, old);
+        }
+        Kind::Locked { op, s, m } => locked(cpu, op, w, m, next, reg(cpu, s), Some(s))?,
+        Kind::LockedImm { op, imm, m } => {
+            locked(cpu, op, w, m, next, i64::from(imm).cast_unsigned(), None)?;
+        }
+        Kind::Repeat { moves } => return repeat(cpu, w, moves, next.wrapping_sub(q.len.into())),
+        Kind::System(system) => {
+            let helper = match system {
+                System::Cpuid => Helper::Cpuid,
+                System::Rdtsc => Helper::Rdtsc,
+                System::Xgetbv => Helper::Xgetbv,
+                System::Syscall => {
+                    cpu.gpr[Gpr::R11.index()] = cpu.rflags();
+                    cpu.gpr[Gpr::RCX.index()] = next;
+                    cpu.rip = next;
+                    return Ok(Some(Outcome::Syscall));
+                }
+            };
+            let n = Width::W32.zext(reg(cpu, Gpr::RCX));
+            let v = helper::call(helper, cpu, [n, 0, 0], false)?;
+            if system != System::Cpuid {
+                put(cpu, Gpr::RAX, Width::W32, v);
+                put(cpu, Gpr::RDX, Width::W64, v >> 32);
+            }
+        }
+        _ => {}
+    }
+    Ok(None)
+}
+
+/// The status flags of `mask` become those of `bits`.
+fn merge_flags(cpu: &mut CpuState, mask: u64, bits: u64) {
+    let old = cpu.flag_record().status();
+    cpu.set_flag_record(FlagRecord::raw(old & !mask | bits & mask));
+}
+
+/// DIV: RDX:RAX by `by`.
+fn divide(cpu: &mut CpuState, w: Width, by: u64) -> Result<(), Fault> {
+    let by = u128::from(w.zext(by));
+    let high = u128::from(w.zext(reg(cpu, Gpr::RDX))) << w.bits();
+    let a = high | u128::from(w.zext(reg(cpu, Gpr::RAX)));
+    let quotient = a.checked_div(by).filter(|q| *q <= w.mask().into());
+    let Some(quotient) = quotient else {
+        return Err(Fault::DivideError);
+    };
+    #[allow(clippy::cast_possible_truncation)] // They fit.
+    let (q, r) = (quotient as u64, (a % by) as u64);
+    put(cpu, Gpr::RAX, w, q);
+    put(cpu, Gpr::RDX, w, r);
+    Ok(())
+}
+
+fn bit_test(cpu: &mut CpuState, w: Width, d: Gpr, n: u64) {
+    let bit = reg(cpu, d) >> (n & u64::from(w.bits() - 1)) & 1;
+    merge_flags(cpu, Rflags::CF, bit);
+}
+
+/// An instruction of BMI1 or BMI2; flags as `lift::bmi` has them.
+fn bits(cpu: &mut CpuState, op: Bits, w: Width, d: Gpr, a: u64, b: u64) {
+    let (a, b) = (w.zext(a), w.zext(b));
+    let n = b & u64::from(w.bits() - 1);
+    let (r, carry) = match op {
+        Bits::Andn => {
+            let r = w.zext(!a & b);
+            flags(cpu, FlagOp::Logic, w, r, 0);
+            return put(cpu, d, w, r);
+        }
+        Bits::Shlx => return put(cpu, d, w, a << n),
+        Bits::Shrx => return put(cpu, d, w, a >> n),
+        Bits::Sarx => return put(cpu, d, w, (w.sext(a) >> n).cast_unsigned()),
+        Bits::Blsr => (b & b.wrapping_sub(1), b == 0),
+        Bits::Blsmsk => (b ^ b.wrapping_sub(1), b == 0),
+        Bits::Blsi => (b & b.wrapping_neg(), b != 0),
+        Bits::Bzhi => {
+            let n = b & 0xff;
+            let beyond = n >= u64::from(w.bits());
+            (if beyond { a } else { a & ((1 << n) - 1) }, beyond)
+        }
+    };
+    let r = w.zext(r);
+    flags(cpu, FlagOp::Result, w, r, carry.into());
+    put(cpu, d, w, r);
+}
+
+/// A LOCK-prefixed instruction; `s` is the register operand, where there is one, which holds `b`.
+fn locked(
+    cpu: &mut CpuState,
+    op: Locked,
+    w: Width,
+    m: Address,
+    next: u64,
+    b: u64,
+    s: Option<Gpr>,
+) -> Result<(), Fault> {
+    let at = GuestAddr(address(cpu, m, next));
+    let failed = |f| access_fault(f, aux(m.stack()));
+    let rmw = |op| atomic::rmw(op, w, at, b).map_err(failed);
+    let (f, x, y) = match op {
+        Locked::Add => (FlagOp::Add, rmw(RmwOp::Add)?, b),
+        Locked::Sub => (FlagOp::Sub, rmw(RmwOp::Sub)?, b),
+        Locked::And => (FlagOp::Logic, rmw(RmwOp::And)? & b, 0),
+        Locked::Or => (FlagOp::Logic, rmw(RmwOp::Or)? | b, 0),
+        Locked::Xor => (FlagOp::Logic, rmw(RmwOp::Xor)? ^ b, 0),
+        Locked::Xadd => {
+            let old = rmw(RmwOp::Add)?;
+            if let Some(s) = s {
+                put(cpu, s, w, old);
+            }
+            (FlagOp::Add, old, b)
+        }
+        Locked::Cmpxchg => {
+            let expected = w.zext(reg(cpu, Gpr::RAX));
+            let old = atomic::cas(w, at, expected, b).map_err(failed)?;
+            if old != expected {
+                put(cpu, Gpr::RAX, w, old);
+            }
+            (FlagOp::Sub, expected, old)
+        }
+    };
+    flags(cpu, f, w, x, y);
+    Ok(())
+}
+
+/// REP STOS and REP MOVS: stops between elements for whoever asks for it, to be done again from there.
+fn repeat(cpu: &mut CpuState, w: Width, moves: bool, at: u64) -> Result<Option<Outcome>, Fault> {
+    let (rcx, rsi, rdi) = (Gpr::RCX.index(), Gpr::RSI.index(), Gpr::RDI.index());
+    let step = if cpu.df == 0 {
+        w.bytes()
+    } else {
+        w.bytes().wrapping_neg()
+    };
+    while cpu.gpr[rcx] != 0 {
+        if cpu.poll.load(Ordering::Relaxed) != 0 {
+            cpu.rip = at;
+            return Ok(Some(Outcome::Interrupted));
+        }
+        let failed = |f| access_fault(f, aux(false));
+        let v = if moves {
+            load(w, GuestAddr(cpu.gpr[rsi])).map_err(failed)?
+        } else {
+            reg(cpu, Gpr::RAX)
+        };
+        store(w, GuestAddr(cpu.gpr[rdi]), v).map_err(failed)?;
+        if moves {
+            cpu.gpr[rsi] = cpu.gpr[rsi].wrapping_add(step);
+        }
+        cpu.gpr[rdi] = cpu.gpr[rdi].wrapping_add(step);
+        cpu.gpr[rcx] -= 1;
     }
     Ok(None)
 }
@@ -187,15 +460,18 @@ fn put(cpu: &mut CpuState, g: Gpr, w: Width, v: u64) {
 }
 
 #[inline]
-fn address(cpu: &CpuState, m: Address, next: u64) -> u64 {
+pub(super) fn address(cpu: &CpuState, m: Address, next: u64) -> u64 {
     let mut a = i64::from(m.disp).cast_unsigned();
     if m.base < NO_REG {
         a = a.wrapping_add(cpu.gpr[usize::from(m.base)]);
     } else if m.base > NO_REG {
-        let base = match m.base {
-            FS_BASE => cpu.fs_base,
-            GS_BASE => cpu.gs_base,
-            _ => next,
+        a = a.wrapping_add(next);
+    }
+    if matches!(m.segment, Segment::Fs | Segment::Gs) {
+        let base = if m.segment == Segment::Fs {
+            cpu.fs_base
+        } else {
+            cpu.gs_base
         };
         a = a.wrapping_add(base);
     }
@@ -206,18 +482,18 @@ fn address(cpu: &CpuState, m: Address, next: u64) -> u64 {
 }
 
 /// `Inst::aux` of an access through SS.
-const fn aux(stack: bool) -> u16 {
+pub(super) const fn aux(stack: bool) -> u16 {
     if stack { 2 } else { 0 }
 }
 
 #[inline]
 fn read(cpu: &CpuState, w: Width, m: Address, next: u64) -> Result<u64, Fault> {
-    load(w, GuestAddr(address(cpu, m, next))).map_err(|f| access_fault(f, aux(m.stack)))
+    load(w, GuestAddr(address(cpu, m, next))).map_err(|f| access_fault(f, aux(m.stack())))
 }
 
 #[inline]
 fn write(cpu: &CpuState, w: Width, m: Address, next: u64, v: u64) -> Result<(), Fault> {
-    store(w, GuestAddr(address(cpu, m, next)), v).map_err(|f| access_fault(f, aux(m.stack)))
+    store(w, GuestAddr(address(cpu, m, next)), v).map_err(|f| access_fault(f, aux(m.stack())))
 }
 
 fn push(cpu: &mut CpuState, v: u64) -> Result<(), Fault> {
@@ -254,8 +530,11 @@ fn flags(cpu: &mut CpuState, op: FlagOp, w: Width, a: u64, b: u64) {
 const fn shift(op: Shift, w: Width, a: u64, n: u32) -> (u64, u64) {
     let (r, cf, of) = match op {
         Shift::Shl => {
+            let cf = match w {
+                Width::W64 => a >> (64 - n) & 1,
+                _ => a << n >> w.bits() & 1,
+            };
             let r = w.zext(a << n);
-            let cf = a >> (w.bits() - n) & 1;
             (r, cf, (r & w.sign_bit() != 0) as u64 ^ cf)
         }
         Shift::Shr => {
@@ -314,7 +593,7 @@ fn alu_store(
     b: u64,
 ) -> Result<(), Fault> {
     let at = GuestAddr(address(cpu, m, next));
-    let failed = |f| access_fault(f, aux(m.stack));
+    let failed = |f| access_fault(f, aux(m.stack()));
     let stores = !matches!(op, Alu::Cmp | Alu::Test);
     let a = load(w, at).map_err(|f| failed(MemFault { write: stores, ..f }))?;
     let (r, f, x, y) = compute(op, a, b);

@@ -1,12 +1,16 @@
 //! Common instructions in a form that can be executed at once, for code that runs only a few times.
 //!
 //! A `Quick` is one guest instruction with its operands resolved; there is one for the common forms of
-//! some sixty mnemonics, no LOCK, no AH to BH, no 32-bit addresses. What it means is what the
+//! what programs and their C library run while they start, no 32-bit addresses. What it means is what the
 //! instruction's row in `table` means: `interp::quick` executes it, and the same cases check both.
 //!
 //! Knows no memory and no host.
 
 pub mod decode;
+mod forms;
+mod vector;
+
+pub use vector::{Len, Packed};
 
 use super::cx::Cx;
 use crate::x86::{Cond, Gpr, GuestAddr, Width};
@@ -34,31 +38,94 @@ pub enum Shift {
     Sar,
 }
 
+/// What is looked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs)] // The mnemonics.
+pub enum Scan {
+    Bsf,
+    Bsr,
+    Tzcnt,
+    Lzcnt,
+}
+
+/// An operation of BMI1 or BMI2; those with one source have it as b.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs)] // The mnemonics.
+pub enum Bits {
+    Andn,
+    Blsr,
+    Blsmsk,
+    Blsi,
+    Bzhi,
+    Shlx,
+    Shrx,
+    Sarx,
+}
+
+/// What is done to memory at once.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs)] // The mnemonics.
+pub enum Locked {
+    Add,
+    Sub,
+    And,
+    Or,
+    Xor,
+    Xadd,
+    Cmpxchg,
+}
+
+/// See `Kind::System`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs)] // The mnemonics.
+pub enum System {
+    Cpuid,
+    Rdtsc,
+    Xgetbv,
+    Syscall,
+}
+
 /// Where a memory operand is: base + index * scale + displacement.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(align(8))] // Copied as one word.
 pub struct Address {
-    /// The base register's number; 16 for none, 17 for FS, 18 for GS (then there is no other), 19 for
-    /// RIP, which is the address of the next instruction.
+    /// The base register's number; 16 for none, 17 for RIP, which is the address of the next instruction.
     pub base: u8,
     /// The index register's number; 16 for none.
     pub index: u8,
     /// Log2 of the scale.
     pub scale: u8,
-    /// Whether it goes through SS.
-    pub stack: bool,
+    /// The segment.
+    pub segment: Segment,
     /// The displacement.
     pub disp: i32,
 }
 
+/// What of a segment counts in 64-bit mode.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Segment {
+    /// DS, ES or CS.
+    None,
+    /// SS: what is not canonical is #SS.
+    Ss,
+    /// FS: its base is added.
+    Fs,
+    /// GS: the same.
+    Gs,
+}
+
+impl Address {
+    /// Whether it goes through SS.
+    #[must_use]
+    pub const fn stack(self) -> bool {
+        matches!(self.segment, Segment::Ss)
+    }
+}
+
 /// `Address::base` and `index` for none.
 pub const NO_REG: u8 = 16;
-/// `Address::base` for FS.
-pub const FS_BASE: u8 = 17;
-/// `Address::base` for GS.
-pub const GS_BASE: u8 = 18;
 /// `Address::base` for RIP.
-pub const RIP_BASE: u8 = 19;
+pub const RIP_BASE: u8 = 17;
 
 /// Copied often: two words and what fits into a third.
 const _: () = assert!(size_of::<Quick>() <= 24);
@@ -104,22 +171,104 @@ pub enum Kind {
     Not { d: Gpr },
     /// d = -d
     Neg { d: Gpr },
-    /// d = d shifted by a count that is not 0, `w` 32 or 64
+    /// d = d shifted by a count that is not 0
     Shift { op: Shift, d: Gpr, n: u8 },
+    /// d = d shifted by CL, `w` 32 or 64
+    ShiftCl { op: Shift, d: Gpr },
+    /// d = d rotated by a count that is not 0, `w` 32 or 64
+    Rotate { left: bool, d: Gpr, n: u8 },
+    /// d and s change places, `w` 32 or 64
+    Xchg { d: Gpr, s: Gpr },
+    /// RDX:RAX = RAX * s, `w` 32 or 64
+    MulRax { s: Gpr },
+    /// RAX and RDX = RDX:RAX / s, unsigned, and what is left, `w` 32 or 64
+    DivRax { s: Gpr },
+    /// The same by memory
+    DivLoad { m: Address },
+    /// d's bytes in the other order, `w` 32 or 64
+    Bswap { d: Gpr },
+    /// d = d + s + CF, or d - s - CF, `w` 32 or 64
+    Carry { adds: bool, d: Gpr, s: Gpr },
+    /// d = the number of a bit of s, `w` 32 or 64
+    Scan { op: Scan, d: Gpr, s: Gpr },
+    /// d = a op b, `w` 32 or 64
+    Bits { op: Bits, d: Gpr, a: Gpr, b: Gpr },
+    /// CF = bit s of d, `w` 32 or 64
+    BitTest { d: Gpr, s: Gpr },
+    /// CF = bit n of d, `w` 32 or 64
+    BitTestImm { d: Gpr, n: u8 },
+    /// AH, CH, DH or BH (bits 15:8 of d) = itself op imm
+    AluHigh { op: Alu, d: Gpr, imm: i8 },
+    /// Memory, 8 bits, = condition
+    SetStore { m: Address, c: Cond },
+    /// PUSH of 64 bits of memory
+    PushLoad { m: Address },
+    /// s and memory change places, at once
+    XchgLoad { s: Gpr, m: Address },
+    /// LOCK op of memory and s
+    Locked { op: Locked, s: Gpr, m: Address },
+    /// LOCK op of memory and imm
+    LockedImm { op: Locked, imm: i32, m: Address },
+    /// REP STOS, or MOVS
+    Repeat { moves: bool },
+    /// An instruction about the processor
+    System(System),
     /// d = d * s, `w` 32 or 64
     Mul { d: Gpr, s: Gpr },
     /// d = s * imm, `w` 32 or 64
     MulImm { d: Gpr, s: Gpr, imm: i32 },
     /// LEAVE
     Leave,
-    /// XMM register d = s
-    MovVector { d: u8, s: u8 },
-    /// d = memory, 128 bits; `aligned`: #GP if the address is not
-    LoadVector { d: u8, m: Address, aligned: bool },
-    /// Memory = s, 128 bits
-    StoreVector { s: u8, m: Address, aligned: bool },
+    /// Vector register d = s
+    MovVector { d: u8, s: u8, len: Len },
+    /// d = memory; `aligned`: #GP if the address is not
+    LoadVector {
+        d: u8,
+        m: Address,
+        aligned: bool,
+        len: Len,
+    },
+    /// Memory = s
+    StoreVector {
+        s: u8,
+        m: Address,
+        aligned: bool,
+        len: Len,
+    },
     /// d = 0
-    ZeroVector { d: u8 },
+    ZeroVector { d: u8, len: Len },
+    /// d = a op b
+    Packed {
+        op: Packed,
+        d: u8,
+        a: u8,
+        b: u8,
+        n: u8,
+        len: Len,
+    },
+    /// d = a op memory
+    PackedLoad {
+        op: Packed,
+        d: u8,
+        a: u8,
+        n: u8,
+        len: Len,
+        m: Address,
+    },
+    /// d = memory, `w` bits, zeros above
+    LoadLow { d: u8, m: Address, len: Len },
+    /// One half of d = memory, 64 bits
+    LoadHalf { d: u8, m: Address, high: bool },
+    /// Memory = the lowest `w` bits of s, or of its high half
+    StoreHalf { s: u8, m: Address, high: bool },
+    /// d = the lowest `w` bits of s, zeros above
+    FromGpr { d: u8, s: Gpr, len: Len },
+    /// All of d = the lowest `w` bits of vector register s, zero-extended
+    ToGpr { d: Gpr, s: u8 },
+    /// All of d = the signs of s's lanes
+    MoveMask { d: Gpr, s: u8, len: Len },
+    /// VZEROUPPER
+    ZeroUpper,
     /// RDX = copies of RAX's sign (CWD, CDQ, CQO)
     SignOfRax,
     /// PUSH of 64 bits
@@ -160,7 +309,13 @@ impl Kind {
     pub const fn reads_flags(self) -> bool {
         matches!(
             self,
-            Kind::Set { .. } | Kind::Cmov { .. } | Kind::CmovLoad { .. } | Kind::Jcc { .. }
+            Kind::Set { .. }
+                | Kind::Carry { .. }
+                | Kind::SetStore { .. }
+                | Kind::Cmov { .. }
+                | Kind::CmovLoad { .. }
+                | Kind::Jcc { .. }
+                | Kind::System(System::Syscall)
         )
     }
 
@@ -178,6 +333,7 @@ impl Kind {
                 | Kind::JmpLoad { .. }
                 | Kind::CallReg { .. }
                 | Kind::CallLoad { .. }
+                | Kind::System(System::Syscall)
         )
     }
 }
@@ -216,6 +372,11 @@ enum Operand {
 #[must_use]
 pub fn quick(insn: &Instruction) -> Option<Quick> {
     let mut w = Width::W64;
+    if vector::concerns(insn) {
+        let kind = vector::kind(insn, &mut w)?;
+        let len = u8::try_from(insn.len()).ok()?;
+        return Some(Quick { kind, w, len });
+    }
     let kind = match insn.mnemonic() {
         Mnemonic::Mov => match operands(insn, &mut w)? {
             (Operand::Reg(d, _), Operand::Reg(s, _)) => Kind::MovReg { d, s },
@@ -239,7 +400,7 @@ pub fn quick(insn: &Instruction) -> Option<Quick> {
                 w = wd;
                 let m = address(insn)?;
                 // The segment does not count.
-                if m.base == FS_BASE || m.base == GS_BASE {
+                if matches!(m.segment, Segment::Fs | Segment::Gs) {
                     return None;
                 }
                 Kind::Lea { d, m }
@@ -263,7 +424,15 @@ pub fn quick(insn: &Instruction) -> Option<Quick> {
                 _ => Alu::Test,
             };
             if insn.has_lock_prefix() {
-                return None;
+                let kind = forms::locked(insn, &mut w)?;
+                let len = u8::try_from(insn.len()).ok()?;
+                return Some(Quick { kind, w, len });
+            }
+            if let Some((d, imm)) = forms::high_byte(insn) {
+                w = Width::W8;
+                let len = u8::try_from(insn.len()).ok()?;
+                let kind = Kind::AluHigh { op, d, imm };
+                return Some(Quick { kind, w, len });
             }
             match operands(insn, &mut w)? {
                 (Operand::Reg(d, _), Operand::Reg(s, _)) => Kind::AluReg { op, d, s },
@@ -308,6 +477,7 @@ pub fn quick(insn: &Instruction) -> Option<Quick> {
         Mnemonic::Push if insn.stack_pointer_increment() == -8 => match operand(insn, 0)? {
             Operand::Reg(s, Width::W64) => Kind::Push { s },
             Operand::Imm(imm) => Kind::PushImm { imm },
+            Operand::Mem(m, Width::W64) => Kind::PushLoad { m },
             _ => return None,
         },
         Mnemonic::Pop => match operand(insn, 0)? {
@@ -362,20 +532,24 @@ pub fn quick(insn: &Instruction) -> Option<Quick> {
                 Mnemonic::Sar => Shift::Sar,
                 _ => Shift::Shl,
             };
-            let (d, n) = match (operand(insn, 0)?, operand(insn, 1)?) {
-                (Operand::Reg(d, wd @ (Width::W32 | Width::W64)), Operand::Imm(n)) => {
-                    w = wd;
-                    (d, n & i64::from(w.bits() - 1))
-                }
-                _ => return None,
-            };
-            if n == 0 {
+            let Operand::Reg(d, wd) = operand(insn, 0)? else {
                 return None;
-            }
-            Kind::Shift {
-                op,
-                d,
-                n: u8::try_from(n).ok()?,
+            };
+            w = wd;
+            match operand(insn, 1)? {
+                Operand::Imm(n) => {
+                    let n = n & if w == Width::W64 { 63 } else { 31 };
+                    if n == 0 {
+                        return None;
+                    }
+                    Kind::Shift {
+                        op,
+                        d,
+                        n: u8::try_from(n).ok()?,
+                    }
+                }
+                Operand::Reg(..) if w >= Width::W32 => Kind::ShiftCl { op, d },
+                _ => return None,
             }
         }
         Mnemonic::Imul if insn.op_count() > 1 => {
@@ -400,32 +574,6 @@ pub fn quick(insn: &Instruction) -> Option<Quick> {
             }
         }
         Mnemonic::Leave if insn.code() == Code::Leaveq => Kind::Leave,
-        m @ (Mnemonic::Movups
-        | Mnemonic::Movupd
-        | Mnemonic::Movdqu
-        | Mnemonic::Movaps
-        | Mnemonic::Movapd
-        | Mnemonic::Movdqa) => {
-            let aligned = matches!(m, Mnemonic::Movaps | Mnemonic::Movapd | Mnemonic::Movdqa);
-            match (vector(insn, 0), vector(insn, 1)) {
-                (Some(d), Some(s)) => Kind::MovVector { d, s },
-                (Some(d), None) => {
-                    let m = address(insn)?;
-                    Kind::LoadVector { d, m, aligned }
-                }
-                (None, Some(s)) => {
-                    let m = address(insn)?;
-                    Kind::StoreVector { s, m, aligned }
-                }
-                (None, None) => return None,
-            }
-        }
-        Mnemonic::Pxor | Mnemonic::Xorps | Mnemonic::Xorpd => {
-            match (vector(insn, 0), vector(insn, 1)) {
-                (Some(d), Some(s)) if d == s => Kind::ZeroVector { d },
-                _ => return None,
-            }
-        }
         Mnemonic::Cdqe => {
             w = Width::W32;
             Kind::Sign {
@@ -439,6 +587,7 @@ pub fn quick(insn: &Instruction) -> Option<Quick> {
             Kind::SignOfRax
         }
         Mnemonic::Cqo => Kind::SignOfRax,
+        _ if insn.condition_code() == ConditionCode::None => forms::kind(insn, &mut w)?,
         _ => {
             let c = condition(insn.condition_code())?;
             if insn.is_jcc_short_or_near() {
@@ -452,6 +601,7 @@ pub fn quick(insn: &Instruction) -> Option<Quick> {
             } else if insn.op_count() == 1 {
                 match operand(insn, 0)? {
                     Operand::Reg(d, Width::W8) => Kind::Set { d, c },
+                    Operand::Mem(m, Width::W8) => Kind::SetStore { m, c },
                     _ => return None,
                 }
             } else {
@@ -511,15 +661,6 @@ fn operands(insn: &Instruction, w: &mut Width) -> Option<(Operand, Operand)> {
     }
 }
 
-/// The XMM register that is operand `n`.
-fn vector(insn: &Instruction, n: u32) -> Option<u8> {
-    let r = insn.op_register(n);
-    if insn.op_kind(n) != OpKind::Register || !r.is_xmm() {
-        return None;
-    }
-    u8::try_from(r as u32 - Register::XMM0 as u32).ok()
-}
-
 fn operand(insn: &Instruction, n: u32) -> Option<Operand> {
     match insn.op_kind(n) {
         OpKind::Register => {
@@ -564,23 +705,19 @@ fn address(insn: &Instruction) -> Option<Address> {
         },
         index: reg(index)?,
         scale: u8::try_from(insn.memory_index_scale().trailing_zeros()).ok()?,
-        stack: false,
+        segment: Segment::None,
         disp: i32::try_from(disp.cast_signed()).ok()?,
     };
     if m.base == NO_REG && m.index == NO_REG && insn.memory_displ_size() == 4 {
         // An absolute address with a 32-bit address size.
         return None;
     }
-    match insn.memory_segment() {
-        Register::SS => m.stack = true,
-        r @ (Register::FS | Register::GS) => {
-            if m.base != NO_REG {
-                return None;
-            }
-            m.base = if r == Register::FS { FS_BASE } else { GS_BASE };
-        }
-        _ => {}
-    }
+    m.segment = match insn.memory_segment() {
+        Register::SS => Segment::Ss,
+        Register::FS => Segment::Fs,
+        Register::GS => Segment::Gs,
+        _ => Segment::None,
+    };
     Some(m)
 }
 

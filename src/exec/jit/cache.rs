@@ -224,6 +224,13 @@ impl Cache {
         }
     }
 
+    /// Sets the counter of unit `n`, if it is still what runs.
+    pub fn count_again(&self, memory: &Executable, n: usize, count: u32) {
+        if self.alive(Owner::Unit(n)) {
+            memory.patch(cell(memory, n), count);
+        }
+    }
+
     /// Puts the unit just lowered, of `len` bytes of guest code at `guest`, into `memory`, and sets its
     /// counter. Gives its offset; `None` if there is no room.
     pub fn install_unit(

@@ -36,7 +36,7 @@ use cache::{At, Cache, Owner, source_pages};
 use lookup::Lookup;
 use shared::Shared;
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, TryLockError};
 use std::time::Instant;
 use tiers::{PART, Translator};
@@ -135,6 +135,7 @@ impl JitEngine {
             withdrawn: Mutex::default(),
             ordered: AtomicBool::new(false),
             tiers,
+            early: AtomicU32::new(tiers.early),
             observer,
         }))
     }
@@ -193,7 +194,7 @@ impl JitEngine {
             match self.enter(cpu, at) {
                 Left::Stopped(outcome) => return exit(outcome),
                 Left::Again | Left::Evaluate => return exit(self.evaluate(cpu, ONE)),
-                Left::Elsewhere | Left::Hot => return None,
+                Left::Elsewhere | Left::Hot(_) => return None,
                 Left::Link { .. } | Left::Indirect => {
                     at = self.shared.cache().entry(cpu.rip, mode)?
                 }
@@ -328,11 +329,16 @@ impl JitEngine {
     }
 
     /// Forgets cold code that was withdrawn since this was last called.
+    #[inline]
     fn catch_up(&mut self) {
         let now = self.shared.generation.load(Ordering::Acquire);
-        if now == self.generation {
-            return;
+        if now != self.generation {
+            self.catch_up_to(now);
         }
+    }
+
+    #[cold]
+    fn catch_up_to(&mut self, now: u64) {
         let withdrawn = self.shared.withdrawn();
         match withdrawn.front() {
             Some((oldest, ..)) if *oldest <= self.generation + 1 => {
@@ -352,6 +358,7 @@ impl JitEngine {
         if let Some(at) = self.shared.cache().region(guest, mode) {
             return Ok(Next::Code(at));
         }
+        self.shared.early.store(0, Ordering::Relaxed);
         let begun = Instant::now();
         let memory = &*self.shared.memory;
         // The lock is not held: two threads may translate the same code, and the second is dropped.
@@ -484,7 +491,7 @@ impl JitEngine {
         cpu.rip = guest.wrapping_add(place.at.into());
         match place.why {
             Why::Evaluate => Left::Evaluate,
-            Why::Hot => Left::Hot,
+            Why::Hot => Left::Hot(n),
             Why::Poll if cpu.poll.load(Ordering::Relaxed) == 0 => Left::Elsewhere,
             Why::Poll => Left::Stopped(Outcome::Interrupted),
             Why::Exit(exit) => {
@@ -565,8 +572,8 @@ enum Left {
     Again,
     /// At an instruction that code made one by one does not do.
     Evaluate,
-    /// At the start of a unit that has run often.
-    Hot,
+    /// At the start of this unit, which has run often.
+    Hot(usize),
     /// For something code does not handle.
     Stopped(Outcome),
 }
@@ -680,7 +687,12 @@ impl Engine for JitEngine {
                             how = How::Step;
                             continue;
                         }
-                        Left::Hot => {
+                        Left::Hot(unit) if self.shared.puts_off() => {
+                            let cache = self.shared.cache();
+                            cache.count_again(&self.shared.code, unit, self.shared.tiers.hot);
+                            continue;
+                        }
+                        Left::Hot(_) => {
                             how = How::Hot;
                             continue;
                         }

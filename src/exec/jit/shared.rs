@@ -10,7 +10,7 @@ use crate::sys::jit::{Executable, Routines};
 use crate::sys::meter::Work;
 use crate::x86::GuestAddr;
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -29,6 +29,8 @@ pub struct Shared {
     pub withdrawn: Mutex<VecDeque<(u64, u64, u64)>>,
     /// When code is made, and how good.
     pub tiers: Tiers,
+    /// How often what is hot is still to be put off.
+    pub early: AtomicU32,
     /// Whether code keeps x86's order of loads and stores: once somebody else may look on.
     pub ordered: AtomicBool,
     pub observer: Option<Arc<Observer>>,
@@ -63,6 +65,13 @@ impl Shared {
         } else {
             self.isa.with(Feature::Ztso)
         }
+    }
+
+    /// Whether hot code is to be put off, for being among the first; `Tiers::early`.
+    pub fn puts_off(&self) -> bool {
+        let less = |n: u32| n.checked_sub(1);
+        let (set, get) = (Ordering::Relaxed, Ordering::Relaxed);
+        self.early.fetch_update(set, get, less).is_ok()
     }
 
     /// From now on memory has other users. Called while the process has one thread, which is not in code.

@@ -17,6 +17,8 @@ pub struct Tiers {
     pub warm: u32,
     /// After so many executions of that it is translated.
     pub hot: u32,
+    /// So many times before the first translation, what is hot is counted once more instead.
+    pub early: u32,
 }
 
 impl Default for Tiers {
@@ -24,6 +26,7 @@ impl Default for Tiers {
         Tiers {
             warm: cold::WARM,
             hot: HOT,
+            early: EARLY,
         }
     }
 }
@@ -33,12 +36,16 @@ impl Tiers {
     pub const BASELINE: Tiers = Tiers {
         warm: 0,
         hot: i32::MAX.cast_unsigned(),
+        early: 0,
     };
 }
 
 /// How often code made instruction by instruction runs before it is translated: about what that costs
 /// by what it saves.
 const HOT: u32 = 800;
+/// The first translation sets up iced's tables, for as much as translating some hundred instructions; so
+/// programs that end soon go without.
+const EARLY: u32 = 32;
 /// The part of that after which it is translated together with what leads to it.
 pub const PART: u32 = 4;
 

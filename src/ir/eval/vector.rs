@@ -51,11 +51,11 @@ pub fn vector(
         Op::VSad => map(Width::W64, a, b, sad),
         Op::VMinS => map_signed(w, a, b, i64::min),
         Op::VMaxS => map_signed(w, a, b, i64::max),
-        Op::VMinU => map(w, a, b, u64::min),
-        Op::VMaxU => map(w, a, b, u64::max),
+        Op::VMinU => pick(below(w, a, b), a, b),
+        Op::VMaxU => pick(below(w, a, b), b, a),
         // Lanes of 8 and 16 bits only, so the sum cannot overflow.
         Op::VAvg => map(w, a, b, |x, y| (x + y + 1) >> 1),
-        Op::VCmpEq => map(w, a, b, |x, y| if x == y { u64::MAX } else { 0 }),
+        Op::VCmpEq => equal(w, a, b),
         Op::VCmpGt => map_signed(w, a, b, |x, y| if x > y { -1 } else { 0 }),
         Op::VShl if i >= u64::from(w.bits()) => 0,
         Op::VShl => map(w, a, 0, |x, _| x << i),
@@ -183,6 +183,33 @@ const fn sub(w: Width, a: u128, b: u128) -> u128 {
     (a | t).wrapping_sub(b & !t) ^ (a ^ !b) & t
 }
 
+/// One bit at the top of some lanes, as masks of whole lanes.
+const fn spread(w: Width, bits: u128) -> u128 {
+    bits | bits.wrapping_sub(bits >> (w.bits() - 1))
+}
+
+/// Ones in the lanes that are equal.
+const fn equal(w: Width, a: u128, b: u128) -> u128 {
+    let t = tops(w);
+    let x = a ^ b;
+    // The top bit of each lane that is not 0: its own, or a carry out of the others.
+    let different = (x & !t).wrapping_add(!t) | x;
+    spread(w, !different & t)
+}
+
+/// Ones in the lanes where a < b, unsigned.
+const fn below(w: Width, a: u128, b: u128) -> u128 {
+    let t = tops(w);
+    // Where the top bits are equal, the others' difference says it: it borrows from a top bit of 1.
+    let others = !((a | t).wrapping_sub(b & !t));
+    spread(w, (!a & b | !(a ^ b) & others) & t)
+}
+
+/// a where `mask` has ones, else b.
+const fn pick(mask: u128, a: u128, b: u128) -> u128 {
+    a & mask | b & !mask
+}
+
 /// `v` limited to what a signed lane of width `w` holds.
 fn saturate(w: Width, v: i64) -> i64 {
     let max = (w.mask() >> 1).cast_signed();
@@ -262,7 +289,14 @@ fn permute(a: u128, select: u128) -> u128 {
     }))
 }
 
+#[allow(clippy::cast_possible_truncation)] // The halves.
 fn mov_mask(w: Width, a: u128) -> u64 {
+    if w == Width::W8 {
+        // The product moves bit 8k to bit 56 + k; no two of its terms meet.
+        let half =
+            |v: u64| (v >> 7 & 0x0101_0101_0101_0101).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+        return half(a as u64) | half((a >> 64) as u64) << 8;
+    }
     (0..16 / w.bytes()).fold(0, |m, n| m | (lane(w, a, n) >> (w.bits() - 1)) << n)
 }
 
@@ -275,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn sums_and_differences_stay_in_their_lanes() {
+    fn what_is_done_to_whole_words_stays_in_its_lanes() {
         let edges = [
             0,
             1,
@@ -303,6 +337,18 @@ mod tests {
                         map(w, a, b, u64::wrapping_sub),
                         "{w} {a:x} {b:x}"
                     );
+                    let ones = |c| if c { u64::MAX } else { 0 };
+                    let by_lanes = [
+                        (Op::VMinU, map(w, a, b, u64::min)),
+                        (Op::VMaxU, map(w, a, b, u64::max)),
+                        (Op::VCmpEq, map(w, a, b, |x, y| ones(x == y))),
+                    ];
+                    for (op, r) in by_lanes {
+                        assert_eq!(v2(op, w, a, b), r, "{op:?} {w} {a:x} {b:x}");
+                    }
+                    let signs = (0..16 / w.bytes())
+                        .fold(0, |m, n| m | (lane(w, a, n) >> (w.bits() - 1)) << n);
+                    assert_eq!(v2(Op::VMovMask, w, a, 0), signs.into(), "{w} {a:x}");
                 }
             }
         }

@@ -2,7 +2,7 @@
 //!
 //! `quick` is the definition: what it makes of iced-x86's reading of the bytes, `decode` makes of the
 //! bytes themselves, several times as fast, or declines. It may decline anything; it does so for what is rare
-//! (LOCK, AH to BH, 32-bit addresses, prefixes without effect). `tests` compares the two.
+//! (most of what has AH to BH, 32-bit addresses, prefixes without effect). `tests` compares the two.
 //!
 //! A new encoding is a row of `map` and, if no present form fits, an arm of `without_modrm` or of
 //! `with_register` and `with_memory`.
@@ -10,9 +10,13 @@
 mod map;
 #[cfg(test)]
 mod tests;
+mod vector;
 
-use self::map::{Class, Form, GROUP_1, ONE_BYTE, Row, TWO_BYTE, prefix};
-use super::{Address, Alu, FS_BASE, GS_BASE, Kind, NO_REG, Quick, RIP_BASE, Shift};
+use self::map::{Class, Form, GROUP_1, ONE_BYTE, Row, TWO_BYTE, prefix, three_byte};
+use self::vector::{Place, is_vector, vector};
+use super::{
+    Address, Alu, Kind, Len, Locked, NO_REG, Quick, RIP_BASE, Scan, Segment, Shift, System,
+};
 use crate::lift::region::MAX_INSN;
 use crate::x86::{Cond, Gpr, GuestAddr, Width};
 
@@ -47,7 +51,10 @@ impl Bytes<'_> {
 
     #[inline(always)]
     fn i32(&mut self) -> i32 {
-        i32::from_le_bytes([self.u8(), self.u8(), self.u8(), self.u8()])
+        // Where there are not as many it is declined in the end.
+        let rest = &self.bytes[self.at.min(LOOKS_AT - 4)..];
+        self.at += 4;
+        i32::from_le_bytes([rest[0], rest[1], rest[2], rest[3]])
     }
 
     /// Jb of the instruction at `ip`.
@@ -80,8 +87,13 @@ impl Bytes<'_> {
 struct Prefixes {
     /// `prefix` bits.
     legacy: u8,
-    /// 0 without REX.
+    /// 0 without REX. With VEX what REX would be.
     rex: u8,
+    /// The register in VEX.vvvv, and the operands' length.
+    vvvv: u8,
+    len: Len,
+    /// VEX.pp
+    pp: usize,
 }
 
 impl Prefixes {
@@ -131,6 +143,33 @@ impl Prefixes {
         (self.v() >= Width::W32).then_some(Gpr::new(self.reg(modrm)))
     }
 
+    /// Register `n` op `imm`.
+    fn alu_imm(self, op: Alu, n: u8, w: Width, imm: i32) -> Kind {
+        match self.gpr(n, w) {
+            Some(d) => Kind::AluImm {
+                op,
+                d,
+                imm: imm.into(),
+            },
+            None => Kind::AluHigh {
+                op,
+                d: Gpr::new(n & 3),
+                #[allow(clippy::cast_possible_truncation)] // It is an Ib.
+                imm: imm as i8,
+            },
+        }
+    }
+
+    /// a of a vector instruction whose destination is `d`: that with the legacy encoding, which can do
+    /// without only if VEX.vvvv names no register.
+    const fn first(self, d: u8) -> u8 {
+        if matches!(self.len, Len::Legacy) {
+            d
+        } else {
+            self.vvvv
+        }
+    }
+
     /// M (SDM vol. 2, tables 2-2 and 2-3; 2.2.1.6 for RIP).
     #[inline(always)]
     fn memory(self, modrm: u8, bytes: &mut Bytes<'_>) -> Option<Address> {
@@ -140,7 +179,7 @@ impl Prefixes {
             base: RIP_BASE,
             index: NO_REG,
             scale: 0,
-            stack: false,
+            segment: Segment::None,
             disp: 0,
         };
         if low & 7 == 4 {
@@ -157,7 +196,9 @@ impl Prefixes {
             m.disp = bytes.i32();
         } else {
             m.base = self.low(low);
-            m.stack = m.base == Gpr::RSP.num() || m.base == Gpr::RBP.num();
+            if m.base == Gpr::RSP.num() || m.base == Gpr::RBP.num() {
+                m.segment = Segment::Ss;
+            }
             match mode {
                 0 => {}
                 1 => m.disp = bytes.i8().into(),
@@ -166,10 +207,10 @@ impl Prefixes {
         }
         match self.legacy & (prefix::FS | prefix::GS | prefix::CS) {
             0 => {}
-            prefix::FS if m.base == NO_REG => m.base = FS_BASE,
-            prefix::GS if m.base == NO_REG => m.base = GS_BASE,
+            prefix::FS => m.segment = Segment::Fs,
+            prefix::GS => m.segment = Segment::Gs,
             // Without effect in 64-bit mode.
-            prefix::CS if !m.stack => {}
+            prefix::CS if !m.stack() => {}
             _ => return None,
         }
         Some(m)
@@ -196,12 +237,19 @@ const fn bw(opcode: u8) -> Width {
 #[must_use]
 pub fn decode(bytes: &[u8; LOOKS_AT], ip: u64, q: &mut Quick) -> Option<()> {
     let mut bytes = Bytes { bytes, at: 0 };
-    let mut p = Prefixes { legacy: 0, rex: 0 };
+    let mut p = Prefixes {
+        legacy: 0,
+        rex: 0,
+        vvvv: 0,
+        len: Len::Legacy,
+        pp: 0,
+    };
     let mut opcode = bytes.u8();
     let mut row = &ONE_BYTE[usize::from(opcode)];
     while row.class == Class::Legacy {
         let bit = prefix::of(opcode);
-        if p.has(bit) {
+        // Compilers repeat 66 to align code.
+        if p.has(bit & !prefix::OPERAND_SIZE) || bytes.at >= MAX_INSN {
             return None;
         }
         p.legacy |= bit;
@@ -214,16 +262,33 @@ pub fn decode(bytes: &[u8; LOOKS_AT], ip: u64, q: &mut Quick) -> Option<()> {
         row = &ONE_BYTE[usize::from(opcode)];
     }
     if row.class == Class::Escape {
-        let map = match p.legacy & (prefix::OPERAND_SIZE | prefix::REP | prefix::REPNE) {
-            0 => &TWO_BYTE[0],
-            prefix::OPERAND_SIZE => &TWO_BYTE[1],
-            prefix::REP => &TWO_BYTE[2],
+        let prefix = match p.legacy & (prefix::OPERAND_SIZE | prefix::REP | prefix::REPNE) {
+            0 => 0,
+            prefix::OPERAND_SIZE => 1,
+            prefix::REP => 2,
+            prefix::REPNE => 3,
             _ => return None,
         };
         opcode = bytes.u8();
-        row = &map[usize::from(opcode)];
+        row = &TWO_BYTE[prefix][usize::from(opcode)];
+        if row.class == Class::Escape3 {
+            let map = if opcode == 0x38 { 2 } else { 3 };
+            opcode = bytes.u8();
+            row = three_byte(map, prefix, opcode);
+        }
+        if row.form.is_vex() {
+            return None;
+        }
+    } else if row.class == Class::Vex {
+        (row, opcode) = vex(opcode, &mut p, &mut bytes)?;
     } else if p.has(prefix::REP | prefix::REPNE) && opcode != 0xc3 {
         // REP RET was fast once.
+        let string = matches!(row.form, Form::Movs | Form::Stos);
+        if !string || p.has(prefix::REPNE) {
+            return None;
+        }
+    }
+    if p.has(prefix::LOCK) && !locks(row.form) {
         return None;
     }
     match row.class {
@@ -243,6 +308,47 @@ pub fn decode(bytes: &[u8; LOOKS_AT], ip: u64, q: &mut Quick) -> Option<()> {
     let len = bytes.at as u8;
     q.len = len;
     (bytes.at <= MAX_INSN).then_some(())
+}
+
+/// Whether an instruction of this form may have LOCK here.
+const fn locks(form: Form) -> bool {
+    matches!(
+        form,
+        Form::AluEG | Form::Group1 | Form::Group1EvIb | Form::CmpxchgEG | Form::XaddEG
+    )
+}
+
+/// What follows a VEX prefix (SDM vol. 2, 2.3.5), of which the first byte is `first`: the row and the opcode.
+fn vex(first: u8, p: &mut Prefixes, bytes: &mut Bytes<'_>) -> Option<(&'static Row, u8)> {
+    let before = prefix::OPERAND_SIZE | prefix::REP | prefix::REPNE | prefix::LOCK;
+    if p.rex != 0 || p.has(before) {
+        return None;
+    }
+    let second = bytes.u8();
+    let (map, last) = if first == 0xc5 {
+        p.rex = 0x40 | (!second >> 5 & 4);
+        (1, second & 0x7f)
+    } else {
+        let last = bytes.u8();
+        p.rex = 0x40 | (!second >> 5) | (last >> 4 & 8);
+        (second & 31, last)
+    };
+    p.vvvv = !last >> 3 & 15;
+    p.len = if last & 4 == 0 {
+        Len::Vex128
+    } else {
+        Len::Vex256
+    };
+    let prefix = usize::from(last & 3);
+    p.pp = prefix;
+    let opcode = bytes.u8();
+    let row = match map {
+        1 => &TWO_BYTE[prefix][usize::from(opcode)],
+        2 | 3 => three_byte(map, prefix, opcode),
+        _ => return None,
+    };
+    // MOVUPS and its kin exist with F3 and F2 as moves of scalars.
+    row.form.has_vex().then_some((row, opcode))
 }
 
 /// `decode` for an instruction without ModRM.
@@ -313,6 +419,29 @@ fn without_modrm(
         }
         // With REX.B it is XCHG.
         Form::Nop if p.rex == 0 => Kind::Nop,
+        Form::XchgR => {
+            q.w = p.v();
+            // In the order iced has them.
+            let (d, s) = (Gpr::new(p.low(opcode)), Gpr::RAX);
+            Kind::Xchg { d, s }
+        }
+        Form::Movs | Form::Stos if p.legacy == prefix::REP => {
+            q.w = p.bv(opcode);
+            let moves = matches!(row.form, Form::Movs);
+            if moves && q.w == Width::W32 {
+                return None;
+            }
+            Kind::Repeat { moves }
+        }
+        Form::BswapR => {
+            q.w = p.v();
+            let d = Gpr::new(p.low(opcode));
+            Kind::Bswap { d }
+        }
+        Form::Cpuid => Kind::System(System::Cpuid),
+        Form::Rdtsc => Kind::System(System::Rdtsc),
+        Form::Syscall => Kind::System(System::Syscall),
+        Form::ZeroUpper if p.len == Len::Vex128 && p.vvvv == 0 => Kind::ZeroUpper,
         Form::JccJb => Kind::Jcc {
             c: cond(opcode),
             to: bytes.target8(ip),
@@ -354,6 +483,7 @@ fn with_register(
     let w = p.bv(opcode);
     q.w = w;
     q.kind = match row.form {
+        Form::AluEG | Form::Group1EvIb if p.has(prefix::LOCK) => return None,
         Form::AluEG => Kind::AluReg {
             op: row.alu,
             d: p.gpr(e, w)?,
@@ -372,38 +502,84 @@ fn with_register(
             d: p.g(modrm, w)?,
             s: p.gpr(e, w)?,
         },
-        Form::Group1 => Kind::AluImm {
-            op: GROUP_1[usize::from(n)]?,
-            d: p.gpr(e, w)?,
-            imm: bytes.imm(w).into(),
-        },
+        Form::Group1 if p.has(prefix::LOCK) => return None,
+        Form::Group1 => {
+            let (op, imm) = (GROUP_1[usize::from(n)]?, bytes.imm(w));
+            p.alu_imm(op, e, w, imm)
+        }
         Form::Group1EvIb => Kind::AluImm {
             op: GROUP_1[usize::from(n)]?,
             d: Gpr::new(e),
             imm: bytes.i8().into(),
         },
-        Form::Group2EIb | Form::Group2E1 if w >= Width::W32 => {
-            let op = match n {
-                4 | 6 => Shift::Shl,
-                5 => Shift::Shr,
-                7 => Shift::Sar,
-                _ => return None,
-            };
+        Form::Group2EIb | Form::Group2E1 => {
             let one = matches!(row.form, Form::Group2E1);
-            let n = if one { 1 } else { bytes.u8() };
-            let n = n & if w == Width::W64 { 63 } else { 31 };
-            if n == 0 {
+            let by = if one { 1 } else { bytes.u8() };
+            let by = by & if w == Width::W64 { 63 } else { 31 };
+            if by == 0 {
                 return None;
             }
+            let d = p.gpr(e, w)?;
+            if n < 2 && w >= Width::W32 {
+                let left = n == 0;
+                Kind::Rotate { left, d, n: by }
+            } else {
+                let op = shift(n)?;
+                Kind::Shift { op, d, n: by }
+            }
+        }
+        Form::Group2ECl if w >= Width::W32 => Kind::ShiftCl {
+            op: shift(n)?,
+            d: Gpr::new(e),
+        },
+        Form::CarryEG | Form::CarryGE if w >= Width::W32 => {
+            let (g, e) = (Gpr::new(p.reg(modrm)), Gpr::new(e));
+            let (d, s) = if matches!(row.form, Form::CarryEG) {
+                (e, g)
+            } else {
+                (g, e)
+            };
+            let adds = opcode < 0x18;
+            Kind::Carry { adds, d, s }
+        }
+        Form::XchgEG if w >= Width::W32 => Kind::Xchg {
+            d: Gpr::new(e),
+            s: Gpr::new(p.reg(modrm)),
+        },
+        Form::ScanGvEv => {
+            q.w = p.v();
+            let (d, s) = (p.gv(modrm)?, Gpr::new(e));
+            let op = match (opcode & 1, p.has(prefix::REP)) {
+                (0, false) => Scan::Bsf,
+                (_, false) => Scan::Bsr,
+                (0, true) => Scan::Tzcnt,
+                (_, true) => Scan::Lzcnt,
+            };
+            Kind::Scan { op, d, s }
+        }
+        Form::BtEvGv => {
+            q.w = p.v();
+            let (s, d) = (p.gv(modrm)?, Gpr::new(e));
+            Kind::BitTest { d, s }
+        }
+        Form::Group8EvIb if n == 4 => {
+            q.w = p.v();
+            p.gv(modrm)?;
+            let n = bytes.u8() & if q.w == Width::W64 { 63 } else { 31 };
             let d = Gpr::new(e);
-            Kind::Shift { op, d, n }
+            Kind::BitTestImm { d, n }
+        }
+        Form::Group7 if modrm == 0xd0 && p.legacy == 0 => {
+            q.w = Width::W64;
+            Kind::System(System::Xgetbv)
         }
         Form::Group3E => match n {
-            0 => Kind::AluImm {
-                op: Alu::Test,
-                d: p.gpr(e, w)?,
-                imm: bytes.imm(w).into(),
-            },
+            0 => {
+                let imm = bytes.imm(w);
+                p.alu_imm(Alu::Test, e, w, imm)
+            }
+            4 if w >= Width::W32 => Kind::MulRax { s: Gpr::new(e) },
+            6 if w >= Width::W32 => Kind::DivRax { s: Gpr::new(e) },
             2 => Kind::Not { d: p.gpr(e, w)? },
             3 => Kind::Neg { d: p.gpr(e, w)? },
             _ => return None,
@@ -489,23 +665,8 @@ fn with_register(
             q.w = Width::W64;
             Kind::Nop
         }
-        Form::MovVW => {
-            q.w = Width::W64;
-            Kind::MovVector {
-                d: p.reg(modrm),
-                s: e,
-            }
-        }
-        Form::MovWV => {
-            q.w = Width::W64;
-            Kind::MovVector {
-                d: e,
-                s: p.reg(modrm),
-            }
-        }
-        Form::XorVW if p.reg(modrm) == e => {
-            q.w = Width::W64;
-            Kind::ZeroVector { d: e }
+        form if form.has_vex() || is_vector(form) => {
+            vector(row, p, modrm, Place::Register(e), bytes, q)?
         }
         _ => return None,
     };
@@ -527,6 +688,34 @@ fn with_memory(
     let w = p.bv(opcode);
     q.w = w;
     q.kind = match row.form {
+        Form::AluEG | Form::Group1 | Form::Group1EvIb if p.has(prefix::LOCK) => {
+            let alu = match row.form {
+                Form::AluEG => Some(row.alu),
+                _ => GROUP_1[usize::from(n)],
+            };
+            let op = match alu? {
+                Alu::Add => Locked::Add,
+                Alu::Sub => Locked::Sub,
+                Alu::And => Locked::And,
+                Alu::Or => Locked::Or,
+                Alu::Xor => Locked::Xor,
+                Alu::Cmp | Alu::Test => return None,
+            };
+            match row.form {
+                Form::AluEG => {
+                    let s = p.g(modrm, w)?;
+                    Kind::Locked { op, s, m }
+                }
+                Form::Group1 => {
+                    let imm = bytes.imm(w);
+                    Kind::LockedImm { op, imm, m }
+                }
+                _ => {
+                    let imm = bytes.i8().into();
+                    Kind::LockedImm { op, imm, m }
+                }
+            }
+        }
         Form::AluEG => Kind::AluStore {
             op: row.alu,
             s: p.g(modrm, w)?,
@@ -564,6 +753,7 @@ fn with_memory(
             imm: bytes.imm(w),
             m,
         },
+        Form::Group3E if n == 6 && w >= Width::W32 => Kind::DivLoad { m },
         Form::Group5E => {
             if w == Width::W8 || p.has(prefix::OPERAND_SIZE) {
                 return None;
@@ -572,6 +762,7 @@ fn with_memory(
             match n {
                 2 => Kind::CallLoad { m },
                 4 => Kind::JmpLoad { m },
+                6 => Kind::PushLoad { m },
                 _ => return None,
             }
         }
@@ -609,23 +800,38 @@ fn with_memory(
             q.w = Width::W64;
             Kind::Nop
         }
-        Form::MovVW => {
-            q.w = Width::W64;
-            Kind::LoadVector {
-                d: p.reg(modrm),
-                m,
-                aligned: row.aligned,
-            }
+        Form::XchgEG => {
+            let s = p.g(modrm, w)?;
+            Kind::XchgLoad { s, m }
         }
-        Form::MovWV => {
+        Form::CmpxchgEG | Form::XaddEG if p.has(prefix::LOCK) => {
+            let op = if matches!(row.form, Form::XaddEG) {
+                Locked::Xadd
+            } else {
+                Locked::Cmpxchg
+            };
+            let s = p.g(modrm, w)?;
+            Kind::Locked { op, s, m }
+        }
+        Form::SetEb => {
             q.w = Width::W64;
-            Kind::StoreVector {
-                s: p.reg(modrm),
-                m,
-                aligned: row.aligned,
-            }
+            let c = cond(opcode);
+            Kind::SetStore { m, c }
+        }
+        form if form.has_vex() || is_vector(form) => {
+            vector(row, p, modrm, Place::Memory(m), bytes, q)?
         }
         _ => return None,
     };
     Some(())
+}
+
+/// The shifts of group 2, by ModRM.reg.
+const fn shift(n: u8) -> Option<Shift> {
+    match n {
+        4 | 6 => Some(Shift::Shl),
+        5 => Some(Shift::Shr),
+        7 => Some(Shift::Sar),
+        _ => None,
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::{Baseline, SCRATCH, X, Y, Z, off, vcpu};
 use crate::ir::Op;
-use crate::lift::quick::{Alu, Kind, Quick};
+use crate::lift::quick::{Alu, Bits, Kind, Quick};
 use crate::lower::abi;
 use crate::lower::control::{Ready, Test};
 use crate::lower::translation::op_number;
@@ -30,6 +30,11 @@ pub(super) struct Flags {
 }
 
 impl Flags {
+    /// Nothing is known any more.
+    pub(super) fn forget(&mut self) {
+        *self = Flags::default();
+    }
+
     /// Register `r` is about to hold something else.
     pub(super) fn changed(&mut self, r: Xreg) {
         if let Some((_, _, a, b)) = &mut self.known {
@@ -80,22 +85,36 @@ fn uses(q: &Quick) -> Use {
         | Kind::Neg { .. }
         | Kind::Shift { .. }
         | Kind::Mul { .. }
-        | Kind::MulImm { .. } => of(false, true, false),
+        | Kind::MulImm { .. }
+        | Kind::MulRax { .. }
+        | Kind::Scan { .. } => of(false, true, false),
+        Kind::Bits { op, .. } => {
+            let none = matches!(op, Bits::Shlx | Bits::Shrx | Bits::Sarx);
+            of(false, !none, false)
+        }
+        // A count of 0 leaves them.
+        Kind::ShiftCl { .. } => of(true, true, false),
         Kind::AluLoad { .. } | Kind::AluStore { .. } | Kind::AluStoreImm { .. } => {
             of(false, true, true)
         }
         // CF stays.
         Kind::Inc { .. } => of(true, true, false),
         Kind::Set { .. } | Kind::Cmov { .. } | Kind::Jcc { .. } => of(true, false, false),
-        Kind::CmovLoad { .. } => of(true, false, true),
+        Kind::CmovLoad { .. } | Kind::SetStore { .. } => of(true, false, true),
         Kind::MovReg { .. }
         | Kind::MovImm { .. }
         | Kind::Zero { .. }
         | Kind::Sign { .. }
         | Kind::Lea { .. }
         | Kind::Not { .. }
+        | Kind::Xchg { .. }
         | Kind::MovVector { .. }
         | Kind::ZeroVector { .. }
+        | Kind::Packed { .. }
+        | Kind::FromGpr { .. }
+        | Kind::ToGpr { .. }
+        | Kind::MoveMask { .. }
+        | Kind::ZeroUpper
         | Kind::SignOfRax
         | Kind::Nop => of(false, false, false),
         Kind::Load { .. }
@@ -106,6 +125,25 @@ fn uses(q: &Quick) -> Use {
         | Kind::Leave
         | Kind::LoadVector { .. }
         | Kind::StoreVector { .. }
+        | Kind::PackedLoad { .. }
+        | Kind::LoadLow { .. }
+        | Kind::LoadHalf { .. }
+        | Kind::StoreHalf { .. }
+        | Kind::DivRax { .. }
+        | Kind::PushLoad { .. }
+        // Evaluated.
+        | Kind::Rotate { .. }
+        | Kind::DivLoad { .. }
+        | Kind::Carry { .. }
+        | Kind::Bswap { .. }
+        | Kind::BitTest { .. }
+        | Kind::BitTestImm { .. }
+        | Kind::AluHigh { .. }
+        | Kind::XchgLoad { .. }
+        | Kind::Locked { .. }
+        | Kind::LockedImm { .. }
+        | Kind::Repeat { .. }
+        | Kind::System(_)
         | Kind::Push { .. }
         | Kind::PushImm { .. }
         | Kind::Pop { .. }
@@ -276,7 +314,7 @@ impl Baseline {
             .ld(abi::SCRATCH2, vcpu(abi::slot::CALL), abi::STATE);
         self.asm.jalr(abi::SCRATCH2, Imm12::ZERO, abi::SCRATCH2);
         self.asm.ld(X, vcpu(abi::slot::RESULT), abi::STATE);
-        self.bytes = false;
+        self.vtype = None;
         (Test::Ne, X, Xreg::ZERO)
     }
 }

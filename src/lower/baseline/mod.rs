@@ -12,12 +12,13 @@
 
 mod flags;
 mod ops;
+mod vector;
 
 use super::abi;
 use super::control::{self, Ready};
 use super::mem::{READ, WRITE};
-use crate::lift::quick::{Address, FS_BASE, GS_BASE, Kind, NO_REG, Quick, RIP_BASE};
-use crate::rv64::{Assembler, Feature, HostIsa, Imm12, Label, Off21, Shamt, Xreg};
+use crate::lift::quick::{Address, Kind, NO_REG, Quick, RIP_BASE, Segment};
+use crate::rv64::{Assembler, Feature, HostIsa, Imm12, Label, Off21, Shamt, Vtype, Xreg};
 use crate::x86::state::offset;
 use crate::x86::{Gpr, GuestAddr, Width};
 use flags::Flags;
@@ -95,8 +96,8 @@ pub struct Baseline {
     n: usize,
     at: u16,
     next: u64,
-    /// Whether vtype is that of 16 bytes.
-    bytes: bool,
+    /// What vtype and vl are, if that is known.
+    vtype: Option<(Vtype, u8)>,
 }
 
 fn g(r: Gpr) -> Xreg {
@@ -123,7 +124,7 @@ impl Baseline {
         self.literals.clear();
         self.isa = isa;
         self.flags = Flags::default();
-        self.bytes = false;
+        self.vtype = None;
         let code = &code[..code.len().min(MOST)];
         self.seen = flags::seen(code);
         let (hot, poll) = (self.asm.label(), self.asm.label());
@@ -138,7 +139,7 @@ impl Baseline {
         let mut done = 0;
         let mut open = true;
         for (n, q) in code.iter().enumerate() {
-            if self.asm.offset() > 4 * LONG {
+            if self.asm.offset() > 4 * LONG || !self.knows(q) {
                 break;
             }
             self.n = n;
@@ -296,15 +297,6 @@ impl Baseline {
         let mut disp = i64::from(m.disp);
         let mut base = match m.base {
             NO_REG => None,
-            FS_BASE | GS_BASE => {
-                let at = if m.base == FS_BASE {
-                    offset::FS_BASE
-                } else {
-                    offset::GS_BASE
-                };
-                self.asm.ld(ADDRESS, off(at), abi::STATE);
-                Some(ADDRESS)
-            }
             RIP_BASE => {
                 let at = self.next.wrapping_add_signed(disp);
                 disp = 0;
@@ -313,6 +305,24 @@ impl Baseline {
             }
             n => Some(g(Gpr::new(n & 15))),
         };
+        if matches!(m.segment, Segment::Fs | Segment::Gs) {
+            let at = if m.segment == Segment::Fs {
+                offset::FS_BASE
+            } else {
+                offset::GS_BASE
+            };
+            let plus = base;
+            let segment = if plus == Some(ADDRESS) {
+                SCRATCH
+            } else {
+                ADDRESS
+            };
+            self.asm.ld(segment, off(at), abi::STATE);
+            if let Some(plus) = plus {
+                self.asm.add(ADDRESS, segment, plus);
+            }
+            base = Some(ADDRESS);
+        }
         if m.index != NO_REG {
             let index = g(Gpr::new(m.index & 15));
             self.index(base, index, m.scale);

@@ -2,9 +2,9 @@
 
 use super::flags::{self, Operand};
 use super::{ADDRESS, Baseline, NEW, OLD, SCRATCH, X, Y, Z, g, off};
-use crate::lift::quick::{Address, Alu, Kind, Quick, Shift};
+use crate::lift::quick::{Address, Alu, Bits, Kind, Quick, Scan, Shift};
 use crate::lower::abi;
-use crate::rv64::{Imm12, Sew, Shamt, Uimm5, Vm, Vtype, Xreg};
+use crate::rv64::{Feature, Imm12, Shamt, Xreg};
 use crate::x86::state::offset;
 use crate::x86::{Cond, FlagOp, Gpr, GuestAddr, Width};
 
@@ -108,6 +108,27 @@ impl Baseline {
                 self.put(d, w, X);
             }
             Kind::Shift { op, d, n } => self.shift(op, w, d, n),
+            Kind::ShiftCl { op, d } => self.shift_cl(op, w, d),
+            Kind::Xchg { d, s } => {
+                self.asm.mv(X, g(d));
+                self.put(d, w, g(s));
+                self.put(s, w, X);
+            }
+            Kind::MulRax { s } => self.multiply_rax(w, g(s)),
+            Kind::DivRax { s } => self.divide_rax(w, g(s)),
+            Kind::Scan { op, d, s } => self.scan(op, w, d, g(s)),
+            Kind::Bits { op, d, a, b } => self.bits(op, w, d, g(a), g(b)),
+            Kind::SetStore { m, c } => {
+                // An address uses none of what a condition does, and the other way round.
+                let at = self.address(m);
+                self.set(c);
+                self.store(X, Width::W8, at);
+            }
+            Kind::PushLoad { m } => {
+                let at = self.address(m);
+                self.load(X, Width::W64, at);
+                self.push(X);
+            }
             Kind::Mul { d, s } => self.multiply(w, d, g(d), g(s)),
             Kind::MulImm { d, s, imm } => {
                 let b = self.constant(Y, imm.into());
@@ -120,10 +141,19 @@ impl Baseline {
                 self.asm.addi(RSP, rbp, Imm12::of(8));
                 self.put(Gpr::RBP, Width::W64, X);
             }
-            Kind::MovVector { d, s } => self.move_vector(d, s),
-            Kind::LoadVector { d, m, aligned } => self.load_vector(d, m, aligned),
-            Kind::StoreVector { s, m, aligned } => self.store_vector(s, m, aligned),
-            Kind::ZeroVector { d } => self.zero_vector(d),
+            Kind::MovVector { .. }
+            | Kind::LoadVector { .. }
+            | Kind::StoreVector { .. }
+            | Kind::ZeroVector { .. }
+            | Kind::Packed { .. }
+            | Kind::PackedLoad { .. }
+            | Kind::LoadLow { .. }
+            | Kind::LoadHalf { .. }
+            | Kind::StoreHalf { .. }
+            | Kind::FromGpr { .. }
+            | Kind::ToGpr { .. }
+            | Kind::MoveMask { .. }
+            | Kind::ZeroUpper => self.vector(q),
             Kind::SignOfRax => {
                 self.sext(X, g(Gpr::RAX), w);
                 self.asm.srai(X, X, Shamt::new(63));
@@ -207,8 +237,49 @@ impl Baseline {
                 self.call_indirect(X);
                 return false;
             }
+            // `knows` says so.
+            Kind::Rotate { .. }
+            | Kind::DivLoad { .. }
+            | Kind::Carry { .. }
+            | Kind::Bswap { .. }
+            | Kind::BitTest { .. }
+            | Kind::BitTestImm { .. }
+            | Kind::AluHigh { .. }
+            | Kind::XchgLoad { .. }
+            | Kind::Locked { .. }
+            | Kind::LockedImm { .. }
+            | Kind::Repeat { .. }
+            | Kind::System(_) => unreachable!("left to the evaluator"),
         }
         true
+    }
+
+    /// Whether there is code for `q` here; the rest is evaluated.
+    pub(super) fn knows(&self, q: &Quick) -> bool {
+        match q.kind {
+            Kind::Rotate { .. }
+            | Kind::DivLoad { .. }
+            | Kind::Carry { .. }
+            | Kind::Bswap { .. }
+            | Kind::BitTest { .. }
+            | Kind::BitTestImm { .. }
+            | Kind::AluHigh { .. }
+            | Kind::XchgLoad { .. }
+            | Kind::Locked { .. }
+            | Kind::LockedImm { .. }
+            | Kind::Repeat { .. }
+            | Kind::System(_) => false,
+            Kind::Scan { .. } => self.has(Feature::Zbb),
+            Kind::Packed { .. }
+            | Kind::PackedLoad { .. }
+            | Kind::FromGpr { .. }
+            | Kind::ToGpr { .. }
+            | Kind::MoveMask { .. }
+            | Kind::LoadLow { .. }
+            | Kind::LoadHalf { .. }
+            | Kind::StoreHalf { .. } => self.resident() && self.isa.vlen() <= 1024,
+            _ => true,
+        }
     }
 
     /// A register with `c`, perhaps `r`.
@@ -349,7 +420,7 @@ impl Baseline {
         let a = if wide {
             g(d)
         } else {
-            // W32: shifts need the bits above.
+            // Shifts need the bits above.
             match op {
                 Shift::Sar => self.sext(Y, g(d), w),
                 Shift::Shl | Shift::Shr => self.zext(Y, g(d), w),
@@ -365,15 +436,13 @@ impl Baseline {
             // CF in Z, and OF in bit 11.
             match op {
                 Shift::Shl => {
-                    let cf = u64::from(w.bits()) - u64::from(n);
-                    self.asm.srli(Z, a, Shamt::new(cf));
+                    if wide {
+                        self.asm.srli(Z, a, Shamt::new(64 - u64::from(n)));
+                    } else {
+                        self.asm.srli(Z, X, Shamt::new(w.bits().into()));
+                    }
                     self.asm.andi(Z, Z, Imm12::of(1));
-                    self.asm
-                        .srli(SCRATCH, X, Shamt::new(u64::from(w.bits()) - 1));
-                    self.asm.andi(SCRATCH, SCRATCH, Imm12::of(1));
-                    self.asm.xor(SCRATCH, SCRATCH, Z);
-                    self.asm.slli(SCRATCH, SCRATCH, Shamt::new(11));
-                    self.asm.or(Z, Z, SCRATCH);
+                    self.overflow_of_left(w);
                 }
                 Shift::Shr => {
                     self.asm.srli(Z, a, last);
@@ -394,6 +463,222 @@ impl Baseline {
         self.put(d, w, X);
         let b = Operand::Reg(Z);
         self.set_flags(FlagOp::Result, w, Operand::Reg(g(d)), b);
+        self.flags.changed(Z);
+    }
+
+    /// Adds OF to the CF in `Z`: whether it differs from the result's sign, in `X`.
+    fn overflow_of_left(&mut self, w: Width) {
+        self.asm
+            .srli(SCRATCH, X, Shamt::new(u64::from(w.bits()) - 1));
+        self.asm.andi(SCRATCH, SCRATCH, Imm12::of(1));
+        self.asm.xor(SCRATCH, SCRATCH, Z);
+        self.asm.slli(SCRATCH, SCRATCH, Shamt::new(11));
+        self.asm.or(Z, Z, SCRATCH);
+    }
+
+    /// A count of 0 changes no flags, and of 32 bits clears those above.
+    fn shift_cl(&mut self, op: Shift, w: Width, d: Gpr) {
+        let count = g(Gpr::RCX);
+        let a = match (w, op) {
+            (Width::W64, _) => g(d),
+            (_, Shift::Sar) => {
+                self.sext(Y, g(d), w);
+                Y
+            }
+            _ => {
+                self.zext(Y, g(d), w);
+                Y
+            }
+        };
+        // RISC-V takes the count modulo the register's width, as x86 does.
+        match (op, w) {
+            (Shift::Shl, Width::W64) => self.asm.sll(X, a, count),
+            (Shift::Shr, Width::W64) => self.asm.srl(X, a, count),
+            (Shift::Sar, Width::W64) => self.asm.sra(X, a, count),
+            (Shift::Shl, _) => self.asm.sllw(X, a, count),
+            (Shift::Shr, _) => self.asm.srlw(X, a, count),
+            (Shift::Sar, _) => self.asm.sraw(X, a, count),
+        }
+        if !self.sets_flags() {
+            self.flags.forget();
+            return self.put(d, w, X);
+        }
+        let none = self.asm.label();
+        let mask = i64::from(w.bits()) - 1;
+        self.asm.andi(SCRATCH, count, Imm12::of(mask));
+        self.branch((crate::lower::control::Test::Eq, SCRATCH, Xreg::ZERO), none);
+        // CF: the bit that the last step moved out.
+        match op {
+            Shift::Shl => {
+                self.asm.addi(Z, Xreg::ZERO, Imm12::of(i64::from(w.bits())));
+                self.asm.sub(Z, Z, SCRATCH);
+                self.asm.srl(Z, a, Z);
+                self.asm.andi(Z, Z, Imm12::of(1));
+                self.overflow_of_left(w);
+            }
+            Shift::Shr => {
+                self.asm.addi(Z, SCRATCH, Imm12::of(-1));
+                self.asm.srl(ADDRESS, a, Z);
+                self.asm.andi(ADDRESS, ADDRESS, Imm12::of(1));
+                // The top bit before: OF if the count is 1.
+                self.asm.sltiu(Z, Z, Imm12::of(1));
+                self.asm
+                    .srli(SCRATCH, a, Shamt::new(u64::from(w.bits()) - 1));
+                self.asm.and(Z, Z, SCRATCH);
+                self.asm.slli(Z, Z, Shamt::new(11));
+                self.asm.or(Z, Z, ADDRESS);
+            }
+            Shift::Sar => {
+                self.asm.addi(Z, SCRATCH, Imm12::of(-1));
+                self.asm.sra(Z, a, Z);
+                self.asm.andi(Z, Z, Imm12::of(1));
+            }
+        }
+        self.set_flags(FlagOp::Result, w, Operand::Reg(X), Operand::Reg(Z));
+        self.asm.bind(none);
+        // Which flags there are now depends on the count.
+        self.flags.forget();
+        self.put(d, w, X);
+    }
+
+    /// MUL: CF and OF say whether the high half is not 0.
+    fn multiply_rax(&mut self, w: Width, s: Xreg) {
+        let rax = g(Gpr::RAX);
+        if w == Width::W64 {
+            self.asm.mulhu(Y, rax, s);
+            self.asm.mul(X, rax, s);
+        } else {
+            self.zext(X, rax, w);
+            self.zext(Y, s, w);
+            self.asm.mul(X, X, Y);
+            self.asm.srli(Y, X, Shamt::new(32));
+        }
+        if self.sets_flags() {
+            self.asm.sltu(Z, Xreg::ZERO, Y);
+            self.asm.slli(SCRATCH, Z, Shamt::new(11));
+            self.asm.or(Z, Z, SCRATCH);
+        }
+        self.put(Gpr::RAX, w, X);
+        self.put(Gpr::RDX, w, Y);
+        self.set_flags(FlagOp::Result, w, Operand::Reg(rax), Operand::Reg(Z));
+        self.flags.changed(Z);
+    }
+
+    /// DIV of what fits one register, the quotient too; the rest is evaluated. Flags stay.
+    fn divide_rax(&mut self, w: Width, s: Xreg) {
+        let (rax, rdx) = (g(Gpr::RAX), g(Gpr::RDX));
+        let stub = self.evaluate();
+        if w == Width::W64 {
+            self.asm.bne_to(rdx, Xreg::ZERO, stub);
+            self.asm.beq_to(s, Xreg::ZERO, stub);
+            self.asm.divu(X, rax, s);
+            self.asm.remu(Y, rax, s);
+        } else {
+            self.zext(X, rdx, w);
+            self.zext(Y, s, w);
+            // So the quotient fits; a divisor of 0 is below nothing.
+            self.asm.bgeu_to(X, Y, stub);
+            self.asm.slli(X, X, Shamt::new(32));
+            self.zext(Z, rax, w);
+            self.asm.or(Z, X, Z);
+            self.asm.divu(X, Z, Y);
+            self.asm.remu(Y, Z, Y);
+        }
+        self.put(Gpr::RAX, w, X);
+        self.put(Gpr::RDX, w, Y);
+    }
+
+    /// With Zbb.
+    fn scan(&mut self, op: Scan, w: Width, d: Gpr, s: Xreg) {
+        let narrow = w == Width::W32;
+        match (op, narrow) {
+            (Scan::Bsf | Scan::Tzcnt, false) => self.asm.ctz(X, s),
+            (Scan::Bsf | Scan::Tzcnt, true) => self.asm.ctzw(X, s),
+            (Scan::Bsr | Scan::Lzcnt, false) => self.asm.clz(X, s),
+            (Scan::Bsr | Scan::Lzcnt, true) => self.asm.clzw(X, s),
+        }
+        if matches!(op, Scan::Tzcnt | Scan::Lzcnt) {
+            if self.sets_flags() {
+                self.zext(Y, s, w);
+                self.asm.sltiu(Z, Y, Imm12::of(1));
+            }
+            self.put(d, w, X);
+            self.set_flags(FlagOp::Result, w, Operand::Reg(g(d)), Operand::Reg(Z));
+            return self.flags.changed(Z);
+        }
+        self.flags.changed(OLD);
+        self.zext(OLD, s, w);
+        self.set_flags(FlagOp::Logic, w, Operand::Reg(OLD), Operand::Stored);
+        if op == Scan::Bsr {
+            // The count is below the width, which is a power of two.
+            self.asm.xori(X, X, Imm12::of(i64::from(w.bits()) - 1));
+        }
+        let over = self.asm.label();
+        self.branch((crate::lower::control::Test::Eq, OLD, Xreg::ZERO), over);
+        self.flags.changed(g(d));
+        self.asm.mv(g(d), X);
+        self.asm.bind(over);
+    }
+
+    fn bits(&mut self, op: Bits, w: Width, d: Gpr, a: Xreg, b: Xreg) {
+        let narrow = w == Width::W32;
+        match op {
+            Bits::Shlx if narrow => self.asm.sllw(X, a, b),
+            Bits::Shlx => self.asm.sll(X, a, b),
+            Bits::Shrx if narrow => self.asm.srlw(X, a, b),
+            Bits::Shrx => self.asm.srl(X, a, b),
+            Bits::Sarx if narrow => self.asm.sraw(X, a, b),
+            Bits::Sarx => self.asm.sra(X, a, b),
+            Bits::Andn => {
+                self.asm.xori(X, a, Imm12::of(-1));
+                self.asm.and(X, X, b);
+            }
+            Bits::Blsr | Bits::Blsmsk => {
+                self.asm.addi(X, b, Imm12::of(-1));
+                if op == Bits::Blsr {
+                    self.asm.and(X, X, b);
+                } else {
+                    self.asm.xor(X, X, b);
+                }
+            }
+            Bits::Blsi => {
+                self.asm.sub(X, Xreg::ZERO, b);
+                self.asm.and(X, X, b);
+            }
+            Bits::Bzhi => {
+                self.asm.andi(Y, b, Imm12::of(255));
+                self.asm.sltiu(Z, Y, Imm12::of(i64::from(w.bits())));
+                self.zext(X, a, w);
+                let whole = self.asm.label();
+                self.asm.beq_to(Z, Xreg::ZERO, whole);
+                self.asm.addi(SCRATCH, Xreg::ZERO, Imm12::of(-1));
+                self.asm.sll(SCRATCH, SCRATCH, Y);
+                self.asm.xori(SCRATCH, SCRATCH, Imm12::of(-1));
+                self.asm.and(X, X, SCRATCH);
+                self.asm.bind(whole);
+                self.asm.xori(Z, Z, Imm12::of(1));
+            }
+        }
+        match op {
+            Bits::Shlx | Bits::Shrx | Bits::Sarx => return self.put(d, w, X),
+            Bits::Andn => {
+                self.put(d, w, X);
+                return self.set_flags(FlagOp::Logic, w, Operand::Reg(g(d)), Operand::Stored);
+            }
+            Bits::Bzhi => {}
+            Bits::Blsr | Bits::Blsmsk | Bits::Blsi => {
+                if self.sets_flags() {
+                    self.zext(Z, b, w);
+                    if op == Bits::Blsi {
+                        self.asm.sltu(Z, Xreg::ZERO, Z);
+                    } else {
+                        self.asm.sltiu(Z, Z, Imm12::of(1));
+                    }
+                }
+            }
+        }
+        self.put(d, w, X);
+        self.set_flags(FlagOp::Result, w, Operand::Reg(g(d)), Operand::Reg(Z));
         self.flags.changed(Z);
     }
 
@@ -492,97 +777,5 @@ impl Baseline {
         self.literal(X, self.next);
         self.push(X);
         self.asm.jalr(Xreg::ZERO, Imm12::ZERO, Y);
-    }
-
-    /// Makes vector instructions work on the 16 bytes of an XMM register.
-    fn sixteen_bytes(&mut self) {
-        if !self.bytes {
-            self.asm
-                .vsetivli(Xreg::ZERO, Uimm5::new(16), Vtype::m1(Sew::E8));
-            self.bytes = true;
-        }
-    }
-
-    fn resident(&self) -> bool {
-        abi::xmm_resident(self.isa)
-    }
-
-    /// Copies the words at `from` of the register file, or zeros, to XMM register `d` there.
-    fn write_xmm(&mut self, d: u8, low: Xreg, high: Xreg) {
-        let at = offset::YMM + 32 * usize::from(d);
-        self.asm.sd(low, off(at), abi::STATE);
-        self.asm.sd(high, off(at + 8), abi::STATE);
-    }
-
-    /// `X` and `Y` = XMM register `s` in the register file.
-    fn read_xmm(&mut self, s: u8) {
-        let at = offset::YMM + 32 * usize::from(s);
-        self.asm.ld(X, off(at), abi::STATE);
-        self.asm.ld(Y, off(at + 8), abi::STATE);
-    }
-
-    fn move_vector(&mut self, d: u8, s: u8) {
-        if self.resident() {
-            self.asm.vmv1r_v(abi::xmm(d), abi::xmm(s));
-        } else {
-            self.read_xmm(s);
-            self.write_xmm(d, X, Y);
-        }
-    }
-
-    fn zero_vector(&mut self, d: u8) {
-        if self.resident() {
-            self.asm.vmv1r_v(abi::xmm(d), abi::VZERO);
-        } else {
-            self.write_xmm(d, Xreg::ZERO, Xreg::ZERO);
-        }
-    }
-
-    /// Leaves for evaluation if the address in `at` is not aligned to 16 bytes.
-    fn check_aligned(&mut self, at: Xreg) {
-        let stub = self.evaluate();
-        self.asm.andi(SCRATCH, at, Imm12::of(15));
-        self.asm.bne_to(SCRATCH, Xreg::ZERO, stub);
-    }
-
-    fn load_vector(&mut self, d: u8, m: Address, aligned: bool) {
-        let at = self.plain_address(m);
-        if aligned {
-            self.check_aligned(at);
-        }
-        if self.resident() {
-            self.sixteen_bytes();
-            self.asm.vle8_v(abi::xmm(d), at, Vm::All);
-            self.loaded();
-        } else {
-            self.asm.ld(X, Imm12::ZERO, at);
-            self.asm.ld(Y, Imm12::of(8), at);
-            self.loaded();
-            self.write_xmm(d, X, Y);
-        }
-    }
-
-    fn store_vector(&mut self, s: u8, m: Address, aligned: bool) {
-        let at = self.plain_address(m);
-        if aligned {
-            self.check_aligned(at);
-        } else {
-            // Over two pages one half could be stored before the other faults.
-            let stub = self.evaluate();
-            self.asm.addi(SCRATCH, at, Imm12::of(15));
-            self.asm.xor(SCRATCH, SCRATCH, at);
-            self.asm.srli(SCRATCH, SCRATCH, Shamt::new(12));
-            self.asm.bne_to(SCRATCH, Xreg::ZERO, stub);
-        }
-        if self.resident() {
-            self.sixteen_bytes();
-            self.storing();
-            self.asm.vse8_v(abi::xmm(s), at, Vm::All);
-        } else {
-            self.read_xmm(s);
-            self.storing();
-            self.asm.sd(X, Imm12::ZERO, at);
-            self.asm.sd(Y, Imm12::of(8), at);
-        }
     }
 }

@@ -37,11 +37,11 @@ fn check(bytes: &[u8; LOOKS_AT], ip: u64) {
         insn.rflags_read() & status != 0,
         "{insn}"
     );
-    assert_eq!(
-        ours.kind.is_branch(),
-        insn.flow_control() != FlowControl::Next,
-        "{insn}"
+    let next = matches!(
+        insn.flow_control(),
+        FlowControl::Next | FlowControl::XbeginXabortXend
     );
+    assert_eq!(ours.kind.is_branch(), !next, "{insn}");
 }
 
 /// SplitMix64.
@@ -60,7 +60,7 @@ impl Random {
     }
 }
 
-const LEGACY: [&[u8]; 15] = [
+const LEGACY: [&[u8]; 17] = [
     &[],
     &[0x66],
     &[0xf3],
@@ -76,6 +76,8 @@ const LEGACY: [&[u8]; 15] = [
     &[0x66, 0xf3],
     &[0x64, 0x65],
     &[0x66, 0x66],
+    &[0xf0, 0x66],
+    &[0xf3, 0x66],
 ];
 
 /// Every how manyth case is tried: all, unless the host is likely to be an emulator.
@@ -88,7 +90,7 @@ fn every_opcode_and_modrm_as_quick() {
     let mut random = Random(1);
     for legacy in LEGACY {
         for rex in (0x3f..=0x4f).step_by(EVERY) {
-            for map in [&[][..], &[0x0f]] {
+            for map in [&[][..], &[0x0f], &[0x0f, 0x38], &[0x0f, 0x3a]] {
                 for opcode in 0..=0xff {
                     let mut head = legacy.to_vec();
                     // 3F stands for none.
@@ -114,6 +116,36 @@ fn every_opcode_and_modrm_as_quick() {
             }
         }
     }
+}
+
+/// Every opcode of the first three maps behind VEX prefixes with every L and pp, and some registers.
+#[test]
+fn every_opcode_with_vex_as_quick() {
+    let mut random = Random(3);
+    let mut known = 0;
+    let prefixes = (0..=0xff).step_by(EVERY);
+    for (second, last) in prefixes.flat_map(|n| (0..4).map(move |pp| (n, pp))) {
+        for opcode in (0..=0xff).step_by(EVERY.min(3)) {
+            for modrm in (0..=0xff).step_by(9).chain((0xc0..=0xff).step_by(EVERY)) {
+                // C5: R, vvvv and L in the second byte; C4: R, X, B and the map.
+                let two = [0xc5, second & !3 | last, opcode, modrm];
+                check_head(&two, &mut random, &mut known);
+                let third = random.next().to_le_bytes()[0] & !3 | last;
+                // Now and then no register in vvvv.
+                let third = if modrm & 1 == 0 { third | 0x78 } else { third };
+                let map = second & !31 | (second % 3 + 1);
+                check_head(&[0xc4, map, third, opcode, modrm], &mut random, &mut known);
+            }
+        }
+    }
+    assert!(known > 1000, "{known}");
+}
+
+fn check_head(head: &[u8], random: &mut Random, known: &mut u32) {
+    let mut bytes = random.bytes();
+    bytes[..head.len()].copy_from_slice(head);
+    *known += u32::from(decoded(&bytes, 0x1000).is_some());
+    check(&bytes, 0x1000);
 }
 
 #[test]
