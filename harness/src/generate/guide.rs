@@ -54,7 +54,7 @@ mod tests {
         // Everything else alike: the rest of the rare ones are the first of the table.
         let guide = Guide::new(&universe, &counts);
         let seen = |guide: Option<&Guide>| -> usize {
-            let cases = (0..2000).map(|i| generator.guided(guide, 3, i));
+            let cases = (0..10_000).map(|i| generator.guided(guide, 3, i));
             let insns = cases.flat_map(|c| crate::compare::instructions(&c).collect::<Vec<_>>());
             insns
                 .filter(|i| Item::of(i) == universe.items[rare])

@@ -594,7 +594,7 @@ pub fn counts_too_far(insn: &Instruction) -> bool {
 
 /// Such an instruction after CL got a count it is defined for.
 pub fn choose_count(rng: &mut Random, ip: u64, insn: Instruction) -> Option<[Instruction; 2]> {
-    let count: u32 = rng.random_range(0..=16) | 32 * rng.random_range(0..8);
+    let count: u32 = rng.random_range(0..=16) | (32 * rng.random_range(0..8));
     let mut low = Instruction::with2(Code::Mov_r8_imm8, Register::CL, count).ok()?;
     low.set_ip(ip);
     let mut insn = insn;
