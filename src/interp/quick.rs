@@ -8,6 +8,7 @@ use crate::ir::{Helper, Op, RmwOp, eval};
 use crate::lift::quick::{
     Address, Alu, Bits, Kind, Locked, NO_REG, Quick, Scan, Segment, Shift, System,
 };
+use crate::sys::guest;
 use crate::x86::{
     Cond, CpuState, Fault, FlagOp, FlagRecord, Gpr, GuestAddr, MemFault, Rflags, Width,
 };
@@ -422,6 +423,14 @@ fn repeat(cpu: &mut CpuState, w: Width, moves: bool, at: u64) -> Result<Option<O
             cpu.rip = at;
             return Ok(Some(Outcome::Interrupted));
         }
+        let many = if cpu.df == 0 { bulk(cpu, w, moves) } else { 0 };
+        if many > 0 {
+            let bytes = many * w.bytes();
+            cpu.gpr[rsi] = cpu.gpr[rsi].wrapping_add(if moves { bytes } else { 0 });
+            cpu.gpr[rdi] = cpu.gpr[rdi].wrapping_add(bytes);
+            cpu.gpr[rcx] -= many;
+            continue;
+        }
         let failed = |f| access_fault(f, aux(false));
         let v = if moves {
             load(w, GuestAddr(cpu.gpr[rsi])).map_err(failed)?
@@ -436,6 +445,35 @@ fn repeat(cpu: &mut CpuState, w: Width, moves: bool, at: u64) -> Result<Option<O
         cpu.gpr[rcx] -= 1;
     }
     Ok(None)
+}
+
+/// Does the next elements of REP STOS or REP MOVS at once, upwards, if none of them is read after another one
+/// is written; gives how many, 0 if it has to be done one by one, also because something faults.
+fn bulk(cpu: &CpuState, w: Width, moves: bool) -> u64 {
+    let mut buf = [0; 256];
+    let most = buf.len() as u64 / w.bytes();
+    let n = cpu.gpr[Gpr::RCX.index()].min(most);
+    let (from, to) = (cpu.gpr[Gpr::RSI.index()], cpu.gpr[Gpr::RDI.index()]);
+    let bytes = n * w.bytes();
+    if n < 4 || moves && from.abs_diff(to) < bytes {
+        return 0;
+    }
+    let Some(buf) = usize::try_from(bytes).ok().and_then(|n| buf.get_mut(..n)) else {
+        return 0;
+    };
+    if !moves {
+        let v = reg(cpu, Gpr::RAX).to_le_bytes();
+        for (i, b) in buf.iter_mut().enumerate() {
+            *b = v[i % (1 << w as usize)];
+        }
+    } else if guest::read_bytes(GuestAddr(from), buf).is_err() {
+        return 0;
+    }
+    // What a fault leaves written is written once more, the same.
+    if guest::write_bytes(GuestAddr(to), buf).is_err() {
+        return 0;
+    }
+    n
 }
 
 #[allow(clippy::unnecessary_wraps)] // What `step` returns.
