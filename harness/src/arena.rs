@@ -57,14 +57,29 @@ impl Arena {
         })
     }
 
-    /// What each of them says about each case.
+    /// What each of them says about each case. Engines are not asked about one that an oracle found not to
+    /// end: nobody stops them.
     ///
     /// # Errors
     /// If one of them broke.
     pub fn run(&mut self, batch: &[Case]) -> Result<Vec<Outcomes>> {
         let mut all = vec![Outcomes::new(); batch.len()];
-        for r in self.oracles.iter_mut().chain(&mut self.engines) {
+        for r in &mut self.oracles {
             for (outcomes, after) in all.iter_mut().zip(r.run(batch)?) {
+                if let Some(after) = after {
+                    outcomes.insert(r.name(), after);
+                }
+            }
+        }
+        let ends = |o: &Outcomes| o.values().all(|a| a.stop.vector != ENDLESS);
+        let (ending, mut outcomes): (Vec<Case>, Vec<&mut Outcomes>) = batch
+            .iter()
+            .zip(&mut all)
+            .filter(|(_, o)| ends(o))
+            .map(|(c, o)| (c.clone(), o))
+            .unzip();
+        for r in &mut self.engines {
+            for (outcomes, after) in outcomes.iter_mut().zip(r.run(&ending)?) {
                 if let Some(after) = after {
                     outcomes.insert(r.name(), after);
                 }

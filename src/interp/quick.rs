@@ -451,9 +451,10 @@ fn repeat(cpu: &mut CpuState, w: Width, moves: bool, at: u64) -> Result<Option<O
 /// is written; gives how many, 0 if it has to be done one by one, also because something faults.
 fn bulk(cpu: &CpuState, w: Width, moves: bool) -> u64 {
     let mut buf = [0; 256];
-    let most = buf.len() as u64 / w.bytes();
-    let n = cpu.gpr[Gpr::RCX.index()].min(most);
     let (from, to) = (cpu.gpr[Gpr::RSI.index()], cpu.gpr[Gpr::RDI.index()]);
+    // Within a page, so that all can be written or nothing.
+    let room = (buf.len() as u64).min(0x1000 - to % 0x1000);
+    let n = cpu.gpr[Gpr::RCX.index()].min(room / w.bytes());
     let bytes = n * w.bytes();
     if n < 4 || moves && from.abs_diff(to) < bytes {
         return 0;
@@ -469,7 +470,6 @@ fn bulk(cpu: &CpuState, w: Width, moves: bool) -> u64 {
     } else if guest::read_bytes(GuestAddr(from), buf).is_err() {
         return 0;
     }
-    // What a fault leaves written is written once more, the same.
     if guest::write_bytes(GuestAddr(to), buf).is_err() {
         return 0;
     }
