@@ -1,4 +1,6 @@
-# Linear algebra and FFT, every bit of the results.
+# Linear algebra and FFT, every bit of the results. With AVX-512, which felix's CPU has not, functions are
+# approximated otherwise.
+export NPY_DISABLE_CPU_FEATURES="AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL AVX512_SPR"
 python3 - <<'PY'
 import hashlib
 import numpy as np
