@@ -67,15 +67,30 @@ pub fn pblendvb(cx: &mut Cx<'_>) -> Lifted {
     by_register(cx, Width::W8)
 }
 
-/// Widens the low lanes of `from` to `to`.
+/// Widens the low lanes of `from` to `to`: as many as the result has.
 fn widen(cx: &mut Cx<'_>, op: Op, from: Width, to: Width) -> Lifted {
-    let a = if cx.is_mem(1) {
-        let lanes = 16 / to.bytes();
-        let bytes = usize::try_from(lanes * from.bytes()).unwrap_or(0);
-        let w = Width::from_bytes(bytes).ok_or(Unsupported)?;
-        cx.xmm_low(w, 1)?
+    let bytes = 16 / to.bytes() * from.bytes();
+    let source = match cx.vex.loaded {
+        Some(v) => v,
+        None => {
+            let all = if cx.vex.wide { 2 * bytes } else { bytes };
+            match usize::try_from(all).ok().and_then(Width::from_bytes) {
+                Some(w) => cx.xmm_low(w, 1)?,
+                None => cx.count128(1)?,
+            }
+        }
+    };
+    // Both halves come from the lower half of the source.
+    cx.vex.loaded = cx.vex.wide.then_some(source);
+    let a = if cx.vex.high {
+        let up = u8::try_from(bytes).map_err(|_| Unsupported)?;
+        let select = std::array::from_fn(|i| {
+            let from = u8::try_from(i).unwrap_or(0) + up;
+            if from < 16 { from } else { 0x80 }
+        });
+        cx.shuffle(source, source, select)
     } else {
-        cx.xmm(1)?
+        source
     };
     let r = cx.op_imm(op, to, &[a], from.bits().into(), 0);
     cx.set_xmm(0, r)

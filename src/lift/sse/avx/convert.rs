@@ -1,4 +1,4 @@
-//! Conversions whose result has another size than the source, and widening.
+//! Conversions whose result has another size than the source.
 
 use super::{Cx, Lifted, Op, Unsupported, Value, Width, is_wide};
 use crate::ir::CvtKind;
@@ -125,62 +125,4 @@ impl Cx<'_> {
             vec![self.count128(1)?]
         })
     }
-}
-
-/// Widens lanes of `from` to `to`: as many as the result has.
-fn widen(cx: &mut Cx<'_>, op: Op, from: Width, to: Width) -> Lifted {
-    let bytes = 16 / to.bytes() * from.bytes();
-    let wide = is_wide(cx);
-    let all = if wide { 2 * bytes } else { bytes };
-    let v = match usize::try_from(all).ok().and_then(Width::from_bytes) {
-        Some(w) if cx.is_mem(1) => cx.xmm_low(w, 1)?,
-        _ => cx.count128(1)?,
-    };
-    let mut r = vec![cx.op_imm(op, to, &[v], from.bits().into(), 0)];
-    if wide {
-        let up = u8::try_from(bytes).map_err(|_| Unsupported)?;
-        let select = std::array::from_fn(|i| {
-            let from = u8::try_from(i).unwrap_or(0) + up;
-            if from < 16 { from } else { 0x80 }
-        });
-        let high = cx.shuffle(v, v, select);
-        r.push(cx.op_imm(op, to, &[high], from.bits().into(), 0));
-    }
-    cx.set_halves(&r)
-}
-
-macro_rules! widenings {
-    ($($(#[$doc:meta])* $name:ident $op:ident $from:ident $to:ident;)*) => {$(
-        $(#[$doc])*
-        pub fn $name(cx: &mut Cx<'_>) -> Lifted {
-            widen(cx, Op::$op, Width::$from, Width::$to)
-        }
-    )*};
-}
-
-widenings! {
-    /// VPMOVSXBW
-    pmovsxbw VSext W8 W16;
-    /// VPMOVSXBD
-    pmovsxbd VSext W8 W32;
-    /// VPMOVSXBQ
-    pmovsxbq VSext W8 W64;
-    /// VPMOVSXWD
-    pmovsxwd VSext W16 W32;
-    /// VPMOVSXWQ
-    pmovsxwq VSext W16 W64;
-    /// VPMOVSXDQ
-    pmovsxdq VSext W32 W64;
-    /// VPMOVZXBW
-    pmovzxbw VZext W8 W16;
-    /// VPMOVZXBD
-    pmovzxbd VZext W8 W32;
-    /// VPMOVZXBQ
-    pmovzxbq VZext W8 W64;
-    /// VPMOVZXWD
-    pmovzxwd VZext W16 W32;
-    /// VPMOVZXWQ
-    pmovzxwq VZext W16 W64;
-    /// VPMOVZXDQ
-    pmovzxdq VZext W32 W64;
 }

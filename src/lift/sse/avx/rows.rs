@@ -24,6 +24,18 @@ macro_rules! rows {
 
 rows! {
     Avx by_halves {
+        Vpmovsxbd => sse::blend::pmovsxbd, "Sign-extend bytes to doublewords";
+        Vpmovsxbq => sse::blend::pmovsxbq, "Sign-extend bytes to quadwords";
+        Vpmovsxbw => sse::blend::pmovsxbw, "Sign-extend bytes to words";
+        Vpmovsxdq => sse::blend::pmovsxdq, "Sign-extend doublewords to quadwords";
+        Vpmovsxwd => sse::blend::pmovsxwd, "Sign-extend words to doublewords";
+        Vpmovsxwq => sse::blend::pmovsxwq, "Sign-extend words to quadwords";
+        Vpmovzxbd => sse::blend::pmovzxbd, "Zero-extend bytes to doublewords";
+        Vpmovzxbq => sse::blend::pmovzxbq, "Zero-extend bytes to quadwords";
+        Vpmovzxbw => sse::blend::pmovzxbw, "Zero-extend bytes to words";
+        Vpmovzxdq => sse::blend::pmovzxdq, "Zero-extend doublewords to quadwords";
+        Vpmovzxwd => sse::blend::pmovzxwd, "Zero-extend words to doublewords";
+        Vpmovzxwq => sse::blend::pmovzxwq, "Zero-extend words to quadwords";
         Vaddpd => sse::arith::addpd, "Add packed double-precision";
         Vaddps => sse::arith::addps, "Add packed single-precision";
         Vaddsd => sse::arith::addsd, "Add scalar double-precision";
@@ -269,18 +281,6 @@ rows! {
         Vpermilpd => permute::permilpd, "Permute double-precision within 128 bits";
         Vpermilps => permute::permilps, "Permute single-precision within 128 bits";
         Vpmovmskb => data::pmovmskb, "Extract byte sign mask";
-        Vpmovsxbd => convert::pmovsxbd, "Sign-extend bytes to doublewords";
-        Vpmovsxbq => convert::pmovsxbq, "Sign-extend bytes to quadwords";
-        Vpmovsxbw => convert::pmovsxbw, "Sign-extend bytes to words";
-        Vpmovsxdq => convert::pmovsxdq, "Sign-extend doublewords to quadwords";
-        Vpmovsxwd => convert::pmovsxwd, "Sign-extend words to doublewords";
-        Vpmovsxwq => convert::pmovsxwq, "Sign-extend words to quadwords";
-        Vpmovzxbd => convert::pmovzxbd, "Zero-extend bytes to doublewords";
-        Vpmovzxbq => convert::pmovzxbq, "Zero-extend bytes to quadwords";
-        Vpmovzxbw => convert::pmovzxbw, "Zero-extend bytes to words";
-        Vpmovzxdq => convert::pmovzxdq, "Zero-extend doublewords to quadwords";
-        Vpmovzxwd => convert::pmovzxwd, "Zero-extend words to doublewords";
-        Vpmovzxwq => convert::pmovzxwq, "Zero-extend words to quadwords";
         Vptest => data::ptest, "Logical compare";
         Vtestpd => data::testpd, "Logical compare of packed double-precision signs";
         Vtestps => data::testps, "Logical compare of packed single-precision signs";
