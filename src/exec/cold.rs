@@ -17,8 +17,8 @@ use crate::interp::direct::{self, Flow, MAX_INSTS, Slots};
 use crate::interp::{self, Outcome};
 use crate::ir::{BlockId, Inst, Term};
 use crate::lift::addr_map::AddrMap;
-use crate::lift::quick::decode::{LOOKS_AT, decode};
-use crate::lift::quick::{Quick, quick};
+use crate::lift::quick::decode::{LOOKS_AT, decode_run};
+use crate::lift::quick::{Kind, Quick, quick};
 use crate::lift::region::{Lifter, goes_straight_on};
 use crate::lift::{self, Limits};
 use crate::x86::{CpuState, Fault, GuestAddr, MemFault, MemFaultKind};
@@ -28,7 +28,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// How often a unit runs before it gets code of its own, instruction by instruction.
-pub const WARM: u32 = 8;
+pub const WARM: u32 = 12;
 /// How often one that cannot get that runs before it is translated.
 const HOT: u32 = 24;
 /// The same where its first instruction is resolved, and so costs little to evaluate.
@@ -42,6 +42,8 @@ const ROUNDS: u32 = 16;
 const KNOWN: u32 = 12;
 /// Steps and IR instructions kept; beyond that all are lifted again when they run again.
 const MOST: usize = 1 << 16;
+/// How many bytes of code are fetched at once.
+const WINDOW: usize = 128;
 /// Instructions of a unit at most.
 const LONGEST: usize = 32;
 
@@ -78,20 +80,8 @@ struct Unit {
 /// `Unit::first` of a unit without steps.
 const GONE: u32 = u32::MAX;
 
-/// One instruction of a unit.
-#[derive(Clone, Copy, Debug)]
-enum Step {
-    Quick(Quick),
-    /// Lifted: its blocks begin at `first` of `blocks`, its constants at `pool` of `pool`.
-    Lifted {
-        first: u32,
-        pool: u32,
-        len: u8,
-    },
-}
-
-/// Steps are copied into place by words.
-const _: () = assert!(size_of::<Step>() <= 32);
+/// Units that there is room for from the start: what a small program runs of.
+const FIRST_UNITS: usize = 1 << 12;
 
 #[derive(Debug)]
 struct Block {
@@ -123,7 +113,7 @@ struct Found {
 #[derive(Debug)]
 #[repr(C, align(8))] // Copied by doublewords.
 struct Window {
-    bytes: [u8; 256],
+    bytes: [u8; WINDOW],
     /// Where they are from, and how many there are.
     start: u64,
     len: usize,
@@ -145,13 +135,13 @@ impl Window {
 
     const fn new() -> Window {
         Window {
-            bytes: [0; 256],
+            bytes: [0; WINDOW],
             start: 0,
             len: 0,
         }
     }
 
-    /// What begins at `at`: at least a byte, and enough for `decode` unless fetching ends before.
+    /// What begins at `at`: at least a byte, and enough for `decode_run` unless fetching ends before.
     ///
     /// # Errors
     /// The fault of fetching there.
@@ -188,7 +178,9 @@ pub struct Cold {
     lifter: Lifter,
     units: Vec<Unit>,
     index: AddrMap,
-    steps: Vec<Step>,
+    /// The first `used` of them are taken, others are there to be decoded into.
+    steps: Vec<Quick>,
+    used: usize,
     blocks: Vec<Block>,
     insts: Vec<Inst>,
     pool: Vec<[u8; 16]>,
@@ -196,6 +188,8 @@ pub struct Cold {
     window: Window,
     /// After how many runs a unit is warm.
     warm: u32,
+    /// Why the unit that ran last stopped, where it did not go on.
+    pub stopped: Outcome,
     /// Instructions decoded, for tests.
     pub decoded: u64,
 }
@@ -220,13 +214,14 @@ impl Cold {
             warm,
             // Room that is not used costs nothing; to grow means to copy.
             steps: Vec::with_capacity(1 << 14),
-            units: Vec::with_capacity(1 << 12),
+            units: Vec::with_capacity(FIRST_UNITS),
+            index: AddrMap::with_capacity(FIRST_UNITS),
             ..Cold::default()
         }
     }
 
     /// What is known of the code at `addr`; counts that it is about to run, as `weight` times.
-    #[inline]
+    #[inline(always)] // In the loop over units.
     pub fn heat(&mut self, addr: u64, weight: u32) -> Heat {
         let Some(id) = self.index.get(GuestAddr(addr)) else {
             return Heat::Unknown;
@@ -249,9 +244,9 @@ impl Cold {
         out.clear();
         let unit = self.units[id as usize];
         for step in &self.steps[unit.first as usize..unit.end as usize] {
-            match step {
-                Step::Quick(q) => out.push(*q),
-                Step::Lifted { .. } => break,
+            match step.kind {
+                Kind::Lifted { .. } => break,
+                _ => out.push(*step),
             }
         }
     }
@@ -285,8 +280,8 @@ impl Cold {
         addr: u64,
         mut watch: impl FnMut(u64) -> bool,
     ) -> Result<Option<u32>, Fault> {
-        if self.steps.len() > MOST || self.insts.len() > MOST {
-            self.steps.clear();
+        if self.used > MOST || self.insts.len() > MOST {
+            self.used = 0;
             self.insts.clear();
             self.blocks.clear();
             self.pool.clear();
@@ -295,59 +290,63 @@ impl Cold {
         if watch(addr >> 12) {
             self.window.len = 0;
         }
-        let first = self.steps.len();
-        let run = self.decode(memory, addr);
-        self.window.keep(addr);
-        let mut run = run?;
-        let last = addr.wrapping_add(u64::from(run.len) - 1) >> 12;
-        if last != addr >> 12 && watch(last) {
+        let first = self.used;
+        if self.steps.len() < first + LONGEST {
+            self.steps.resize(first + 8 * LONGEST, Quick::default());
+        }
+        let mut again = false;
+        let run = loop {
+            let run = self.decode(memory, addr);
+            self.window.keep(addr);
+            let run = run?;
+            let last = addr.wrapping_add(u64::from(run.len) - 1) >> 12;
+            if again || last == addr >> 12 || !watch(last) {
+                break run;
+            }
+            again = true;
             // It may have changed before.
             self.window.len = 0;
-            self.steps.truncate(first);
-            let again = self.decode(memory, addr);
-            self.window.keep(addr);
-            run = again?;
-        }
-        self.decoded += (self.steps.len() - first) as u64;
-        let id = self.index.get(GuestAddr(addr)).unwrap_or_else(|| {
-            let id = number(self.units.len());
-            self.index.insert(GuestAddr(addr), id);
-            self.units.push(Unit {
-                addr,
-                len: 0,
-                count: 1,
-                hot: HOT,
-                first: GONE,
-                end: 0,
-                reads_flags: false,
-                plain: false,
-            });
-            id
-        });
-        let unit = &mut self.units[id as usize];
-        unit.len = run.len;
-        unit.reads_flags = run.reads_flags;
-        unit.plain = run.fits && matches!(self.steps.get(first), Some(Step::Quick(_)));
-        unit.hot = if unit.plain { RESOLVED_HOT } else { HOT };
+            self.used = first;
+        };
+        self.decoded += (self.used - first) as u64;
+        let lifted = |q: &Quick| matches!(q.kind, Kind::Lifted { .. });
+        let plain = run.fits && !self.steps.get(first).is_some_and(lifted);
+        let mut unit = Unit {
+            addr,
+            len: run.len,
+            count: 1,
+            hot: if plain { RESOLVED_HOT } else { HOT },
+            first: number(first),
+            end: number(self.used),
+            reads_flags: run.reads_flags,
+            plain,
+        };
         if !run.fits {
-            unit.count = HOT;
-            return Ok(None);
+            (unit.count, unit.first) = (HOT, GONE);
         }
-        unit.first = number(first);
-        unit.end = number(self.steps.len());
-        Ok(Some(id))
+        let new = number(self.units.len());
+        let id = self.index.get_or_insert(GuestAddr(addr), new);
+        match self.units.get_mut(id as usize) {
+            Some(old) => {
+                unit.count = unit.count.max(old.count);
+                *old = unit;
+            }
+            None => self.units.push(unit),
+        }
+        Ok(run.fits.then_some(id))
     }
 
     /// Makes the steps of the straight run of instructions at `addr`.
+    #[inline(always)] // Into its only caller.
     fn decode(&mut self, memory: &dyn CodeMemory, addr: u64) -> Result<Run, Fault> {
-        let first = self.steps.len();
+        let first = self.used;
+        let end = first + LONGEST;
         let mut run = Run {
             len: 0,
             reads_flags: false,
             fits: true,
         };
-        let mut q = Quick::default();
-        while self.steps.len() < first + LONGEST {
+        while self.used < end {
             let at = addr.wrapping_add(run.len.into());
             let bytes = match self.window.at(memory, at) {
                 Ok(bytes) => bytes,
@@ -355,35 +354,38 @@ impl Cold {
                 // The run ends before it.
                 Err(_) => break,
             };
-            let known = bytes.first_chunk().and_then(|b| decode(b, at, &mut q));
-            let found = if known.is_some() {
-                self.steps.push(Step::Quick(q));
-                Found {
-                    len: q.len,
-                    reads_flags: q.kind.reads_flags(),
-                    goes_on: !q.kind.is_branch(),
-                }
+            let known = decode_run(bytes, at, &mut self.steps[self.used..end]);
+            let goes_on = if known.insns > 0 {
+                self.used += known.insns;
+                run.len += number(known.len);
+                !known.ends
             } else {
                 let (mut copy, n) = ([0; LOOKS_AT], bytes.len().min(LOOKS_AT));
                 copy[..n].copy_from_slice(&bytes[..n]);
-                match self.other(memory, at, &copy[..n], &mut run.fits) {
+                let found = match self.other(memory, at, &copy[..n], &mut run.fits) {
                     Ok(found) => found,
                     Err(fault) if run.len == 0 => return Err(fault),
                     Err(_) => break,
+                };
+                if run.len == 0 {
+                    run.reads_flags = found.reads_flags;
                 }
+                run.len += u32::from(found.len);
+                found.goes_on
             };
-            if run.len == 0 {
-                run.reads_flags = found.reads_flags;
-            }
-            run.len += u32::from(found.len);
-            if !found.goes_on {
+            if !goes_on {
                 break;
             }
+        }
+        if let Some(q) = self.steps.get(first)
+            && !matches!(q.kind, Kind::Lifted { .. })
+        {
+            run.reads_flags = q.kind.reads_flags();
         }
         Ok(run)
     }
 
-    /// Makes the step of an instruction that `decode` does not know, at `at`, of which `bytes` have been
+    /// Makes the step of an instruction that `decode_run` does not know, at `at`, of which `bytes` have been
     /// fetched.
     fn other(
         &mut self,
@@ -399,19 +401,23 @@ impl Cold {
             goes_on: insn.is_some_and(goes_straight_on),
         };
         let step = match insn.and_then(quick) {
-            Some(q) => Step::Quick(q),
+            Some(q) => q,
             None => self.lift_step(found.len, fits),
         };
-        self.steps.push(step);
+        self.steps[self.used] = step;
+        self.used += 1;
         Ok(found)
     }
 
-    fn lift_step(&mut self, len: u8, fits: &mut bool) -> Step {
+    fn lift_step(&mut self, len: u8, fits: &mut bool) -> Quick {
         let (blocks, pool) = self.lifter.lift_one();
-        let step = Step::Lifted {
-            first: number(self.blocks.len()),
-            pool: number(self.pool.len()),
+        let step = Quick {
+            kind: Kind::Lifted {
+                first: number(self.blocks.len()),
+                pool: number(self.pool.len()),
+            },
             len,
+            ..Quick::default()
         };
         self.pool.extend_from_slice(pool);
         for block in blocks {
@@ -427,56 +433,61 @@ impl Cold {
         step
     }
 
-    /// Runs unit `id` until control leaves it.
-    pub fn run(&mut self, id: u32, cpu: &mut CpuState) -> Outcome {
+    /// Runs unit `id` until control leaves it. False if it does not go on at RIP: then `stopped` says why.
+    #[inline(always)] // In the loop over units.
+    pub fn run(&mut self, id: u32, cpu: &mut CpuState) -> bool {
         let unit = self.units[id as usize];
         let mut at = unit.addr;
-        for step in &self.steps[unit.first as usize..unit.end as usize] {
-            let next;
-            match step {
-                Step::Quick(q) => {
-                    next = at.wrapping_add(q.len.into());
-                    match interp::quick::step(cpu, q, next) {
-                        Ok(None) => {}
-                        Ok(Some(outcome)) => return outcome,
-                        Err(fault) => {
-                            cpu.rip = at;
-                            return Outcome::Fault(fault);
-                        }
-                    }
-                }
-                Step::Lifted { first, pool, len } => {
-                    next = at.wrapping_add((*len).into());
-                    let pool = &self.pool[*pool as usize..];
-                    let mut block = BlockId(0);
-                    let mut rounds = 0;
-                    let outcome = loop {
-                        let b = &self.blocks[*first as usize + block.index()];
-                        let insts = &self.insts[b.first as usize..b.end as usize];
-                        match direct::block(cpu, insts, &b.term, pool, &mut self.slots) {
-                            Flow::Block(to) => {
-                                // Between its blocks the registers are as after whole rounds, so the
-                                // instruction can begin again elsewhere.
-                                rounds += u32::from(to <= block);
-                                if rounds > ROUNDS {
-                                    self.make_hot(at);
-                                    cpu.rip = at;
-                                    return Outcome::Continue;
-                                }
-                                block = to;
+        for q in &self.steps[unit.first as usize..unit.end as usize] {
+            let next = at.wrapping_add(q.len.into());
+            if let Kind::Lifted { first, pool } = q.kind {
+                let pool = &self.pool[pool as usize..];
+                let mut block = BlockId(0);
+                let mut rounds = 0;
+                let outcome = loop {
+                    let b = &self.blocks[first as usize + block.index()];
+                    let insts = &self.insts[b.first as usize..b.end as usize];
+                    match direct::block(cpu, insts, &b.term, pool, &mut self.slots) {
+                        Flow::Block(to) => {
+                            // Between its blocks the registers are as after whole rounds, so the
+                            // instruction can begin again elsewhere.
+                            rounds += u32::from(to <= block);
+                            if rounds > ROUNDS {
+                                self.make_hot(at);
+                                cpu.rip = at;
+                                return true;
                             }
-                            Flow::Out(outcome) => break outcome,
+                            block = to;
                         }
-                    };
-                    if outcome != Outcome::Continue || cpu.rip != next {
-                        return outcome;
+                        Flow::Out(outcome) => break outcome,
+                    }
+                };
+                if outcome != Outcome::Continue {
+                    self.stopped = outcome;
+                    return false;
+                }
+                if cpu.rip != next {
+                    return true;
+                }
+            } else {
+                match interp::quick::step(cpu, q, next) {
+                    Ok(None) => {}
+                    Ok(Some(Outcome::Continue)) => return true,
+                    Ok(Some(outcome)) => {
+                        self.stopped = outcome;
+                        return false;
+                    }
+                    Err(fault) => {
+                        cpu.rip = at;
+                        self.stopped = Outcome::Fault(fault);
+                        return false;
                     }
                 }
             }
             at = next;
         }
         cpu.rip = at;
-        Outcome::Continue
+        true
     }
 
     /// The code at `addr` is to be translated the next time it runs.
@@ -514,8 +525,7 @@ impl Cold {
     pub fn clear(&mut self) {
         *self = Cold {
             decoded: self.decoded,
-            warm: self.warm,
-            ..Cold::default()
+            ..Cold::new(self.warm)
         };
     }
 }
@@ -576,7 +586,8 @@ impl Engine for ColdEngine {
     fn run(&mut self, cpu: &mut CpuState) -> Exit {
         loop {
             let outcome = match self.unit(cpu.rip) {
-                Ok(Some(id)) => self.cold.run(id, cpu),
+                Ok(Some(id)) if self.cold.run(id, cpu) => Outcome::Continue,
+                Ok(Some(_)) => self.cold.stopped,
                 Ok(None) => Outcome::Fault(Fault::InvalidOpcode),
                 Err(fault) => Outcome::Fault(fault),
             };
@@ -651,10 +662,7 @@ mod tests {
         let code = Code(Mutex::new(bytes.to_vec()));
         let mut cold = Cold::default();
         let id = cold.lift(&code, START, |_| false)?.unwrap();
-        let lens = cold.steps.iter().map(|s| match s {
-            Step::Quick(q) => q.len,
-            Step::Lifted { len, .. } => *len,
-        });
+        let lens = cold.steps[..cold.used].iter().map(|q| q.len);
         Ok((lens.collect(), cold.units[id as usize].len))
     }
 
@@ -668,7 +676,7 @@ mod tests {
         assert_eq!(lift(&whole[..7]), Ok((vec![1], 1)));
         let first = lift(&whole[1..7]).unwrap_err();
         assert!(matches!(first, Fault::Page(f) if f.addr == GuestAddr(START + 6)));
-        // CPUID and LAHF, which `decode` does not know, and a prefix too many.
+        // CPUID and LAHF, which `decode_run` does not know, and a prefix too many.
         assert_eq!(lift(&[0x0f, 0xa2, 0x9f]), Ok((vec![2, 1], 3)));
         assert_eq!(lift(&[0x0f, 0xa2, 0x0f]), Ok((vec![2], 2)));
         assert_eq!(lift(&[0x66; 16]), Ok((vec![15], 15)));

@@ -298,7 +298,7 @@ fn record(cpu: &CpuState, insts: &[Inst], slots: &Slots, v: Value) -> Option<Fla
                 width: new.w,
                 a: slots.int(new.args[0]),
                 b: slots.int(new.args[1]),
-                c: u64::from(cpu.flag_record().holds(Cond::B)),
+                c: u64::from(cpu.holds(Cond::B)),
             })
         }
         op => eval::flags(op, f.w, a, b, c),

@@ -58,9 +58,10 @@ struct Micro {
 }
 
 /// Why a program stopped.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Outcome {
     /// Goes on at `cpu.rip`, in another region.
+    #[default]
     Continue,
     /// SYSCALL.
     Syscall,
@@ -484,6 +485,7 @@ fn set(cpu: &mut CpuState, var: Var, v: u64) {
     }
 }
 
+#[inline(always)]
 fn load(w: Width, addr: GuestAddr) -> Result<u64, MemFault> {
     match w {
         Width::W8 => guest::read_u8(addr).map(u64::from),
@@ -493,6 +495,7 @@ fn load(w: Width, addr: GuestAddr) -> Result<u64, MemFault> {
     }
 }
 
+#[inline(always)]
 #[allow(clippy::cast_possible_truncation)] // A store takes the low bits.
 fn store(w: Width, addr: GuestAddr, v: u64) -> Result<(), MemFault> {
     match w {

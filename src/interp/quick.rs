@@ -19,7 +19,7 @@ use std::sync::atomic::Ordering;
 ///
 /// # Errors
 /// The instruction's fault; RIP is not set.
-#[inline]
+#[inline(always)] // In the loop over a unit.
 pub fn step(cpu: &mut CpuState, q: &Quick, next: u64) -> Result<Option<Outcome>, Fault> {
     let w = q.w;
     match q.kind {
@@ -54,7 +54,7 @@ pub fn step(cpu: &mut CpuState, q: &Quick, next: u64) -> Result<Option<Outcome>,
         }
         Kind::Inc { d, down } => {
             let a = reg(cpu, d);
-            let carry = u64::from(cpu.flag_record().holds(Cond::B));
+            let carry = u64::from(cpu.holds(Cond::B));
             let (op, r) = if down {
                 (FlagOp::SubKeepCarry, a.wrapping_sub(1))
             } else {
@@ -92,7 +92,7 @@ pub fn step(cpu: &mut CpuState, q: &Quick, next: u64) -> Result<Option<Outcome>,
         }
         Kind::Leave => {
             let rbp = reg(cpu, Gpr::RBP);
-            let v = load(Width::W64, GuestAddr(rbp)).map_err(|f| access_fault(f, aux(true)))?;
+            let v = load(Width::W64, GuestAddr(rbp)).map_err(|f| failed(f, true))?;
             cpu.gpr[Gpr::RSP.index()] = rbp.wrapping_add(8);
             cpu.gpr[Gpr::RBP.index()] = v;
         }
@@ -109,29 +109,21 @@ pub fn step(cpu: &mut CpuState, q: &Quick, next: u64) -> Result<Option<Outcome>,
             cpu.gpr[d.index()] = v;
         }
         Kind::Set { d, c } => {
-            let v = u64::from(cpu.flag_record().holds(c));
+            let v = u64::from(cpu.holds(c));
             put(cpu, d, Width::W8, v);
         }
         Kind::Cmov { d, s, c } => {
-            let from = if cpu.flag_record().holds(c) { s } else { d };
+            let from = if cpu.holds(c) { s } else { d };
             put(cpu, d, w, reg(cpu, from));
         }
         Kind::CmovLoad { d, m, c } => {
             let v = read(cpu, w, m, next)?;
-            let v = if cpu.flag_record().holds(c) {
-                v
-            } else {
-                reg(cpu, d)
-            };
+            let v = if cpu.holds(c) { v } else { reg(cpu, d) };
             put(cpu, d, w, v);
         }
         Kind::Nop => {}
         Kind::Jcc { c, to } => {
-            let to = if cpu.flag_record().holds(c) {
-                to.0
-            } else {
-                next
-            };
+            let to = if cpu.holds(c) { to.0 } else { next };
             return go(cpu, to);
         }
         Kind::Jmp { to } => return go(cpu, to.0),
@@ -176,7 +168,26 @@ pub fn step(cpu: &mut CpuState, q: &Quick, next: u64) -> Result<Option<Outcome>,
         | Kind::ToGpr { .. }
         | Kind::MoveMask { .. }
         | Kind::ZeroUpper => packed::step(cpu, q, next)?,
-        _ => return rare(cpu, q, next),
+        Kind::Rotate { .. }
+        | Kind::Xchg { .. }
+        | Kind::MulRax { .. }
+        | Kind::DivRax { .. }
+        | Kind::DivLoad { .. }
+        | Kind::Bswap { .. }
+        | Kind::Carry { .. }
+        | Kind::Scan { .. }
+        | Kind::Bits { .. }
+        | Kind::BitTest { .. }
+        | Kind::BitTestImm { .. }
+        | Kind::AluHigh { .. }
+        | Kind::SetStore { .. }
+        | Kind::PushLoad { .. }
+        | Kind::XchgLoad { .. }
+        | Kind::Locked { .. }
+        | Kind::LockedImm { .. }
+        | Kind::Repeat { .. }
+        | Kind::System(_)
+        | Kind::Lifted { .. } => return rare(cpu, q, next),
     }
     Ok(None)
 }
@@ -229,7 +240,7 @@ fn rare(cpu: &mut CpuState, q: &Quick, next: u64) -> Result<Option<Outcome>, Fau
         }
         Kind::Carry { adds, d, s } => {
             let (a, b) = (reg(cpu, d), reg(cpu, s));
-            let c = u64::from(cpu.flag_record().holds(Cond::B));
+            let c = u64::from(cpu.holds(Cond::B));
             let (op, r) = if adds {
                 (FlagOp::Adc, a.wrapping_add(b).wrapping_add(c))
             } else {
@@ -275,7 +286,7 @@ fn rare(cpu: &mut CpuState, q: &Quick, next: u64) -> Result<Option<Outcome>, Fau
             }
         }
         Kind::SetStore { m, c } => {
-            let v = u64::from(cpu.flag_record().holds(c));
+            let v = u64::from(cpu.holds(c));
             write(cpu, Width::W8, m, next, v)?;
         }
         Kind::PushLoad { m } => {
@@ -285,7 +296,7 @@ fn rare(cpu: &mut CpuState, q: &Quick, next: u64) -> Result<Option<Outcome>, Fau
         Kind::XchgLoad { s, m } => {
             let at = GuestAddr(address(cpu, m, next));
             let old = atomic::rmw(RmwOp::Xchg, w, at, reg(cpu, s));
-            let old = old.map_err(|f| access_fault(f, aux(m.stack())))?;
+            let old = old.map_err(|f| failed(f, m.stack()))?;
             put(cpu, s, w, old);
         }
         Kind::Locked { op, s, m } => locked(cpu, op, w, m, next, reg(cpu, s), Some(s))?,
@@ -382,7 +393,7 @@ fn locked(
     s: Option<Gpr>,
 ) -> Result<(), Fault> {
     let at = GuestAddr(address(cpu, m, next));
-    let failed = |f| access_fault(f, aux(m.stack()));
+    let failed = |f| failed(f, m.stack());
     let rmw = |op| atomic::rmw(op, w, at, b).map_err(failed);
     let (f, x, y) = match op {
         Locked::Add => (FlagOp::Add, rmw(RmwOp::Add)?, b),
@@ -431,7 +442,7 @@ fn repeat(cpu: &mut CpuState, w: Width, moves: bool, at: u64) -> Result<Option<O
             cpu.gpr[rcx] -= many;
             continue;
         }
-        let failed = |f| access_fault(f, aux(false));
+        let failed = |f| failed(f, false);
         let v = if moves {
             load(w, GuestAddr(cpu.gpr[rsi])).map_err(failed)?
         } else {
@@ -524,27 +535,35 @@ pub(super) const fn aux(stack: bool) -> u16 {
     if stack { 2 } else { 0 }
 }
 
-#[inline]
+#[cold]
+#[inline(never)]
+fn failed(f: MemFault, stack: bool) -> Fault {
+    access_fault(f, aux(stack))
+}
+
+#[inline(always)]
 fn read(cpu: &CpuState, w: Width, m: Address, next: u64) -> Result<u64, Fault> {
-    load(w, GuestAddr(address(cpu, m, next))).map_err(|f| access_fault(f, aux(m.stack())))
+    load(w, GuestAddr(address(cpu, m, next))).map_err(|f| failed(f, m.stack()))
 }
 
-#[inline]
+#[inline(always)]
 fn write(cpu: &CpuState, w: Width, m: Address, next: u64, v: u64) -> Result<(), Fault> {
-    store(w, GuestAddr(address(cpu, m, next)), v).map_err(|f| access_fault(f, aux(m.stack())))
+    store(w, GuestAddr(address(cpu, m, next)), v).map_err(|f| failed(f, m.stack()))
 }
 
+#[inline(always)]
 fn push(cpu: &mut CpuState, v: u64) -> Result<(), Fault> {
     let rsp = cpu.gpr[Gpr::RSP.index()].wrapping_sub(8);
-    store(Width::W64, GuestAddr(rsp), v).map_err(|f| access_fault(f, aux(true)))?;
+    store(Width::W64, GuestAddr(rsp), v).map_err(|f| failed(f, true))?;
     cpu.gpr[Gpr::RSP.index()] = rsp;
     Ok(())
 }
 
 /// What is on top of the stack; RSP stays.
+#[inline(always)]
 fn pop(cpu: &CpuState) -> Result<u64, Fault> {
     let rsp = cpu.gpr[Gpr::RSP.index()];
-    load(Width::W64, GuestAddr(rsp)).map_err(|f| access_fault(f, aux(true)))
+    load(Width::W64, GuestAddr(rsp)).map_err(|f| failed(f, true))
 }
 
 fn canonical(to: u64) -> Result<u64, Fault> {
@@ -631,7 +650,7 @@ fn alu_store(
     b: u64,
 ) -> Result<(), Fault> {
     let at = GuestAddr(address(cpu, m, next));
-    let failed = |f| access_fault(f, aux(m.stack()));
+    let failed = |f| failed(f, m.stack());
     let stores = !matches!(op, Alu::Cmp | Alu::Test);
     let a = load(w, at).map_err(|f| failed(MemFault { write: stores, ..f }))?;
     let (r, f, x, y) = compute(op, a, b);

@@ -21,6 +21,15 @@ pub struct AddrMap {
 const FEW: usize = 256;
 
 impl AddrMap {
+    /// Room for `n` numbers before any is moved. To clear it takes as long as it is large.
+    #[must_use]
+    pub fn with_capacity(n: usize) -> AddrMap {
+        AddrMap {
+            places: vec![(0, EMPTY); (2 * n).next_power_of_two()],
+            ..AddrMap::default()
+        }
+    }
+
     /// Forgets all, keeps the memory.
     pub fn clear(&mut self) {
         if self.used > FEW {
@@ -55,6 +64,20 @@ impl AddrMap {
         n.checked_sub(1)
     }
 
+    /// The number of `addr`, which becomes `n` if it has none.
+    #[inline]
+    pub fn get_or_insert(&mut self, addr: GuestAddr, n: u32) -> u32 {
+        if (self.used + 1) * 2 > self.places.len() {
+            self.grow();
+        }
+        let i = self.place(addr.0);
+        if let Some(n) = self.places[i].1.checked_sub(1) {
+            return n;
+        }
+        self.set(i, addr.0, n + 1);
+        n
+    }
+
     /// Makes `n` the number of `addr`.
     #[inline]
     pub fn insert(&mut self, addr: GuestAddr, n: u32) {
@@ -85,6 +108,11 @@ impl AddrMap {
     #[inline]
     fn put(&mut self, addr: u64, n: u32) {
         let i = self.place(addr);
+        self.set(i, addr, n);
+    }
+
+    #[inline]
+    fn set(&mut self, i: usize, addr: u64, n: u32) {
         let was = std::mem::replace(&mut self.places[i], (addr, n));
         if was.1 == EMPTY {
             self.used += 1;
@@ -126,6 +154,9 @@ mod tests {
         map.retain(|_, n| n % 2 == 0);
         assert_eq!(map.get(GuestAddr(4096 + 7)), None);
         assert_eq!(map.get(GuestAddr(2 * 4096 + 7)), Some(2));
+        assert_eq!(map.get_or_insert(GuestAddr(7), 1), 5000);
+        assert_eq!(map.get_or_insert(GuestAddr(9), 1), 1);
+        assert_eq!(map.get(GuestAddr(9)), Some(1));
         map.clear();
         assert_eq!(map.get(GuestAddr(7)), None);
     }

@@ -301,6 +301,8 @@ pub enum Kind {
     CallReg { s: Gpr },
     /// Calls the address in memory
     CallLoad { m: Address },
+    /// What has no such form: whoever made this keeps the instruction's IR, as it says
+    Lifted { first: u32, pool: u32 },
 }
 
 impl Kind {

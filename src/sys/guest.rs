@@ -268,12 +268,19 @@ pub(super) fn routines() -> (usize, usize, usize) {
     )
 }
 
+#[inline(always)]
 fn result(a: Access, addr: GuestAddr, write: bool) -> Result<u64, MemFault> {
     if a.fault == 0 {
         Ok(a.value)
     } else {
-        Err(fault::decode(a.fault, addr, write))
+        Err(failed(a.fault, addr, write))
     }
+}
+
+#[cold]
+#[inline(never)]
+fn failed(word: u64, addr: GuestAddr, write: bool) -> MemFault {
+    fault::decode(word, addr, write)
 }
 
 macro_rules! access {

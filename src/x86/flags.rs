@@ -220,6 +220,7 @@ impl FlagRecord {
 
     /// The record with this code and these operands; an unknown code reads as `Raw`.
     #[must_use]
+    #[inline(always)]
     pub const fn from_parts(code: u64, a: u64, b: u64, c: u64) -> FlagRecord {
         let b = if code & WITH_OPERAND != 0 {
             (code.cast_signed() >> OPERAND_SHIFT).cast_unsigned()
@@ -248,35 +249,27 @@ impl FlagRecord {
 
     /// True if the condition holds: as `c.holds(self.status())`, without computing more than it needs.
     #[must_use]
+    #[inline(always)]
     pub fn holds(&self, c: Cond) -> bool {
-        let w = self.width;
-        let (a, b) = (w.zext(self.a), w.zext(self.b));
-        let negative = |r: u64| r & w.sign_bit() != 0;
-        let (zero, sign, less, below) = match self.op {
-            FlagOp::Sub => (
-                a == b,
-                negative(a.wrapping_sub(b)),
-                w.sext(a) < w.sext(b),
-                a < b,
-            ),
-            FlagOp::Logic => (a == 0, negative(a), negative(a), false),
-            FlagOp::Add => {
-                let r = w.zext(a.wrapping_add(b));
-                // SF != OF is the sign of the true sum; where 64 bits overflow, that of both operands.
-                let sum = w.sext(a).checked_add(w.sext(b));
-                let less = sum.map_or(negative(a), |s| s < 0);
-                (r == 0, negative(r), less, r < a)
-            }
-            FlagOp::Raw => return c.holds(self.a),
-            _ => return c.holds(self.status()),
-        };
-        let base = match c as u8 & !1 {
-            2 => below,
-            4 => zero,
-            6 => below || zero,
-            8 => sign,
-            12 => less,
-            14 => less || zero,
+        // At the top of 64 bits operands of any width compare and add as they do in theirs.
+        let up = 64 - self.width.bits();
+        let (a, b) = (self.a << up, self.b << up);
+        let (signed_a, signed_b) = (a.cast_signed(), b.cast_signed());
+        let base = match (self.op, c as u8 & !1) {
+            (FlagOp::Sub, 2) => a < b,
+            (FlagOp::Sub, 4) => a == b,
+            (FlagOp::Sub, 6) => a <= b,
+            (FlagOp::Sub, 8) => a.wrapping_sub(b).cast_signed() < 0,
+            (FlagOp::Sub, 12) => signed_a < signed_b,
+            (FlagOp::Sub, 14) => signed_a <= signed_b,
+            (FlagOp::Logic, 0 | 2) => false,
+            (FlagOp::Logic, 4 | 6) => a == 0,
+            (FlagOp::Logic, 8 | 12) => signed_a < 0,
+            (FlagOp::Logic, 14) => signed_a <= 0,
+            (FlagOp::Add, 2) => a.wrapping_add(b) < a,
+            (FlagOp::Add, 4) => a.wrapping_add(b) == 0,
+            (FlagOp::Add, 8) => a.wrapping_add(b).cast_signed() < 0,
+            (FlagOp::Raw, _) => return c.holds(self.a),
             _ => return c.holds(self.status()),
         };
         base != (c as u8 & 1 != 0)

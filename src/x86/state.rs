@@ -3,7 +3,7 @@
 //! Both engines, the fault paths and the signal frames use this one layout; JIT code addresses it by
 //! the offsets below. Invariant: while no engine runs, it is the whole architectural state.
 
-use super::flags::{FlagRecord, Rflags};
+use super::flags::{Cond, FlagRecord, Rflags};
 use super::{Gpr, GuestAddr};
 use std::mem::offset_of;
 use std::sync::atomic::AtomicU32;
@@ -159,6 +159,13 @@ impl CpuState {
     #[must_use]
     pub fn flag_record(&self) -> FlagRecord {
         FlagRecord::from_parts(self.flag_code, self.flag_a, self.flag_b, self.flag_c)
+    }
+
+    /// True if the condition holds for the status flags.
+    #[must_use]
+    #[inline(never)] // Where it is asked there is much other code.
+    pub fn holds(&self, c: Cond) -> bool {
+        self.flag_record().holds(c)
     }
 
     /// Replaces the record the status flags are kept in.

@@ -161,7 +161,25 @@ pub fn source_pages(t: &Translation) -> impl Iterator<Item = u64> + '_ {
     })
 }
 
+/// Units that there is room for from the start.
+const FIRST_UNITS: usize = 1 << 12;
+
 impl Cache {
+    /// Nothing, with room for what most programs begin with: what is not used of it costs nothing, to grow
+    /// means to copy.
+    #[must_use]
+    pub fn new() -> Cache {
+        Cache {
+            units: Vec::with_capacity(FIRST_UNITS),
+            places: Vec::with_capacity(8 * FIRST_UNITS),
+            exits: Vec::with_capacity(2 * FIRST_UNITS),
+            targets: Vec::with_capacity(2 * FIRST_UNITS),
+            links: Vec::with_capacity(2 * FIRST_UNITS),
+            target_index: [AddrMap::with_capacity(2 * FIRST_UNITS), AddrMap::default()],
+            ..Cache::default()
+        }
+    }
+
     /// Adds a thread's lookup table, to be cleared when code is withdrawn.
     pub fn add_lookup(&mut self, lookup: &Arc<Lookup>) {
         self.lookups.retain(|l| l.strong_count() > 0);
@@ -579,7 +597,7 @@ impl Cache {
         let lookups = take(&mut self.lookups);
         *self = Cache {
             lookups,
-            ..Cache::default()
+            ..Cache::new()
         };
     }
 }

@@ -70,9 +70,14 @@ pub struct JitEngine {
     translator: Translator,
     /// The generation `cold` is of.
     generation: u64,
-    /// The page this thread watched last, and in which generation.
-    watched: Option<(u64, u64)>,
+    /// Pages this thread watched, by the low bits of their numbers, and in which generation.
+    watched: [(u64, u64); WATCHED],
 }
+
+/// See `JitEngine::watched`.
+const WATCHED: usize = 32;
+/// No page.
+const NO_PAGE: (u64, u64) = (u64::MAX, 0);
 
 /// Where code goes on.
 enum Next {
@@ -129,7 +134,7 @@ impl JitEngine {
             isa,
             code,
             routines,
-            cache: Mutex::default(),
+            cache: Mutex::new(Cache::new()),
             stats: Mutex::default(),
             generation: AtomicU64::new(0),
             withdrawn: Mutex::default(),
@@ -154,7 +159,7 @@ impl JitEngine {
             baseline: Baseline::default(),
             plain: Vec::new(),
             translator: Translator::default(),
-            watched: None,
+            watched: [NO_PAGE; WATCHED],
         })
     }
 
@@ -180,7 +185,7 @@ impl JitEngine {
     pub fn forget(&mut self) {
         assert_eq!(Arc::strong_count(&self.shared), 1, "the cache is shared");
         self.cold.clear();
-        self.watched = None;
+        self.watched = [NO_PAGE; WATCHED];
         self.shared.cache().clear();
     }
 
@@ -271,7 +276,8 @@ impl JitEngine {
         let generation = self.generation;
         let watch = |page: u64| {
             // Nothing was withdrawn since: it still is.
-            if seen.replace((page, generation)) == Some((page, generation)) {
+            let place = usize::try_from(page).unwrap_or(0) % WATCHED;
+            if std::mem::replace(&mut seen[place], (page, generation)) == (page, generation) {
                 return false;
             }
             // Under the lock: whoever finds the page noted may read it.
@@ -517,17 +523,33 @@ impl JitEngine {
     }
 
     /// Runs unit `unit`, and the cold units it leads to as long as nothing else is to be looked at.
-    fn run_cold(&mut self, unit: u32, cpu: &mut CpuState, mode: FpMode) -> Outcome {
-        let mut outcome = self.cold.run(unit, cpu);
-        while outcome == Outcome::Continue
-            && cpu.poll.load(Ordering::Relaxed) == 0
-            && self.shared.generation.load(Ordering::Acquire) == self.generation
-            && FpMode::of(cpu.mxcsr) == mode
-            && let Heat::Cold(next) = self.cold.heat(cpu.rip, 1)
-        {
-            outcome = self.cold.run(next, cpu);
+    #[inline(never)]
+    fn run_cold(&mut self, mut unit: u32, cpu: &mut CpuState, mode: FpMode) -> Outcome {
+        loop {
+            if !self.cold.run(unit, cpu) {
+                return self.cold.stopped;
+            }
+            if cpu.poll.load(Ordering::Relaxed) != 0
+                || self.shared.generation.load(Ordering::Acquire) != self.generation
+                || FpMode::of(cpu.mxcsr) != mode
+            {
+                return Outcome::Continue;
+            }
+            unit = match self.cold.heat(cpu.rip, 1) {
+                Heat::Cold(next) => next,
+                Heat::Unknown if !self.has_code(cpu.rip, mode) => match self.lift(cpu.rip) {
+                    Ok(Some(next)) => next,
+                    Ok(None) => return Outcome::Continue,
+                    Err(fault) => return Outcome::Fault(fault),
+                },
+                Heat::Unknown | Heat::Warm(_) | Heat::Hot => return Outcome::Continue,
+            }
         }
-        outcome
+    }
+
+    /// Whether there is code for `guest`.
+    fn has_code(&self, guest: u64, mode: FpMode) -> bool {
+        self.shared.cache().entry(guest, mode).is_some()
     }
 
     /// Evaluates code at RIP: at most `limits`.

@@ -143,6 +143,7 @@ fn uses(q: &Quick) -> Use {
         | Kind::Locked { .. }
         | Kind::LockedImm { .. }
         | Kind::Repeat { .. }
+        | Kind::Lifted { .. }
         | Kind::System(_)
         | Kind::Push { .. }
         | Kind::PushImm { .. }

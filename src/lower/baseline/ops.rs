@@ -249,6 +249,7 @@ impl Baseline {
             | Kind::Locked { .. }
             | Kind::LockedImm { .. }
             | Kind::Repeat { .. }
+            | Kind::Lifted { .. }
             | Kind::System(_) => unreachable!("left to the evaluator"),
         }
         true
@@ -268,6 +269,7 @@ impl Baseline {
             | Kind::Locked { .. }
             | Kind::LockedImm { .. }
             | Kind::Repeat { .. }
+            | Kind::Lifted { .. }
             | Kind::System(_) => false,
             Kind::Scan { .. } => self.has(Feature::Zbb),
             Kind::Packed { .. }

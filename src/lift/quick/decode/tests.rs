@@ -1,7 +1,7 @@
-//! `decode` against `quick`, which is its definition.
+//! `decode_run` against `quick`, which is its definition.
 
 use super::map::{Class, ONE_BYTE};
-use super::{LOOKS_AT, decode};
+use super::{LOOKS_AT, decode_run};
 use crate::lift::quick::{Quick, quick};
 use crate::lift::region::decoder_options;
 use iced_x86::{Decoder, DecoderError, FlowControl, Instruction, RflagsBits};
@@ -14,9 +14,11 @@ fn iced(bytes: &[u8], ip: u64) -> Option<Instruction> {
 }
 
 fn decoded(bytes: &[u8; LOOKS_AT], ip: u64) -> Option<Quick> {
-    let mut q = Quick::default();
-    decode(bytes, ip, &mut q)?;
-    Some(q)
+    let mut out = [Quick::default()];
+    let run = decode_run(bytes, ip, &mut out);
+    assert_eq!(run.len, run.insns * usize::from(out[0].len));
+    assert_eq!(run.ends, run.insns == 1 && out[0].kind.is_branch());
+    (run.insns == 1).then_some(out[0])
 }
 
 /// Fails unless `decode` declines `bytes` or gives what `quick` does.

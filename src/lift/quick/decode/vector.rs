@@ -203,7 +203,7 @@ pub(super) fn vector(
                 (Form::Group17, 3) => of(Bits::Blsi, v, e, e),
                 (Form::Bzhi, _) => of(Bits::Bzhi, g, e, v),
                 (Form::ShiftX, _) => {
-                    let op = [Bits::Andn, Bits::Shlx, Bits::Sarx, Bits::Shrx][p.pp];
+                    let op = [Bits::Andn, Bits::Shlx, Bits::Sarx, Bits::Shrx][usize::from(p.pp)];
                     of(op, g, e, v)
                 }
                 _ => return None,
