@@ -14,6 +14,7 @@
 
 use super::{CodeMemory, Engine, Exit};
 use crate::interp::direct::{self, Flow, MAX_INSTS, Slots};
+use crate::interp::quick::Then;
 use crate::interp::{self, Outcome};
 use crate::ir::{BlockId, Inst, Term};
 use crate::lift::addr_map::AddrMap;
@@ -42,10 +43,19 @@ const ROUNDS: u32 = 16;
 const KNOWN: u32 = 12;
 /// Steps and IR instructions kept; beyond that all are lifted again when they run again.
 const MOST: usize = 1 << 16;
-/// How many bytes of code are fetched at once.
-const WINDOW: usize = 128;
+/// How many bytes of code are fetched at once, aligned, and how many such blocks are kept.
+const BLOCK: usize = 256;
+const WINDOWS: usize = 32;
 /// Instructions of a unit at most.
 const LONGEST: usize = 32;
+
+/// A unit's steps, and where the first of them is from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Steps {
+    first: u32,
+    end: u32,
+    addr: u64,
+}
 
 /// What is to be done at an address.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -53,8 +63,8 @@ pub enum Heat {
     /// Nothing is known there.
     Unknown,
     /// A unit, to be run.
-    Cold(u32),
-    /// A unit that has run more than once or twice, and which `plain` has something of.
+    Cold(Steps),
+    /// A unit, by its number, that has run more than once or twice, and which `plain` has something of.
     Warm(u32),
     /// A unit that has run often.
     Hot,
@@ -75,6 +85,16 @@ struct Unit {
     reads_flags: bool,
     /// Whether its first instruction is a `Quick`.
     plain: bool,
+}
+
+impl Unit {
+    fn steps(&self) -> Steps {
+        Steps {
+            first: self.first,
+            end: self.end,
+            addr: self.addr,
+        }
+    }
 }
 
 /// `Unit::first` of a unit without steps.
@@ -108,67 +128,78 @@ struct Found {
     goes_on: bool,
 }
 
-/// Code, fetched some at a time. Between units it keeps what is of a watched page: whoever forgets units
-/// made from a page forgets this too.
+/// Bytes of code: of a block, the `LOOKS_AT` behind it too, but none of the next page.
 #[derive(Debug)]
 #[repr(C, align(8))] // Copied by doublewords.
 struct Window {
-    bytes: [u8; WINDOW],
-    /// Where they are from, and how many there are.
+    bytes: [u8; BLOCK + LOOKS_AT],
+    /// Where they are from, `NO_BLOCK` if nowhere, and how many there are.
     start: u64,
     len: usize,
 }
 
-impl Default for Window {
-    fn default() -> Window {
-        Window::new()
+/// Of no block.
+const NO_BLOCK: u64 = 1;
+
+/// Code, fetched some at a time and kept for other units, by the low bits of the blocks' numbers. What is
+/// kept is of watched pages: whoever forgets units made from a page forgets this too.
+#[derive(Debug)]
+struct Windows {
+    windows: Box<[Window]>,
+    /// What is not kept.
+    edge: [u8; LOOKS_AT],
+}
+
+impl Default for Windows {
+    fn default() -> Windows {
+        let window = || Window {
+            bytes: [0; BLOCK + LOOKS_AT],
+            start: NO_BLOCK,
+            len: 0,
+        };
+        Windows {
+            windows: std::iter::repeat_with(window).take(WINDOWS).collect(),
+            edge: [0; LOOKS_AT],
+        }
     }
 }
 
-impl Window {
-    /// Nothing that lies behind the page of `at` is kept: it may not be watched.
-    fn keep(&mut self, at: u64) {
-        let rest = (at | 0xfff).wrapping_add(1).saturating_sub(self.start);
-        let rest = usize::try_from(rest).unwrap_or(usize::MAX);
-        self.len = self.len.min(rest);
+impl Windows {
+    fn clear(&mut self) {
+        self.windows.iter_mut().for_each(|w| w.start = NO_BLOCK);
     }
 
-    const fn new() -> Window {
-        Window {
-            bytes: [0; WINDOW],
-            start: 0,
-            len: 0,
-        }
-    }
-
-    /// What begins at `at`: at least a byte, and enough for `decode_run` unless fetching ends before.
+    /// What begins at `at`: at least a byte, and enough for `decode_run` unless fetching ends before. Only
+    /// what lies in `page` is kept.
     ///
     /// # Errors
     /// The fault of fetching there.
     #[inline]
-    fn at(&mut self, memory: &dyn CodeMemory, at: u64) -> Result<&[u8], MemFault> {
-        let skip = usize::try_from(at.wrapping_sub(self.start)).unwrap_or(usize::MAX);
-        match skip.checked_add(LOOKS_AT) {
-            Some(end) if end <= self.len => Ok(&self.bytes[skip..self.len]),
-            _ => self.fetch(memory, at),
+    fn at(&mut self, memory: &dyn CodeMemory, page: u64, at: u64) -> Result<&[u8], MemFault> {
+        let (block, skip) = (at / BLOCK as u64, at as usize % BLOCK);
+        let i = block as usize % WINDOWS;
+        let window = &mut self.windows[i];
+        if window.start != block * BLOCK as u64 && at >> 12 == page {
+            window.fetch(memory, block * BLOCK as u64);
         }
+        if window.start == block * BLOCK as u64 && skip + LOOKS_AT <= window.len {
+            return Ok(&window.bytes[skip..window.len]);
+        }
+        let n = memory.fetch(GuestAddr(at), &mut self.edge)?;
+        Ok(&self.edge[..n])
     }
+}
 
+impl Window {
     #[inline(never)]
-    fn fetch(&mut self, memory: &dyn CodeMemory, at: u64) -> Result<&[u8], MemFault> {
-        let aligned = at & !7;
-        let skip = usize::try_from(at - aligned).unwrap_or(0);
-        self.start = aligned;
+    fn fetch(&mut self, memory: &dyn CodeMemory, start: u64) {
+        let rest = usize::try_from(0x1000 - start % 0x1000).unwrap_or(0);
+        let n = rest.min(self.bytes.len());
+        self.start = start;
+        // Whoever wants what is missing finds out why.
         self.len = memory
-            .fetch(GuestAddr(aligned), &mut self.bytes)
+            .fetch(GuestAddr(start), &mut self.bytes[..n])
             .unwrap_or(0);
-        if self.len > skip {
-            return Ok(&self.bytes[skip..self.len]);
-        }
-        // Only `at` itself counts.
-        self.start = at;
-        self.len = memory.fetch(GuestAddr(at), &mut self.bytes)?;
-        Ok(&self.bytes[..self.len])
     }
 }
 
@@ -185,7 +216,7 @@ pub struct Cold {
     insts: Vec<Inst>,
     pool: Vec<[u8; 16]>,
     slots: Slots,
-    window: Window,
+    windows: Windows,
     /// After how many runs a unit is warm.
     warm: u32,
     /// Why the unit that ran last stopped, where it did not go on.
@@ -227,7 +258,7 @@ impl Cold {
             return Heat::Unknown;
         };
         let unit = &mut self.units[id as usize];
-        unit.count = unit.count.saturating_add(weight);
+        unit.count = unit.count.wrapping_add(weight);
         if unit.count > unit.hot && !unit.plain {
             Heat::Hot
         } else if unit.first == GONE {
@@ -235,8 +266,13 @@ impl Cold {
         } else if unit.count > self.warm && unit.plain {
             Heat::Warm(id)
         } else {
-            Heat::Cold(id)
+            Heat::Cold(unit.steps())
         }
+    }
+
+    /// The steps of unit `id`, which has some.
+    pub fn steps(&self, id: u32) -> Steps {
+        self.units[id as usize].steps()
     }
 
     /// The instructions unit `id` begins with, as far as they are `Quick`.
@@ -279,7 +315,7 @@ impl Cold {
         memory: &dyn CodeMemory,
         addr: u64,
         mut watch: impl FnMut(u64) -> bool,
-    ) -> Result<Option<u32>, Fault> {
+    ) -> Result<Option<Steps>, Fault> {
         if self.used > MOST || self.insts.len() > MOST {
             self.used = 0;
             self.insts.clear();
@@ -288,7 +324,7 @@ impl Cold {
             self.units.iter_mut().for_each(|u| u.first = GONE);
         }
         if watch(addr >> 12) {
-            self.window.len = 0;
+            self.windows.clear();
         }
         let first = self.used;
         if self.steps.len() < first + LONGEST {
@@ -297,7 +333,6 @@ impl Cold {
         let mut again = false;
         let run = loop {
             let run = self.decode(memory, addr);
-            self.window.keep(addr);
             let run = run?;
             let last = addr.wrapping_add(u64::from(run.len) - 1) >> 12;
             if again || last == addr >> 12 || !watch(last) {
@@ -305,7 +340,7 @@ impl Cold {
             }
             again = true;
             // It may have changed before.
-            self.window.len = 0;
+            self.windows.clear();
             self.used = first;
         };
         self.decoded += (self.used - first) as u64;
@@ -333,7 +368,7 @@ impl Cold {
             }
             None => self.units.push(unit),
         }
-        Ok(run.fits.then_some(id))
+        Ok(run.fits.then_some(unit.steps()))
     }
 
     /// Makes the steps of the straight run of instructions at `addr`.
@@ -348,7 +383,7 @@ impl Cold {
         };
         while self.used < end {
             let at = addr.wrapping_add(run.len.into());
-            let bytes = match self.window.at(memory, at) {
+            let bytes = match self.windows.at(memory, addr >> 12, at) {
                 Ok(bytes) => bytes,
                 Err(fault) if run.len == 0 => return Err(Fault::Page(fault)),
                 // The run ends before it.
@@ -433,54 +468,51 @@ impl Cold {
         step
     }
 
-    /// Runs unit `id` until control leaves it. False if it does not go on at RIP: then `stopped` says why.
+    /// Runs a unit until control leaves it. False if it does not go on at RIP: then `stopped` says why.
     #[inline(always)] // In the loop over units.
-    pub fn run(&mut self, id: u32, cpu: &mut CpuState) -> bool {
-        let unit = self.units[id as usize];
+    pub fn run(&mut self, unit: Steps, cpu: &mut CpuState) -> bool {
         let mut at = unit.addr;
         for q in &self.steps[unit.first as usize..unit.end as usize] {
             let next = at.wrapping_add(q.len.into());
-            if let Kind::Lifted { first, pool } = q.kind {
-                let pool = &self.pool[pool as usize..];
-                let mut block = BlockId(0);
-                let mut rounds = 0;
-                let outcome = loop {
-                    let b = &self.blocks[first as usize + block.index()];
-                    let insts = &self.insts[b.first as usize..b.end as usize];
-                    match direct::block(cpu, insts, &b.term, pool, &mut self.slots) {
-                        Flow::Block(to) => {
-                            // Between its blocks the registers are as after whole rounds, so the
-                            // instruction can begin again elsewhere.
-                            rounds += u32::from(to <= block);
-                            if rounds > ROUNDS {
-                                self.make_hot(at);
-                                cpu.rip = at;
-                                return true;
-                            }
-                            block = to;
-                        }
-                        Flow::Out(outcome) => break outcome,
-                    }
-                };
-                if outcome != Outcome::Continue {
-                    self.stopped = outcome;
+            match interp::quick::step(cpu, q, next, &mut self.stopped) {
+                Then::Next => {}
+                Then::Gone => return true,
+                Then::Stopped => return false,
+                Then::Faulted => {
+                    cpu.rip = at;
                     return false;
                 }
-                if cpu.rip != next {
-                    return true;
-                }
-            } else {
-                match interp::quick::step(cpu, q, next) {
-                    Ok(None) => {}
-                    Ok(Some(Outcome::Continue)) => return true,
-                    Ok(Some(outcome)) => {
+                Then::Lifted => {
+                    let Kind::Lifted { first, pool } = q.kind else {
+                        continue;
+                    };
+                    let pool = &self.pool[pool as usize..];
+                    let mut block = BlockId(0);
+                    let mut rounds = 0;
+                    let outcome = loop {
+                        let b = &self.blocks[first as usize + block.index()];
+                        let insts = &self.insts[b.first as usize..b.end as usize];
+                        match direct::block(cpu, insts, &b.term, pool, &mut self.slots) {
+                            Flow::Block(to) => {
+                                // Between its blocks the registers are as after whole rounds, so the
+                                // instruction can begin again elsewhere.
+                                rounds += u32::from(to <= block);
+                                if rounds > ROUNDS {
+                                    self.make_hot(at);
+                                    cpu.rip = at;
+                                    return true;
+                                }
+                                block = to;
+                            }
+                            Flow::Out(outcome) => break outcome,
+                        }
+                    };
+                    if outcome != Outcome::Continue {
                         self.stopped = outcome;
                         return false;
                     }
-                    Err(fault) => {
-                        cpu.rip = at;
-                        self.stopped = Outcome::Fault(fault);
-                        return false;
+                    if cpu.rip != next {
+                        return true;
                     }
                 }
             }
@@ -512,7 +544,7 @@ impl Cold {
 
     /// Forgets what was made from the pages `first..=last`.
     pub fn forget(&mut self, first: u64, last: u64) {
-        self.window.len = 0;
+        self.windows.clear();
         let units = &self.units;
         self.index.retain(|_, id| {
             let u = &units[id as usize];
@@ -546,9 +578,10 @@ impl ColdEngine {
         }
     }
 
-    fn unit(&mut self, addr: u64) -> Result<Option<u32>, Fault> {
+    fn unit(&mut self, addr: u64) -> Result<Option<Steps>, Fault> {
         match self.cold.heat(addr, 0) {
-            Heat::Cold(id) | Heat::Warm(id) => Ok(Some(id)),
+            Heat::Cold(unit) => Ok(Some(unit)),
+            Heat::Warm(id) => Ok(Some(self.cold.steps(id))),
             Heat::Unknown | Heat::Hot => {
                 // One thread: nothing changes between reading and watching.
                 let watch = |page| {
@@ -661,9 +694,9 @@ mod tests {
     fn lift(bytes: &[u8]) -> Result<(Vec<u8>, u32), Fault> {
         let code = Code(Mutex::new(bytes.to_vec()));
         let mut cold = Cold::default();
-        let id = cold.lift(&code, START, |_| false)?.unwrap();
+        cold.lift(&code, START, |_| false)?.unwrap();
         let lens = cold.steps[..cold.used].iter().map(|q| q.len);
-        Ok((lens.collect(), cold.units[id as usize].len))
+        Ok((lens.collect(), cold.units[0].len))
     }
 
     #[test]
@@ -698,10 +731,10 @@ mod tests {
             watched.push(page);
             true
         };
-        let id = cold.lift(&code, START, watch).unwrap().unwrap();
+        let unit = cold.lift(&code, START, watch).unwrap().unwrap();
         assert_eq!(watched, [START >> 12, (START >> 12) + 1]);
         let mut cpu = CpuState::default();
-        cold.run(id, &mut cpu);
+        assert!(cold.run(unit, &mut cpu));
         assert_eq!((cpu.gpr[0], cold.decoded), (2, 5));
     }
 }

@@ -14,43 +14,76 @@ use crate::x86::{
 };
 use std::sync::atomic::Ordering;
 
-/// Executes `q`, whose last byte is just before `next`. On `Ok(None)` control goes on there; RIP is set
-/// only when it does not.
-///
-/// # Errors
-/// The instruction's fault; RIP is not set.
+/// What comes after an instruction.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Then {
+    /// The next one; RIP is not set.
+    Next,
+    /// What RIP says.
+    Gone,
+    /// Its outcome, which is not `Continue`; RIP is set.
+    Stopped,
+    /// Its outcome, which is a fault; RIP is not set.
+    Faulted,
+    /// What its IR says: it is not done.
+    Lifted,
+}
+
+/// The value, or goes no further with the fault: `Result` is not what `step` returns, as that would be
+/// written to memory after each instruction.
+macro_rules! value {
+    ($result:expr, $stopped:ident) => {
+        match $result {
+            Ok(v) => v,
+            Err(fault) => {
+                *$stopped = Outcome::Fault(fault);
+                return Then::Faulted;
+            }
+        }
+    };
+}
+
+/// Executes `q`, whose last byte is just before `next`. Sets `stopped` if there is an outcome to tell.
 #[inline(always)] // In the loop over a unit.
-pub fn step(cpu: &mut CpuState, q: &Quick, next: u64) -> Result<Option<Outcome>, Fault> {
+pub fn step(cpu: &mut CpuState, q: &Quick, next: u64, stopped: &mut Outcome) -> Then {
     let w = q.w;
     match q.kind {
         Kind::MovReg { d, s } => put(cpu, d, w, reg(cpu, s)),
         Kind::MovImm { d, imm } => put(cpu, d, w, imm),
         Kind::Load { d, m } => {
-            let v = read(cpu, w, m, next)?;
+            let v = value!(read(cpu, w, m, next), stopped);
             put(cpu, d, w, v);
         }
         Kind::LoadZero { d, m } => {
-            let v = read(cpu, w, m, next)?;
+            let v = value!(read(cpu, w, m, next), stopped);
             cpu.gpr[d.index()] = v;
         }
         Kind::LoadSign { d, m, to } => {
-            let v = w.sext(read(cpu, w, m, next)?).cast_unsigned();
+            let v = w
+                .sext(value!(read(cpu, w, m, next), stopped))
+                .cast_unsigned();
             put(cpu, d, to, v);
         }
-        Kind::Store { s, m } => write(cpu, w, m, next, reg(cpu, s))?,
-        Kind::StoreImm { imm, m } => write(cpu, w, m, next, i64::from(imm).cast_unsigned())?,
+        Kind::Store { s, m } => value!(write(cpu, w, m, next, reg(cpu, s)), stopped),
+        Kind::StoreImm { imm, m } => value!(
+            write(cpu, w, m, next, i64::from(imm).cast_unsigned()),
+            stopped
+        ),
         Kind::Zero { d, s } => cpu.gpr[d.index()] = w.zext(reg(cpu, s)),
         Kind::Sign { d, s, to } => put(cpu, d, to, w.sext(reg(cpu, s)).cast_unsigned()),
         Kind::Lea { d, m } => put(cpu, d, w, address(cpu, m, next)),
         Kind::AluReg { op, d, s } => alu(cpu, op, w, d, reg(cpu, s)),
         Kind::AluImm { op, d, imm } => alu(cpu, op, w, d, imm.cast_unsigned()),
         Kind::AluLoad { op, d, m } => {
-            let b = read(cpu, w, m, next)?;
+            let b = value!(read(cpu, w, m, next), stopped);
             alu(cpu, op, w, d, b);
         }
-        Kind::AluStore { op, s, m } => alu_store(cpu, op, w, m, next, reg(cpu, s))?,
+        Kind::AluStore { op, s, m } => value!(alu_store(cpu, op, w, m, next, reg(cpu, s)), stopped),
         Kind::AluStoreImm { op, imm, m } => {
-            alu_store(cpu, op, w, m, next, i64::from(imm).cast_unsigned())?;
+            value!(
+                alu_store(cpu, op, w, m, next, i64::from(imm).cast_unsigned()),
+                stopped
+            );
         }
         Kind::Inc { d, down } => {
             let a = reg(cpu, d);
@@ -92,7 +125,10 @@ pub fn step(cpu: &mut CpuState, q: &Quick, next: u64) -> Result<Option<Outcome>,
         }
         Kind::Leave => {
             let rbp = reg(cpu, Gpr::RBP);
-            let v = load(Width::W64, GuestAddr(rbp)).map_err(|f| failed(f, true))?;
+            let v = value!(
+                load(Width::W64, GuestAddr(rbp)).map_err(|f| failed(f, true)),
+                stopped
+            );
             cpu.gpr[Gpr::RSP.index()] = rbp.wrapping_add(8);
             cpu.gpr[Gpr::RBP.index()] = v;
         }
@@ -100,10 +136,10 @@ pub fn step(cpu: &mut CpuState, q: &Quick, next: u64) -> Result<Option<Outcome>,
             let v = (w.sext(reg(cpu, Gpr::RAX)) >> 63).cast_unsigned();
             put(cpu, Gpr::RDX, w, v);
         }
-        Kind::Push { s } => push(cpu, reg(cpu, s))?,
-        Kind::PushImm { imm } => push(cpu, imm.cast_unsigned())?,
+        Kind::Push { s } => value!(push(cpu, reg(cpu, s)), stopped),
+        Kind::PushImm { imm } => value!(push(cpu, imm.cast_unsigned()), stopped),
         Kind::Pop { d } => {
-            let v = pop(cpu)?;
+            let v = value!(pop(cpu), stopped);
             let rsp = &mut cpu.gpr[Gpr::RSP.index()];
             *rsp = rsp.wrapping_add(8);
             cpu.gpr[d.index()] = v;
@@ -117,7 +153,7 @@ pub fn step(cpu: &mut CpuState, q: &Quick, next: u64) -> Result<Option<Outcome>,
             put(cpu, d, w, reg(cpu, from));
         }
         Kind::CmovLoad { d, m, c } => {
-            let v = read(cpu, w, m, next)?;
+            let v = value!(read(cpu, w, m, next), stopped);
             let v = if cpu.holds(c) { v } else { reg(cpu, d) };
             put(cpu, d, w, v);
         }
@@ -128,31 +164,31 @@ pub fn step(cpu: &mut CpuState, q: &Quick, next: u64) -> Result<Option<Outcome>,
         }
         Kind::Jmp { to } => return go(cpu, to.0),
         Kind::Call { to } => {
-            push(cpu, next)?;
+            value!(push(cpu, next), stopped);
             return go(cpu, to.0);
         }
         Kind::Ret { extra } => {
-            let to = canonical(pop(cpu)?)?;
+            let to = value!(pop(cpu).and_then(canonical), stopped);
             let rsp = &mut cpu.gpr[Gpr::RSP.index()];
             *rsp = rsp.wrapping_add(8 + u64::from(extra));
             return go(cpu, to);
         }
         Kind::JmpReg { s } => {
-            let to = canonical(reg(cpu, s))?;
+            let to = value!(canonical(reg(cpu, s)), stopped);
             return go(cpu, to);
         }
         Kind::JmpLoad { m } => {
-            let to = canonical(read(cpu, Width::W64, m, next)?)?;
+            let to = value!(read(cpu, Width::W64, m, next).and_then(canonical), stopped);
             return go(cpu, to);
         }
         Kind::CallReg { s } => {
-            let to = canonical(reg(cpu, s))?;
-            push(cpu, next)?;
+            let to = value!(canonical(reg(cpu, s)), stopped);
+            value!(push(cpu, next), stopped);
             return go(cpu, to);
         }
         Kind::CallLoad { m } => {
-            let to = canonical(read(cpu, Width::W64, m, next)?)?;
-            push(cpu, next)?;
+            let to = value!(read(cpu, Width::W64, m, next).and_then(canonical), stopped);
+            value!(push(cpu, next), stopped);
             return go(cpu, to);
         }
         Kind::MovVector { .. }
@@ -167,7 +203,7 @@ pub fn step(cpu: &mut CpuState, q: &Quick, next: u64) -> Result<Option<Outcome>,
         | Kind::FromGpr { .. }
         | Kind::ToGpr { .. }
         | Kind::MoveMask { .. }
-        | Kind::ZeroUpper => packed::step(cpu, q, next)?,
+        | Kind::ZeroUpper => value!(packed::step(cpu, q, next), stopped),
         Kind::Rotate { .. }
         | Kind::Xchg { .. }
         | Kind::MulRax { .. }
@@ -186,10 +222,21 @@ pub fn step(cpu: &mut CpuState, q: &Quick, next: u64) -> Result<Option<Outcome>,
         | Kind::Locked { .. }
         | Kind::LockedImm { .. }
         | Kind::Repeat { .. }
-        | Kind::System(_)
-        | Kind::Lifted { .. } => return rare(cpu, q, next),
+        | Kind::System(_) => return rarely(cpu, q, next, stopped),
+        Kind::Lifted { .. } => return Then::Lifted,
     }
-    Ok(None)
+    Then::Next
+}
+
+/// `rare`, as `step` does it.
+fn rarely(cpu: &mut CpuState, q: &Quick, next: u64, stopped: &mut Outcome) -> Then {
+    match value!(rare(cpu, q, next), stopped) {
+        None => Then::Next,
+        Some(outcome) => {
+            *stopped = outcome;
+            Then::Stopped
+        }
+    }
 }
 
 /// `step` for what is not frequent.
@@ -487,10 +534,10 @@ fn bulk(cpu: &CpuState, w: Width, moves: bool) -> u64 {
     n
 }
 
-#[allow(clippy::unnecessary_wraps)] // What `step` returns.
-fn go(cpu: &mut CpuState, to: u64) -> Result<Option<Outcome>, Fault> {
+#[inline]
+fn go(cpu: &mut CpuState, to: u64) -> Then {
     cpu.rip = to;
-    Ok(Some(Outcome::Continue))
+    Then::Gone
 }
 
 #[inline]

@@ -65,7 +65,7 @@ impl AddrMap {
     }
 
     /// The number of `addr`, which becomes `n` if it has none.
-    #[inline]
+    #[inline(always)]
     pub fn get_or_insert(&mut self, addr: GuestAddr, n: u32) -> u32 {
         if (self.used + 1) * 2 > self.places.len() {
             self.grow();

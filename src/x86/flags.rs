@@ -249,8 +249,14 @@ impl FlagRecord {
 
     /// True if the condition holds: as `c.holds(self.status())`, without computing more than it needs.
     #[must_use]
-    #[inline(always)]
     pub fn holds(&self, c: Cond) -> bool {
+        let known = self.holds_at_once(c);
+        known.unwrap_or_else(|| c.holds(self.status()))
+    }
+
+    /// `holds`, for what is asked most.
+    #[inline(always)]
+    pub(super) fn holds_at_once(&self, c: Cond) -> Option<bool> {
         // At the top of 64 bits operands of any width compare and add as they do in theirs.
         let up = 64 - self.width.bits();
         let (a, b) = (self.a << up, self.b << up);
@@ -269,10 +275,9 @@ impl FlagRecord {
             (FlagOp::Add, 2) => a.wrapping_add(b) < a,
             (FlagOp::Add, 4) => a.wrapping_add(b) == 0,
             (FlagOp::Add, 8) => a.wrapping_add(b).cast_signed() < 0,
-            (FlagOp::Raw, _) => return c.holds(self.a),
-            _ => return c.holds(self.status()),
+            _ => return None,
         };
-        base != (c as u8 & 1 != 0)
+        Some(base != (c as u8 & 1 != 0))
     }
 
     /// The six status flags, in their RFLAGS positions (SDM vol. 1, 3.4.3.1).

@@ -165,7 +165,13 @@ impl CpuState {
     #[must_use]
     #[inline(never)] // Where it is asked there is much other code.
     pub fn holds(&self, c: Cond) -> bool {
-        self.flag_record().holds(c)
+        let known = self.flag_record().holds_at_once(c);
+        known.unwrap_or_else(|| self.holds_by_status(c))
+    }
+
+    #[inline(never)]
+    fn holds_by_status(&self, c: Cond) -> bool {
+        c.holds(self.flag_record().status())
     }
 
     /// Replaces the record the status flags are kept in.

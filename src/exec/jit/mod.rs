@@ -19,7 +19,7 @@ mod shared;
 mod tiers;
 
 use super::{CodeMemory, Engine, Exit, REPEATED};
-use crate::exec::cold::{self, Cold, Heat};
+use crate::exec::cold::{self, Cold, Heat, Steps};
 use crate::interp::{Outcome, Program};
 use crate::ir::BlockId;
 use crate::lift::quick::Quick;
@@ -84,7 +84,7 @@ enum Next {
     /// At this offset of the code.
     Code(usize),
     /// In this unit of cold code.
-    Cold(u32),
+    Cold(Steps),
     /// Nowhere yet: there is no translation, so the region at RIP is evaluated.
     Evaluate,
 }
@@ -139,6 +139,7 @@ impl JitEngine {
             generation: AtomicU64::new(0),
             withdrawn: Mutex::default(),
             ordered: AtomicBool::new(false),
+            unseen: AtomicBool::new(false),
             tiers,
             early: AtomicU32::new(tiers.early),
             observer,
@@ -169,6 +170,7 @@ impl JitEngine {
     /// If other threads share the cache.
     pub fn install(&mut self, t: Translation) -> bool {
         self.forget();
+        self.shared.unseen.store(true, Ordering::Relaxed);
         let mut cache = self.shared.cache();
         for page in source_pages(&t) {
             if cache.watch(page) {
@@ -247,12 +249,12 @@ impl JitEngine {
             Heat::Warm(unit) => return Ok(self.make_plain(unit, guest, mode)),
             Heat::Hot => {}
             Heat::Unknown => {
-                if let Some(at) = self.shared.cache().entry(guest, mode) {
+                if let Some(at) = self.unseen(guest, mode) {
                     return Ok(Next::Code(at));
                 }
                 if let Some(unit) = self.lift(guest)? {
                     return Ok(match self.cold.heat(guest, 0) {
-                        Heat::Warm(_) => self.make_plain(unit, guest, mode),
+                        Heat::Warm(id) => self.make_plain(id, guest, mode),
                         _ => Next::Cold(unit),
                     });
                 }
@@ -265,28 +267,20 @@ impl JitEngine {
     fn make_plain(&mut self, unit: u32, guest: u64, mode: FpMode) -> Next {
         match self.baseline(unit, guest, mode) {
             Some(at) => Next::Code(at),
-            None => Next::Cold(unit),
+            None => Next::Cold(self.cold.steps(unit)),
         }
     }
 
     /// Makes the unit at `guest`; see `Cold::lift`.
-    fn lift(&mut self, guest: u64) -> Result<Option<u32>, Fault> {
+    fn lift(&mut self, guest: u64) -> Result<Option<Steps>, Fault> {
         let shared = &self.shared;
         let seen = &mut self.watched;
         let generation = self.generation;
         let watch = |page: u64| {
             // Nothing was withdrawn since: it still is.
             let place = usize::try_from(page).unwrap_or(0) % WATCHED;
-            if std::mem::replace(&mut seen[place], (page, generation)) == (page, generation) {
-                return false;
-            }
-            // Under the lock: whoever finds the page noted may read it.
-            let mut cache = shared.cache();
-            let new = cache.watch(page);
-            if new {
-                shared.memory.watch(GuestAddr(page * 4096));
-            }
-            new
+            let new = std::mem::replace(&mut seen[place], (page, generation)) != (page, generation);
+            new && shared.watch(page)
         };
         self.cold.lift(&*shared.memory, guest, watch)
     }
@@ -413,6 +407,7 @@ impl JitEngine {
         let (insns, words) = (u64::from(t.guest_insns), t.words() as u64);
         let kept = observer.and_then(|o| Some((o, o.prepare(&region, &mut t)?)));
         self.translator.lifter.recycle(region);
+        self.shared.unseen.store(true, Ordering::Relaxed);
         let Some(id) = cache.install(&self.shared.code, t) else {
             return Ok(Next::Evaluate);
         };
@@ -513,7 +508,8 @@ impl JitEngine {
     fn step(&mut self, guest: u64, mode: FpMode) -> Result<Next, Fault> {
         self.catch_up();
         match self.cold.heat(guest, cold::FROM_CODE) {
-            Heat::Cold(unit) | Heat::Warm(unit) => Ok(Next::Cold(unit)),
+            Heat::Cold(unit) => Ok(Next::Cold(unit)),
+            Heat::Warm(unit) => Ok(Next::Cold(self.cold.steps(unit))),
             Heat::Hot => self.find(guest, mode),
             Heat::Unknown => match self.lift(guest)? {
                 Some(unit) => Ok(Next::Cold(unit)),
@@ -524,7 +520,7 @@ impl JitEngine {
 
     /// Runs unit `unit`, and the cold units it leads to as long as nothing else is to be looked at.
     #[inline(never)]
-    fn run_cold(&mut self, mut unit: u32, cpu: &mut CpuState, mode: FpMode) -> Outcome {
+    fn run_cold(&mut self, mut unit: Steps, cpu: &mut CpuState, mode: FpMode) -> Outcome {
         loop {
             if !self.cold.run(unit, cpu) {
                 return self.cold.stopped;
@@ -537,7 +533,7 @@ impl JitEngine {
             }
             unit = match self.cold.heat(cpu.rip, 1) {
                 Heat::Cold(next) => next,
-                Heat::Unknown if !self.has_code(cpu.rip, mode) => match self.lift(cpu.rip) {
+                Heat::Unknown if self.unseen(cpu.rip, mode).is_none() => match self.lift(cpu.rip) {
                     Ok(Some(next)) => next,
                     Ok(None) => return Outcome::Continue,
                     Err(fault) => return Outcome::Fault(fault),
@@ -547,9 +543,12 @@ impl JitEngine {
         }
     }
 
-    /// Whether there is code for `guest`.
-    fn has_code(&self, guest: u64, mode: FpMode) -> bool {
-        self.shared.cache().entry(guest, mode).is_some()
+    /// The code for `guest`, where this thread has no cold code.
+    fn unseen(&self, guest: u64, mode: FpMode) -> Option<usize> {
+        // Units are made of cold code, so one thread alone knows them all.
+        let any = self.shared.unseen.load(Ordering::Relaxed);
+        any.then(|| self.shared.cache().entry(guest, mode))
+            .flatten()
     }
 
     /// Evaluates code at RIP: at most `limits`.
@@ -781,6 +780,7 @@ impl Engine for JitEngine {
 
     fn for_thread(&self) -> io::Result<Box<dyn Engine + Send>> {
         self.shared.order();
+        self.shared.unseen.store(true, Ordering::Relaxed);
         Ok(Box::new(JitEngine::with(Arc::clone(&self.shared))?))
     }
 

@@ -33,6 +33,9 @@ pub struct Shared {
     pub early: AtomicU32,
     /// Whether code keeps x86's order of loads and stores: once somebody else may look on.
     pub ordered: AtomicBool,
+    /// Whether there may be code for an address at which a thread has no cold code: of another thread, or in
+    /// the middle of a region. Only ever a reason to look.
+    pub unseen: AtomicBool,
     pub observer: Option<Arc<Observer>>,
 }
 
@@ -79,6 +82,18 @@ impl Shared {
         if !self.ordered.swap(true, Ordering::AcqRel) && !self.isa.has(Feature::Ztso) {
             self.cache().restart();
         }
+    }
+
+    /// Sees to it that `page` is watched; true if it was not.
+    #[inline(never)]
+    pub fn watch(&self, page: u64) -> bool {
+        // Under the lock: whoever finds the page noted may read it.
+        let mut cache = self.cache();
+        let new = cache.watch(page);
+        if new {
+            self.memory.watch(GuestAddr(page * 4096));
+        }
+        new
     }
 
     /// True if code `t` is made from may have been withdrawn since `generation`.

@@ -254,6 +254,7 @@ pub struct Run {
 /// anything.
 ///
 /// A run at once, as to call a function that decodes one costs a third of what it does.
+
 pub fn decode_run(bytes: &[u8], ip: u64, out: &mut [Quick]) -> Run {
     let (mut insns, mut len, mut ends) = (0, 0, false);
     let mut rest = bytes;
@@ -290,8 +291,15 @@ fn one(bytes: &[u8; LOOKS_AT], ip: u64, q: &mut Quick) -> Option<()> {
         opcode = bytes.u8();
         row = &ONE_BYTE[usize::from(opcode)];
     }
+    if row.class == Class::Escape {
+        opcode = bytes.u8();
+        row = &TWO_BYTE[0][usize::from(opcode)];
+        if row.form.is_vex() {
+            return None;
+        }
+    }
     if !matches!(row.class, Class::Plain | Class::ModRm) {
-        let found = prefixed(bytes.bytes, bytes.at, p.rex)?;
+        let found = prefixed(bytes.bytes, p.rex)?;
         (row, opcode, p, bytes.at) = (found.row, found.opcode, found.p, found.at);
     }
     match row.class {
@@ -322,13 +330,12 @@ struct Opcode {
     at: usize,
 }
 
-/// What `bytes` begin with, if that is more than a REX prefix and one byte of opcode. Of that `at` bytes
-/// were read already, the REX prefix is `rex`.
+/// What `bytes` begin with, if that is more than a REX prefix, which is `rex`, 0F and one byte.
 // Out of line: most instructions do without.
 #[inline(never)]
-fn prefixed(bytes: &[u8; LOOKS_AT], at: usize, rex: u8) -> Option<Opcode> {
-    // The last byte again.
-    let mut bytes = Bytes { bytes, at: at - 1 };
+fn prefixed(bytes: &[u8; LOOKS_AT], rex: u8) -> Option<Opcode> {
+    let at = usize::from(rex != 0);
+    let mut bytes = Bytes { bytes, at };
     let mut p = Prefixes {
         rex,
         ..Prefixes::NONE
