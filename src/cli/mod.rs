@@ -15,6 +15,8 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 /// Runs x86-64 Linux programs on RISC-V Linux machines.
 #[derive(Debug, Parser)]
@@ -135,15 +137,22 @@ fn list() -> Result<(), Error> {
 }
 
 fn start_log() {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("FELIX_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let log = tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .without_time()
         .with_target(false)
-        .with_ansi(false)
-        .init();
+        .with_ansi(false);
+    let filter = std::env::var("FELIX_LOG").ok();
+    match filter.as_deref().map(EnvFilter::try_new) {
+        Some(Ok(filter)) => log.with_env_filter(filter).init(),
+        // Mostly there is none, and to make one would cost each start.
+        wrong => {
+            log.with_max_level(LevelFilter::WARN).init();
+            if let Some(Err(e)) = wrong {
+                tracing::warn!("FELIX_LOG is no filter, so only warnings are shown: {e}");
+            }
+        }
+    }
 }
 
 /// The whole program.

@@ -219,7 +219,7 @@ pub struct Cold {
     windows: Windows,
     /// After how many runs a unit is warm.
     warm: u32,
-    /// Why the unit that ran last stopped, where it did not go on.
+    /// What came of the unit that ran last, where `run` said false.
     pub stopped: Outcome,
     /// Instructions decoded, for tests.
     pub decoded: u64,
@@ -468,7 +468,7 @@ impl Cold {
         step
     }
 
-    /// Runs a unit until control leaves it. False if it does not go on at RIP: then `stopped` says why.
+    /// Runs a unit until control leaves it. False if more is to be looked at than where it goes on: `stopped`.
     #[inline(always)] // In the loop over units.
     pub fn run(&mut self, unit: Steps, cpu: &mut CpuState) -> bool {
         let mut at = unit.addr;
@@ -487,6 +487,7 @@ impl Cold {
                         continue;
                     };
                     let pool = &self.pool[pool as usize..];
+                    let mode = cpu.mxcsr;
                     let mut block = BlockId(0);
                     let mut rounds = 0;
                     let outcome = loop {
@@ -507,7 +508,8 @@ impl Cold {
                             Flow::Out(outcome) => break outcome,
                         }
                     };
-                    if outcome != Outcome::Continue {
+                    // Others do not change MXCSR's control bits, with which code may be another.
+                    if outcome != Outcome::Continue || cpu.mxcsr != mode {
                         self.stopped = outcome;
                         return false;
                     }

@@ -57,7 +57,7 @@ impl AddrMap {
     /// The number of `addr`.
     #[must_use]
     pub fn get(&self, addr: GuestAddr) -> Option<u32> {
-        if self.used == 0 {
+        if self.places.is_empty() {
             return None;
         }
         let n = self.places[self.place(addr.0)].1;

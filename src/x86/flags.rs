@@ -220,13 +220,9 @@ impl FlagRecord {
 
     /// The record with this code and these operands; an unknown code reads as `Raw`.
     #[must_use]
-    #[inline(always)]
+    #[inline]
     pub const fn from_parts(code: u64, a: u64, b: u64, c: u64) -> FlagRecord {
-        let b = if code & WITH_OPERAND != 0 {
-            (code.cast_signed() >> OPERAND_SHIFT).cast_unsigned()
-        } else {
-            b
-        };
+        let b = Self::operand(code, b);
         let op = match (code & (WITH_OPERAND - 1)) >> 2 {
             1 => FlagOp::Add,
             2 => FlagOp::Sub,
@@ -250,34 +246,47 @@ impl FlagRecord {
     /// True if the condition holds: as `c.holds(self.status())`, without computing more than it needs.
     #[must_use]
     pub fn holds(&self, c: Cond) -> bool {
-        let known = self.holds_at_once(c);
+        let known = Self::holds_at_once(Self::code(self.op, self.width), self.a, self.b, c);
         known.unwrap_or_else(|| c.holds(self.status()))
     }
 
-    /// `holds`, for what is asked most.
+    /// `holds` of the record with this code and these operands, if that is among what is asked most.
     #[inline(always)]
-    pub(super) fn holds_at_once(&self, c: Cond) -> Option<bool> {
+    pub(super) fn holds_at_once(code: u64, a: u64, b: u64, c: Cond) -> Option<bool> {
+        const LOGIC: u64 = FlagOp::Logic as u64;
+        const SUB: u64 = FlagOp::Sub as u64;
+        const ADD: u64 = FlagOp::Add as u64;
         // At the top of 64 bits operands of any width compare and add as they do in theirs.
-        let up = 64 - self.width.bits();
-        let (a, b) = (self.a << up, self.b << up);
+        let up = 64 - (8 << (code & 3));
+        let (a, b) = (a << up, Self::operand(code, b) << up);
         let (signed_a, signed_b) = (a.cast_signed(), b.cast_signed());
-        let base = match (self.op, c as u8 & !1) {
-            (FlagOp::Sub, 2) => a < b,
-            (FlagOp::Sub, 4) => a == b,
-            (FlagOp::Sub, 6) => a <= b,
-            (FlagOp::Sub, 8) => a.wrapping_sub(b).cast_signed() < 0,
-            (FlagOp::Sub, 12) => signed_a < signed_b,
-            (FlagOp::Sub, 14) => signed_a <= signed_b,
-            (FlagOp::Logic, 0 | 2) => false,
-            (FlagOp::Logic, 4 | 6) => a == 0,
-            (FlagOp::Logic, 8 | 12) => signed_a < 0,
-            (FlagOp::Logic, 14) => signed_a <= 0,
-            (FlagOp::Add, 2) => a.wrapping_add(b) < a,
-            (FlagOp::Add, 4) => a.wrapping_add(b) == 0,
-            (FlagOp::Add, 8) => a.wrapping_add(b).cast_signed() < 0,
+        let base = match ((code & (WITH_OPERAND - 1)) >> 2, c as u8 & !1) {
+            (SUB, 2) => a < b,
+            (SUB, 4) => a == b,
+            (SUB, 6) => a <= b,
+            (SUB, 8) => a.wrapping_sub(b).cast_signed() < 0,
+            (SUB, 12) => signed_a < signed_b,
+            (SUB, 14) => signed_a <= signed_b,
+            (LOGIC, 0 | 2) => false,
+            (LOGIC, 4 | 6) => a == 0,
+            (LOGIC, 8 | 12) => signed_a < 0,
+            (LOGIC, 14) => signed_a <= 0,
+            (ADD, 2) => a.wrapping_add(b) < a,
+            (ADD, 4) => a.wrapping_add(b) == 0,
+            (ADD, 8) => a.wrapping_add(b).cast_signed() < 0,
             _ => return None,
         };
         Some(base != (c as u8 & 1 != 0))
+    }
+
+    /// The second operand of a record with this code; `b` if it is not in the code.
+    #[inline(always)]
+    const fn operand(code: u64, b: u64) -> u64 {
+        if code & WITH_OPERAND != 0 {
+            (code.cast_signed() >> OPERAND_SHIFT).cast_unsigned()
+        } else {
+            b
+        }
     }
 
     /// The six status flags, in their RFLAGS positions (SDM vol. 1, 3.4.3.1).

@@ -165,7 +165,7 @@ impl CpuState {
     #[must_use]
     #[inline(never)] // Where it is asked there is much other code.
     pub fn holds(&self, c: Cond) -> bool {
-        let known = self.flag_record().holds_at_once(c);
+        let known = FlagRecord::holds_at_once(self.flag_code, self.flag_a, self.flag_b, c);
         known.unwrap_or_else(|| self.holds_by_status(c))
     }
 

@@ -109,6 +109,8 @@ pub struct Cache {
     regions: Vec<Installed>,
     /// The same.
     units: Vec<Unit>,
+    /// How many units begin before each block of `BLOCK` bytes, as far as there are units.
+    blocks: Vec<u32>,
     /// All units' places and exits.
     places: Vec<Place>,
     exits: Vec<baseline::Exit>,
@@ -161,6 +163,8 @@ pub fn source_pages(t: &Translation) -> impl Iterator<Item = u64> + '_ {
     })
 }
 
+/// Of code: few units begin in one.
+const BLOCK: usize = 256;
 /// Units that there is room for from the start.
 const FIRST_UNITS: usize = 1 << 12;
 
@@ -271,6 +275,9 @@ impl Cache {
         self.next = end;
         memory.write_words(start, words);
         memory.patch(cell(memory, n), count);
+        while self.blocks.len() * BLOCK <= start {
+            self.blocks.push(number(n));
+        }
         self.units.push(Unit {
             start,
             alive: true,
@@ -486,7 +493,13 @@ impl Cache {
     #[must_use]
     pub fn at(&self, place: usize) -> Option<At<'_>> {
         let region = self.regions.partition_point(|r| r.start <= place);
-        let unit = self.units.partition_point(|u| u.start <= place);
+        let before = |block| {
+            self.blocks
+                .get(block)
+                .map_or(self.units.len(), |n| *n as usize)
+        };
+        let (first, end) = (before(place / BLOCK), before(place / BLOCK + 1));
+        let unit = first + self.units[first..end].partition_point(|u| u.start <= place);
         let region = region.checked_sub(1);
         let unit = unit.checked_sub(1);
         let start = |n: Option<usize>| n.map(|n| self.regions[n].start);

@@ -527,7 +527,6 @@ impl JitEngine {
             }
             if cpu.poll.load(Ordering::Relaxed) != 0
                 || self.shared.generation.load(Ordering::Acquire) != self.generation
-                || FpMode::of(cpu.mxcsr) != mode
             {
                 return Outcome::Continue;
             }
