@@ -176,13 +176,17 @@ impl Windows {
     /// The fault of fetching there.
     #[inline]
     fn at(&mut self, memory: &dyn CodeMemory, page: u64, at: u64) -> Result<&[u8], MemFault> {
-        let (block, skip) = (at / BLOCK as u64, at as usize % BLOCK);
-        let i = block as usize % WINDOWS;
+        #[allow(clippy::cast_possible_truncation)] // Small.
+        let (skip, i) = (
+            (at % BLOCK as u64) as usize,
+            (at / BLOCK as u64 % WINDOWS as u64) as usize,
+        );
+        let start = at - at % BLOCK as u64;
         let window = &mut self.windows[i];
-        if window.start != block * BLOCK as u64 && at >> 12 == page {
-            window.fetch(memory, block * BLOCK as u64);
+        if window.start != start && at >> 12 == page {
+            window.fetch(memory, start);
         }
-        if window.start == block * BLOCK as u64 && skip + LOOKS_AT <= window.len {
+        if window.start == start && skip + LOOKS_AT <= window.len {
             return Ok(&window.bytes[skip..window.len]);
         }
         let n = memory.fetch(GuestAddr(at), &mut self.edge)?;

@@ -254,7 +254,6 @@ pub struct Run {
 /// anything.
 ///
 /// A run at once, as to call a function that decodes one costs a third of what it does.
-
 pub fn decode_run(bytes: &[u8], ip: u64, out: &mut [Quick]) -> Run {
     let (mut insns, mut len, mut ends) = (0, 0, false);
     let mut rest = bytes;
