@@ -6,8 +6,10 @@
 //!   five in `a3`..`a7`, which the call thunks save around calls of Rust code. Inside a block a guest
 //!   register may hold the sign extension of a 32-bit value instead of its zero extension; at block
 //!   boundaries and links none does, and points list those that do.
-//! - XMM0..15 live in `v16`..`v31` where the host has V (the low 128 bits; the rest is anything), else
-//!   in the register file. `v0`..`v14` are the lowering's; the low 128 bits of `v15` are zero.
+//! - XMM0..15 live in `v16`..`v31` where the host has V, else in the register file. Where vector registers have
+//!   256 bits (`ymm_resident`), these are YMM0..15; else the upper halves are in the register file, and what
+//!   lies above an XMM register is anything. Above a YMM register anything lies in any case. `v0`..`v14` are
+//!   the lowering's; as many low bits of `v15` as are resident are zero.
 //! - The flag record lives in the register file.
 //! - `TEMPS` hold values of the current block. `ra` and `t6` are scratch inside one lowering, and
 //!   carry the place and a status where code is left. `f0`..`f31` are the lowering's.
@@ -68,13 +70,32 @@ pub const fn xmm(n: u8) -> Vreg {
     Vreg::new(16 + n)
 }
 
-/// Zero in its low 128 bits, where XMM registers are resident.
+/// Zero in its low 128 bits where XMM registers are resident, in 256 bits where YMM registers are.
 pub const VZERO: Vreg = Vreg::new(15);
 
 /// True if the XMM registers live in vector registers on such a host.
 #[must_use]
 pub const fn xmm_resident(isa: HostIsa) -> bool {
     isa.has_v()
+}
+
+/// True if the YMM registers live in vector registers on such a host. Not where an index of a byte could be
+/// one of a vector register's: code counts on 128 and above giving 0.
+#[must_use]
+pub const fn ymm_resident(isa: HostIsa) -> bool {
+    matches!(isa.vlen(), 256..=1024)
+}
+
+/// How many bytes of a guest's vector register live in a vector register.
+#[must_use]
+pub const fn resident_bytes(isa: HostIsa) -> u64 {
+    if ymm_resident(isa) {
+        32
+    } else if xmm_resident(isa) {
+        16
+    } else {
+        0
+    }
 }
 
 /// Words of `CpuState::scratch` with a fixed meaning, by index.
@@ -93,8 +114,8 @@ pub mod slot {
     pub const LOOKUP: usize = 5;
     /// Address of the `sys::jit::Capture` that leaving fills.
     pub const CAPTURE: usize = 6;
-    /// 1 if the XMM registers are resident.
-    pub const XMM_RESIDENT: usize = 7;
+    /// How many bytes of a guest's vector register are resident: 0, 16 or 32.
+    pub const RESIDENT: usize = 7;
     /// What the kernel said about the fault that made code leave (`sys::fault::encode`).
     pub const FAULT: usize = 8;
     /// Address of the descriptor of the operation or helper being called.

@@ -194,7 +194,7 @@ impl Lowerer<'_> {
                 Place::Slot(u16::try_from(word).unwrap_or(0), bits)
             }
             (Loc::F(f), _) => Place::freg(f),
-            (Loc::None | Loc::V(_), c) => {
+            (Loc::None | Loc::V(_) | Loc::High(_), c) => {
                 debug_assert!(
                     c.is_some(),
                     "v{} is nowhere at a point at {} of\n{}",

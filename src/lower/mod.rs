@@ -281,7 +281,7 @@ impl<'a> Lowerer<'a> {
         self.rip = block.addr;
         self.flag_code = None;
         self.records.clear();
-        self.simd.begin(block);
+        self.simd.begin(block, &mut self.facts.of, self.isa);
         self.inherit(n);
         self.count_execution(n, 0);
         for (i, inst) in block.insts.iter().enumerate() {
@@ -291,6 +291,9 @@ impl<'a> Lowerer<'a> {
             }
             let at = u32::try_from(i).expect("blocks are bounded");
             self.begin(at);
+            if self.simd.is_done(at) {
+                continue;
+            }
             // The most frequent ones first.
             match inst.op {
                 Op::Const => self.known(Value(at), inst.imm),

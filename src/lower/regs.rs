@@ -38,8 +38,10 @@ pub enum Loc {
     Mem(u16),
     /// An F value in this register.
     F(Freg),
-    /// A V128 value in this register.
+    /// A V128 value in this register's low 128 bits.
     V(Vreg),
+    /// A V128 value in the 128 bits above, where YMM registers are resident.
+    High(Vreg),
 }
 
 /// A value of the block being lowered.
@@ -90,7 +92,8 @@ impl Slots {
         self.0 |= ((1 << words) - 1) << i;
     }
 
-    fn free(&mut self, i: usize, words: usize) {
+    /// Frees `words` from number `i` on.
+    pub fn free(&mut self, i: usize, words: usize) {
         self.0 &= !(((1 << words) - 1) << i);
     }
 }
@@ -261,6 +264,13 @@ impl Lowerer<'_> {
             let i = bytes / 8;
             let words = if val.bits == 128 { 2 } else { 1 };
             self.slots.free(i, words);
+        }
+    }
+
+    /// Frees `words` words of the scratch area from byte offset `off` on.
+    pub(super) fn free_words(&mut self, off: u16, words: usize) {
+        if let Some(bytes) = usize::from(off).checked_sub(abi::scratch(abi::slot::SPILL)) {
+            self.slots.free(bytes / 8, words);
         }
     }
 

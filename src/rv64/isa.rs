@@ -107,10 +107,11 @@ impl HostIsa {
     }
 
     /// True if every feature of `self` is there on `other`, so that code for `self` runs on it. Code
-    /// for one VLEN runs with a larger one.
+    /// for a VLEN of 128 runs with a larger one; code for more counts on exactly that.
     #[must_use]
     pub const fn runs_on(self, other: HostIsa) -> bool {
-        self.features & !other.features == 0 && self.vlen <= other.vlen
+        let same = self.vlen <= 128 && self.vlen <= other.vlen || self.vlen == other.vlen;
+        self.features & !other.features == 0 && same
     }
 }
 
@@ -215,5 +216,7 @@ mod tests {
         let small: HostIsa = "gc,zba".parse().unwrap();
         let large: HostIsa = "gc,zba,zbb,v256".parse().unwrap();
         assert!(small.runs_on(large) && !large.runs_on(small));
+        let larger = large.with_vlen(512);
+        assert!(large.with_vlen(128).runs_on(larger) && !large.runs_on(larger));
     }
 }

@@ -21,7 +21,7 @@ pub mod slot {
     pub const CALL: usize = 1;
     pub const CALL_SYNCED: usize = 2;
     pub const CAPTURE: usize = 6;
-    pub const XMM_RESIDENT: usize = 7;
+    pub const RESIDENT: usize = 7;
     pub const FAULT: usize = 8;
     pub const DESC: usize = 9;
     pub const FFLAGS: usize = 20;
@@ -294,11 +294,12 @@ mod asm {
         "\\op a6, {gpr}+80(s0)",
         "\\op a7, {gpr}+88(s0)",
         ".endm",
-        // Moves v16..v31 to or from the register file, and makes v15 zero; clobbers t0, t1 and vtype.
-        ".macro felix_xmm op",
-        "ld t0, {xmm_resident}(s0)",
+        // Moves the resident bytes of v16..v31 to or from the register file, and makes those of v15 zero;
+        // clobbers t0 and vtype.
+        ".macro felix_vectors op",
+        "ld t0, {resident}(s0)",
         "beqz t0, 7f",
-        "vsetivli zero, 16, e8, m1, tu, mu",
+        "vsetvli zero, t0, e8, m1, tu, mu",
         "addi t0, s0, {ymm}",
         ".irp n, 16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31",
         "\\op v\\n, (t0)",
@@ -347,7 +348,7 @@ mod asm {
         // The rounding mode, and no exception accrued yet.
         "slli a2, a2, 5",
         "fscsr a2",
-        "felix_xmm vle8.v",
+        "felix_vectors vle8.v",
         "felix_gprs_callee ld",
         "felix_gprs_caller ld",
         "jr t6",
@@ -364,7 +365,7 @@ mod asm {
         ".endr",
         "ld t0, {desc}(s0)",
         "sd t0, 8(ra)",
-        "felix_xmm vse8.v",
+        "felix_vectors vse8.v",
         "frflags t0",
         "sd t0, {fflags}(s0)",
         "fscsr zero",
@@ -423,9 +424,9 @@ mod asm {
         "felix_temps sd",
         "felix_gprs_callee sd",
         "felix_gprs_caller sd",
-        "felix_xmm vse8.v",
+        "felix_vectors vse8.v",
         "felix_call_function",
-        "felix_xmm vle8.v",
+        "felix_vectors vle8.v",
         "felix_gprs_callee ld",
         "felix_gprs_caller ld",
         "felix_temps ld",
@@ -434,7 +435,7 @@ mod asm {
         ".option pop",
         gpr = const offset::GPR,
         ymm = const offset::YMM,
-        xmm_resident = const word(slot::XMM_RESIDENT),
+        resident = const word(slot::RESIDENT),
         capture = const word(slot::CAPTURE),
         desc = const word(slot::DESC),
         fflags = const word(slot::FFLAGS),

@@ -53,7 +53,7 @@ const _: () = {
     use sys::jit::slot;
     assert!(slot::LEAVE == abi::slot::LEAVE && slot::CALL == abi::slot::CALL);
     assert!(slot::CALL_SYNCED == abi::slot::CALL_SYNCED && slot::CAPTURE == abi::slot::CAPTURE);
-    assert!(slot::XMM_RESIDENT == abi::slot::XMM_RESIDENT && slot::FAULT == abi::slot::FAULT);
+    assert!(slot::RESIDENT == abi::slot::RESIDENT && slot::FAULT == abi::slot::FAULT);
     assert!(slot::DESC == abi::slot::DESC);
 };
 
@@ -237,7 +237,7 @@ impl JitEngine {
         s[abi::slot::EVAL] = runtime::evaluate as *const () as u64;
         s[abi::slot::HELPER] = runtime::run_helper as *const () as u64;
         s[abi::slot::LOOKUP] = self.lookups[FpMode::of(cpu.mxcsr) as usize].address();
-        s[abi::slot::XMM_RESIDENT] = u64::from(abi::xmm_resident(self.shared.isa));
+        s[abi::slot::RESIDENT] = abi::resident_bytes(self.shared.isa);
     }
 
     /// What to do at `guest`.

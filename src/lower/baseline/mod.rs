@@ -98,6 +98,8 @@ pub struct Baseline {
     next: u64,
     /// What vtype and vl are, if that is known.
     vtype: Option<(Vtype, u8)>,
+    /// Lanes are those of YMM registers.
+    both: bool,
 }
 
 fn g(r: Gpr) -> Xreg {

@@ -1,7 +1,7 @@
-//! Vector instructions. XMM registers are where `abi` says, the upper halves of YMM registers in the
-//! register file.
+//! Vector instructions. XMM and YMM registers are where `abi` says.
 //!
-//! On hosts without V only moves have code here. `v0` to `v8` hold nothing between instructions.
+//! On hosts without V only moves have code here. `v0` to `v8` hold nothing between instructions. Where YMM
+//! registers are resident, what works on each lane by itself is done on 256 bits at once.
 
 use super::{Baseline, SCRATCH, X, Y, off};
 use crate::lift::quick::{Address, Kind, Len, Packed, Quick};
@@ -47,6 +47,11 @@ impl Baseline {
     pub(super) fn vector(&mut self, q: &Quick) {
         let w = q.w;
         match q.kind {
+            Kind::MovVector {
+                d,
+                s,
+                len: Len::Vex256,
+            } if self.wide() => self.asm.vmv1r_v(abi::xmm(d), abi::xmm(s)),
             Kind::MovVector { d, s, len } => {
                 if len == Len::Vex256 {
                     self.get_words(upper(s));
@@ -57,6 +62,13 @@ impl Baseline {
             }
             Kind::LoadVector { d, m, aligned, len } => self.load_vector(d, m, aligned, len),
             Kind::StoreVector { s, m, aligned, len } => self.store_vector(s, m, aligned, len),
+            Kind::ZeroVector { d, len } if self.wide() => {
+                if len == Len::Legacy {
+                    self.copy_vector(abi::xmm(d), ZERO);
+                } else {
+                    self.asm.vmv1r_v(abi::xmm(d), ZERO);
+                }
+            }
             Kind::ZeroVector { d, len } => {
                 if self.resident() {
                     self.asm.vmv1r_v(abi::xmm(d), ZERO);
@@ -75,7 +87,7 @@ impl Baseline {
                 n,
                 len,
             } => {
-                if len == Len::Vex256 {
+                if len == Len::Vex256 && !self.at_once(op) {
                     self.load_upper(B, b);
                 }
                 self.operate(op, w, [d, a], [abi::xmm(b), B], n, len);
@@ -88,7 +100,7 @@ impl Baseline {
                 len,
                 m,
             } => {
-                self.load_operand(m, len == Len::Legacy, len);
+                self.load_operand(m, len == Len::Legacy, len, self.at_once(op));
                 self.operate(op, w, [d, a], [LOW, HIGH], n, len);
             }
             Kind::LoadLow { d, m, len } => {
@@ -131,6 +143,9 @@ impl Baseline {
             Kind::MoveMask { d, s, len } => {
                 let d = super::g(d);
                 self.flags.changed(d);
+                if len == Len::Vex256 && self.wide() {
+                    return self.wide_mask(d, abi::xmm(s), w);
+                }
                 let lanes = 16 / w.bytes();
                 if len == Len::Vex256 {
                     self.load_upper(A, s);
@@ -141,6 +156,10 @@ impl Baseline {
                     self.asm.slli(Y, Y, Shamt::new(lanes));
                     self.asm.or(d, d, Y);
                 }
+            }
+            Kind::ZeroUpper if self.wide() => {
+                crate::lower::vector::clear_uppers(&mut self.asm, self.isa);
+                self.vtype = None;
             }
             Kind::ZeroUpper => {
                 (0..16).for_each(|n| self.put_words(upper(n), Xreg::ZERO, Xreg::ZERO));
@@ -155,14 +174,62 @@ impl Baseline {
             lmul,
             ..Vtype::m1(sew(w))
         };
-        if self.vtype.replace((vtype, n)) != Some((vtype, n)) {
+        if self.vtype.replace((vtype, n)) == Some((vtype, n)) {
+            return;
+        }
+        if n < 32 {
             self.asm.vsetivli(Xreg::ZERO, Uimm5::new(n.into()), vtype);
+        } else {
+            self.asm.li(SCRATCH, n.into());
+            self.asm.vsetvli(Xreg::ZERO, SCRATCH, vtype);
         }
     }
 
     /// On the lanes of an XMM register.
     fn lanes(&mut self, w: Width) {
-        self.vtype(w, 0, 16 >> w as u8);
+        let n = if self.both { 32 } else { 16 };
+        self.vtype(w, 0, n >> w as u8);
+    }
+
+    /// Whether YMM registers are resident.
+    fn wide(&self) -> bool {
+        abi::ymm_resident(self.isa)
+    }
+
+    /// Whether both halves of 256 bits are done by one operation.
+    fn at_once(&self, op: Packed) -> bool {
+        let by_lanes = matches!(
+            op,
+            Packed::And
+                | Packed::AndNot
+                | Packed::Or
+                | Packed::Xor
+                | Packed::Add
+                | Packed::Sub
+                | Packed::MinU
+                | Packed::MaxU
+                | Packed::MinS
+                | Packed::MaxS
+                | Packed::Equal
+                | Packed::Greater
+                | Packed::Shl
+                | Packed::Shr
+                | Packed::Sar
+                | Packed::Broadcast
+        );
+        by_lanes && self.wide()
+    }
+
+    /// d = s, of which XMM registers keep what is above them.
+    fn copy_vector(&mut self, d: Vreg, s: Vreg) {
+        if d.num() < 16 || !self.wide() {
+            return self.asm.vmv1r_v(d, s);
+        }
+        let whole = |(t, n): (Vtype, u8)| t.lmul == 0 && u64::from(n) << (t.sew.bits() + 3) == 128;
+        if self.both || !self.vtype.is_some_and(whole) {
+            self.lanes(Width::W64);
+        }
+        self.asm.vmv_v_v(d, s);
     }
 
     pub(super) fn resident(&self) -> bool {
@@ -183,19 +250,31 @@ impl Baseline {
 
     /// The upper half of `d` becomes zero, with VEX and 128 bits.
     fn clear_upper(&mut self, d: u8, len: Len) {
-        if len == Len::Vex128 {
+        if len == Len::Vex128 && self.wide() {
+            self.vtype(Width::W64, 0, 4);
+            let high = Uimm5::new(2);
+            self.asm.vslideup_vi(abi::xmm(d), ZERO, high, ALL);
+        } else if len == Len::Vex128 {
             self.put_words(upper(d), Xreg::ZERO, Xreg::ZERO);
         }
     }
 
     /// `v` = the upper half of YMM register `n`.
     fn load_upper(&mut self, v: Vreg, n: u8) {
+        if self.wide() {
+            self.lanes(Width::W64);
+            return self.asm.vslidedown_vi(v, abi::xmm(n), Uimm5::new(2), ALL);
+        }
         self.asm.addi(SCRATCH, abi::STATE, off(upper(n)));
         self.lanes(Width::W8);
         self.asm.vle8_v(v, SCRATCH, ALL);
     }
 
     fn store_upper(&mut self, n: u8, v: Vreg) {
+        if self.wide() {
+            self.vtype(Width::W64, 0, 4);
+            return self.asm.vslideup_vi(abi::xmm(n), v, Uimm5::new(2), ALL);
+        }
         self.asm.addi(SCRATCH, abi::STATE, off(upper(n)));
         self.lanes(Width::W8);
         self.asm.vse8_v(v, SCRATCH, ALL);
@@ -203,10 +282,16 @@ impl Baseline {
 
     /// d = the word in `x`, zeros above.
     fn set_low(&mut self, d: u8, x: Xreg, len: Len) {
-        self.asm.vmv1r_v(abi::xmm(d), ZERO);
+        if len == Len::Legacy {
+            self.copy_vector(abi::xmm(d), ZERO);
+        } else {
+            self.asm.vmv1r_v(abi::xmm(d), ZERO);
+        }
         self.lanes(Width::W64);
         self.asm.vmv_s_x(abi::xmm(d), x);
-        self.clear_upper(d, len);
+        if !self.wide() {
+            self.clear_upper(d, len);
+        }
     }
 
     /// d = the signs of `v`'s lanes.
@@ -225,6 +310,19 @@ impl Baseline {
         }
     }
 
+    /// d = the signs of all of YMM register `v`'s lanes.
+    fn wide_mask(&mut self, d: Xreg, v: Vreg, w: Width) {
+        self.vtype(w, 0, 32 >> w as u8);
+        self.asm.vmslt_vx(MASK, v, Xreg::ZERO, ALL);
+        self.lanes(Width::W32);
+        self.asm.vmv_x_s(d, MASK);
+        // Beyond vl a mask's bits are anything.
+        match w {
+            Width::W8 => self.zext(d, d, Width::W32),
+            _ => self.asm.andi(d, d, Imm12::of((1 << (32 >> w as u8)) - 1)),
+        }
+    }
+
     /// d = a `op` b, for both halves with 256 bits.
     fn operate(
         &mut self,
@@ -235,6 +333,12 @@ impl Baseline {
         n: u8,
         len: Len,
     ) {
+        if len == Len::Vex256 && self.at_once(op) {
+            self.both = true;
+            self.packed(op, w, abi::xmm(d), abi::xmm(a), low, n);
+            self.both = false;
+            return;
+        }
         // The upper half first: the lower one may change its operands' registers.
         if len == Len::Vex256 && op != Packed::Broadcast {
             self.load_upper(A, a);
@@ -309,17 +413,17 @@ impl Baseline {
                 self.asm.vwaddu_vv(T, x, y, ALL);
                 self.asm.li(SCRATCH, u64::MAX);
                 self.asm.vwmaccu_vx(T, SCRATCH, y, ALL);
-                self.asm.vmv1r_v(d, T);
+                self.copy_vector(d, T);
             }
             Packed::BytesUp if n < 16 => {
                 self.lanes(Width::W8);
                 self.asm.vmv1r_v(T, ZERO);
                 self.asm.vslideup_vi(T, a, Uimm5::new(n), ALL);
-                self.asm.vmv1r_v(d, T);
+                self.copy_vector(d, T);
             }
             Packed::BytesDown if n < 16 => self.bytes_down(d, a, n),
-            Packed::BytesUp | Packed::BytesDown => self.asm.vmv1r_v(d, ZERO),
-            Packed::Shl | Packed::Shr if n >= bits => self.asm.vmv1r_v(d, ZERO),
+            Packed::BytesUp | Packed::BytesDown => self.copy_vector(d, ZERO),
+            Packed::Shl | Packed::Shr if n >= bits => self.copy_vector(d, ZERO),
             Packed::Shl | Packed::Shr | Packed::Sar => {
                 self.lanes(w);
                 self.asm.li(SCRATCH, n.min(bits - 1));
@@ -337,18 +441,18 @@ impl Baseline {
                 self.asm.vmv_s_x(U, SCRATCH);
                 self.lanes(Width::W32);
                 self.asm.vrgatherei16_vv(T, b, U, ALL);
-                self.asm.vmv1r_v(d, T);
+                self.copy_vector(d, T);
             }
             Packed::Align => match n {
-                0 => self.asm.vmv1r_v(d, b),
+                0 => self.copy_vector(d, b),
                 1..16 => {
                     self.lanes(Width::W8);
                     self.asm.vslidedown_vi(T, b, Uimm5::new(n), ALL);
                     self.asm.vslideup_vi(T, a, Uimm5::new(16 - n), ALL);
-                    self.asm.vmv1r_v(d, T);
+                    self.copy_vector(d, T);
                 }
                 16..32 => self.bytes_down(d, a, n - 16),
-                _ => self.asm.vmv1r_v(d, ZERO),
+                _ => self.copy_vector(d, ZERO),
             },
             Packed::Permute => {
                 self.lanes(Width::W8);
@@ -356,20 +460,22 @@ impl Baseline {
                 self.asm.vand_vx(U, b, SCRATCH, ALL);
                 // 0 for what is beyond the register, which negative numbers are.
                 self.asm.vrgather_vv(T, a, U, ALL);
-                self.asm.vmv1r_v(d, T);
+                self.copy_vector(d, T);
             }
             Packed::Low => {
                 self.lanes(w);
                 self.asm.vmv_x_s(SCRATCH, b);
                 if d != a {
-                    self.asm.vmv1r_v(d, a);
+                    self.copy_vector(d, a);
+                    self.lanes(w);
                 }
                 self.asm.vmv_s_x(d, SCRATCH);
             }
             Packed::LowOnly => {
                 self.lanes(w);
                 self.asm.vmv_x_s(SCRATCH, b);
-                self.asm.vmv1r_v(d, ZERO);
+                self.copy_vector(d, ZERO);
+                self.lanes(w);
                 self.asm.vmv_s_x(d, SCRATCH);
             }
             Packed::Broadcast => {
@@ -386,7 +492,7 @@ impl Baseline {
         // What lies beyond the 16 bytes must not come down.
         self.vtype(Width::W8, 0, u8::try_from(16 - n).unwrap_or(16));
         self.asm.vslidedown_vi(T, a, Uimm5::new(n), ALL);
-        self.asm.vmv1r_v(d, T);
+        self.copy_vector(d, T);
     }
 
     /// d = the low halves of a and b, or the high ones.
@@ -396,19 +502,19 @@ impl Baseline {
             self.asm.vslidedown_vi(T, a, Uimm5::new(1), ALL);
             self.asm.vmv_x_s(SCRATCH, T);
             if d != b {
-                self.asm.vmv1r_v(d, b);
+                self.copy_vector(d, b);
             }
             self.asm.vmv_s_x(d, SCRATCH);
         } else {
             self.asm.vmv1r_v(T, a);
             self.asm.vslideup_vi(T, b, Uimm5::new(1), ALL);
-            self.asm.vmv1r_v(d, T);
+            self.copy_vector(d, T);
         }
     }
 
     fn move_vector(&mut self, d: u8, s: u8) {
         if self.resident() {
-            self.asm.vmv1r_v(abi::xmm(d), abi::xmm(s));
+            self.copy_vector(abi::xmm(d), abi::xmm(s));
         } else {
             self.get_words(upper(s) - 16);
             self.put_words(upper(d) - 16, X, Y);
@@ -423,11 +529,20 @@ impl Baseline {
         self.asm.bne_to(SCRATCH, Xreg::ZERO, stub);
     }
 
-    /// `LOW` and `HIGH` = the memory operand.
-    fn load_operand(&mut self, m: Address, aligned: bool, len: Len) {
+    /// `LOW` and `HIGH` = the memory operand; or `LOW` all of it.
+    fn load_operand(&mut self, m: Address, aligned: bool, len: Len, at_once: bool) {
         let at = self.plain_address(m);
         if aligned {
             self.check_aligned(at, len);
+        }
+        if at_once && len == Len::Vex256 {
+            if self.isa.vlen() == 256 {
+                self.asm.vl1re8_v(LOW, at);
+            } else {
+                self.vtype(Width::W8, 0, 32);
+                self.asm.vle8_v(LOW, at, ALL);
+            }
+            return self.loaded();
         }
         self.lanes(Width::W8);
         self.asm.vle8_v(LOW, at, ALL);
@@ -440,8 +555,11 @@ impl Baseline {
 
     fn load_vector(&mut self, d: u8, m: Address, aligned: bool, len: Len) {
         if self.resident() && len == Len::Vex256 {
-            self.load_operand(m, aligned, len);
+            self.load_operand(m, aligned, len, self.wide());
             self.asm.vmv1r_v(abi::xmm(d), LOW);
+            if self.wide() {
+                return;
+            }
             return self.store_upper(d, HIGH);
         }
         let at = self.plain_address(m);
@@ -480,6 +598,18 @@ impl Baseline {
             self.asm.bne_to(SCRATCH, Xreg::ZERO, stub);
         }
         let wide = len == Len::Vex256;
+        if wide && self.wide() {
+            if self.isa.vlen() != 256 {
+                self.vtype(Width::W8, 0, 32);
+            }
+            self.storing();
+            if self.isa.vlen() == 256 {
+                self.asm.vs1r_v(abi::xmm(s), at);
+            } else {
+                self.asm.vse8_v(abi::xmm(s), at, ALL);
+            }
+            return;
+        }
         if self.resident() {
             self.lanes(Width::W8);
             self.storing();

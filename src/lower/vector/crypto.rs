@@ -17,7 +17,7 @@ impl Lowerer<'_> {
         let d = self.vdef_unless(v, key.as_slice());
         self.full(Width::W32);
         if d != a {
-            self.asm.vmv1r_v(d, a);
+            self.vcopy(d, a);
         }
         match (inst.op, key) {
             (Op::VAesEnc, Some(key)) => self.asm.vaesem_vv(d, key),

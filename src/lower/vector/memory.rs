@@ -6,7 +6,7 @@
 
 use super::{Lowerer, abi};
 use crate::ir::{Inst, Op, VSTORE_ALIGNED, VSTORE_FIRST, VSTORE_SECOND, Value};
-use crate::lower::regs::{Form, Loc};
+use crate::lower::regs::Loc;
 use crate::lower::{Point, What};
 use crate::rv64::{Imm12, Label, Ordering, Sew, Shamt, Vm, Xreg};
 use crate::x86::{Trap, Width};
@@ -29,7 +29,7 @@ fn span(inst: &Inst) -> u8 {
 
 impl Lowerer<'_> {
     /// #GP for an address that is not a multiple of 16.
-    fn check_alignment(&mut self, inst: &Inst) {
+    pub(super) fn check_alignment(&mut self, inst: &Inst) {
         if inst.aux & 1 == 0 {
             return;
         }
@@ -74,7 +74,7 @@ impl Lowerer<'_> {
     }
 
     /// The address in one register, perhaps `SCRATCH`.
-    fn plain_address(&mut self, inst: &Inst) -> Xreg {
+    pub(super) fn plain_address(&mut self, inst: &Inst) -> Xreg {
         let (base, disp) = self.address(inst.args[0], inst.imm, 16);
         if disp == Imm12::ZERO {
             return base;
@@ -103,9 +103,7 @@ impl Lowerer<'_> {
         let d = if aligned {
             self.vdef(v)
         } else {
-            let r = self.vtemp();
-            self.place(v, Loc::V(r), Form::Exact);
-            r
+            self.vfresh(v)
         };
         let current = match self.simd.vtype {
             Some((s, 0, n)) if aligned && u64::from(n) << (s.bits() + 3) == 128 => s,
@@ -170,7 +168,7 @@ impl Lowerer<'_> {
 
     /// For an unaligned store of 16 or 32 bytes at `at`: if it lies in two pages, faults unless both can be
     /// written. Otherwise one half could be stored before the other faults.
-    fn probe_split(&mut self, inst: &Inst, at: Xreg) {
+    pub(super) fn probe_split(&mut self, inst: &Inst, at: Xreg) {
         let (label, back) = (self.asm.label(), self.asm.label());
         // Only in the last 16 (or 32) of 2048 bytes, where these bits are ones, may the end be in another
         // page.

@@ -16,6 +16,9 @@
 //! - A result that is a NaN is not taken: x86 keeps payloads, RISC-V does not. The operation is done
 //!   again out of line (`slow`), behind the hot code.
 //!
+//! Where YMM registers are resident, the operations of a 256-bit instruction on its two halves, which IR has
+//! apart, are found (`pairs`) and done as one (`ymm`).
+//!
 //! `vtype` is tracked inside a block: `vtype` emits a `vsetivli` only for a change. Tail and mask are
 //! undisturbed throughout; with VLEN 128 and full vectors there is no tail.
 
@@ -26,6 +29,7 @@ mod half;
 mod lanes;
 mod memory;
 mod packed;
+mod pairs;
 mod place;
 mod plan;
 mod round;
@@ -34,10 +38,14 @@ mod shuffle;
 mod slow;
 mod vint;
 mod words;
+mod ymm;
 
+pub(in crate::lower) use ymm::clear_uppers;
+
+use super::analysis::Fact;
 use super::{Lowerer, abi};
 use crate::ir::{Block, Effect, Inst, Op, Value, Var};
-use crate::rv64::{Freg, Sew, Vreg};
+use crate::rv64::{Freg, HostIsa, Sew, Vreg};
 use crate::x86::Width;
 use serde::{Deserialize, Serialize};
 
@@ -91,6 +99,14 @@ pub(super) struct State {
     splits: Vec<memory::Split>,
     /// Values known to be multiples of 16 with this added.
     aligned: Vec<(Value, u64)>,
+    /// Which operations are done as one.
+    pairs: pairs::Pairs,
+    /// The operation that is done with the one being lowered.
+    pair: Option<ymm::Pair>,
+    /// Registers, by number, both halves of which hold what `Loc::V` says.
+    doubled: u32,
+    /// Homes of YMM registers, by number, whose upper half is zero.
+    zero_above: u32,
 }
 
 impl State {
@@ -101,13 +117,24 @@ impl State {
         self.pinned_f = 0;
         self.slow.clear();
         self.splits.clear();
+        self.pair = None;
     }
 
     /// At the beginning of a block.
-    pub fn begin(&mut self, block: &Block) {
+    pub fn begin(&mut self, block: &Block, facts: &mut [Fact], isa: HostIsa) {
         plan::plan(block, &mut self.plan);
+        let inline = self.mode == FpMode::Usual;
+        pairs::find(block, facts, isa, inline, &mut self.pairs);
+        self.plan.keep_masks(block, &self.pairs);
+        self.doubled = 0;
+        self.zero_above = 0;
         self.aligned.clear();
         self.forget();
+    }
+
+    /// Whether the instruction here is done already, with another one.
+    pub fn is_done(&self, at: u32) -> bool {
+        self.pairs.is_done(Value(at))
     }
 
     /// The vector type in force, if it is known.
@@ -138,7 +165,10 @@ pub(super) fn lower_vector(l: &mut Lowerer<'_>, v: Value, inst: &Inst) {
     l.simd.pinned_f = 0;
     match (inst.op, inst.var()) {
         (Op::Get, Some(var @ (Var::Xmm(_) | Var::YmmHi(_)))) => l.get_vector(v, var),
+        (Op::Set, Some(Var::Xmm(n))) if l.set_ymm(inst.args[0], n) => {}
+        (Op::Set, Some(Var::YmmHi(n))) if l.clear_ymm(inst.args[0], n) => {}
         (Op::Set, Some(var @ (Var::Xmm(_) | Var::YmmHi(_)))) => l.set_vector(inst.args[0], var),
+        _ if l.simd.pairs.high(v).is_some() => l.pair(v, inst),
         (Op::VLoad, _) => l.vload(v, inst),
         (Op::VStore, _) => l.vstore(inst),
         _ if inst.op.effect() == Effect::Fp && l.simd.mode == FpMode::Exact => l.evaluate(v, inst),
@@ -174,7 +204,7 @@ const fn lanes(w: Width) -> u64 {
 /// The mask register.
 const V0: Vreg = Vreg::new(0);
 
-/// Its low 128 bits are zero.
+/// Zero.
 const ZERO: Vreg = abi::VZERO;
 
 /// A scratch F register: free inside one lowering, not kept by calls.

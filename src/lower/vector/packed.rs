@@ -8,7 +8,7 @@ use super::slow::Result;
 use super::{Lowerer, V0, ZERO, abi};
 use crate::ir::{CvtKind, FpPredicate, Inst, Op, Value};
 use crate::lower::regs::{Form, Loc};
-use crate::rv64::{Simm5, Vm, Vreg, Xreg};
+use crate::rv64::{Imm12, Simm5, Vm, Vreg, Xreg};
 use crate::x86::Width;
 
 pub(super) fn simm(v: i64) -> Simm5 {
@@ -31,9 +31,12 @@ impl Lowerer<'_> {
                 let f = self.f(inst.args[1]);
                 self.args_done();
                 let d = self.vdef(v);
+                if d != a && self.is_ymm(d) {
+                    self.full(inst.w);
+                }
                 self.element(inst.w);
                 if d != a {
-                    self.asm.vmv1r_v(d, a);
+                    self.vcopy(d, a);
                 }
                 self.asm.vfmv_s_f(d, f);
             }
@@ -50,10 +53,7 @@ impl Lowerer<'_> {
             }
             Op::VFAddSub => {
                 let (a, b, d) = self.fp_operands(v, inst);
-                let even = if inst.w == Width::W32 { 5 } else { 1 };
-                self.full(Width::W8);
-                let m = self.mask();
-                self.asm.vmv_v_i(m, simm(even));
+                let m = self.even_lanes(inst.w);
                 self.full(inst.w);
                 self.asm.vfsub_vv(d, a, b, Vm::Masked);
                 self.asm.vmnand_mm(m, m, m);
@@ -94,7 +94,10 @@ impl Lowerer<'_> {
     /// A register for result `v` that holds nothing else.
     pub(super) fn vfresh(&mut self, v: Value) -> Vreg {
         let d = self.vtemp();
-        self.place(v, Loc::V(d), Form::Exact);
+        match self.simd.pair {
+            Some(pair) => self.place_pair(v, pair.high, d),
+            None => self.place(v, Loc::V(d), Form::Exact),
+        }
         d
     }
 
@@ -158,6 +161,28 @@ impl Lowerer<'_> {
         }
     }
 
+    /// The mask of the lanes with even numbers.
+    fn even_lanes(&mut self, w: Width) -> Vreg {
+        let m = self.mask();
+        match (w, self.simd.pair) {
+            (Width::W32, Some(_)) => {
+                self.full(w);
+                self.asm.addi(abi::SCRATCH, Xreg::ZERO, Imm12::of(0x55));
+                self.asm.vmv_v_x(m, abi::SCRATCH);
+            }
+            _ => {
+                self.full(Width::W8);
+                let even = if w == Width::W32 || self.simd.pair.is_some() {
+                    5
+                } else {
+                    1
+                };
+                self.asm.vmv_v_i(m, simm(even));
+            }
+        }
+        m
+    }
+
     /// FMADDPS and the others. RISC-V raises NV for infinity times zero also where a quiet NaN is added:
     /// lanes whose addend is a NaN are not computed, and keep it.
     fn v_fused(&mut self, v: Value, inst: &Inst) {
@@ -166,10 +191,7 @@ impl Lowerer<'_> {
         let alternating = inst.aux & 4 != 0;
         let t = if alternating { self.vtemp() } else { V0 };
         if alternating {
-            let even = if inst.w == Width::W32 { 5 } else { 1 };
-            self.full(Width::W8);
-            self.mask();
-            self.asm.vmv_v_i(V0, simm(even));
+            self.even_lanes(inst.w);
         }
         self.full(inst.w);
         self.mask();

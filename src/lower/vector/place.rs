@@ -1,8 +1,9 @@
 //! Where F and V128 values are: the allocators for f and v registers, and the guest's vector registers as
 //! places.
 //!
-//! Invariant: a value in the home of a guest's vector register is what that register holds now; before the
-//! register changes, values needed later are moved away (`vacate`).
+//! Invariants: a value in the home of a guest's vector register is what that register holds now; before the
+//! register changes, values needed later are moved away (`vacate`). Where YMM registers are resident, what
+//! writes 128 bits of one leaves the others as they are: no whole-register moves there but for all of it.
 
 use super::{Lowerer, abi};
 use crate::ir::{Effect, Inst, Op, Value, Var};
@@ -31,14 +32,43 @@ impl Lowerer<'_> {
                 ta: false,
                 ma: false,
             };
-            self.asm.vsetivli(Xreg::ZERO, Uimm5::new(vl), vtype);
+            if vl < 32 {
+                self.asm.vsetivli(Xreg::ZERO, Uimm5::new(vl), vtype);
+            } else if self.isa.vlen() == 256 {
+                // As many as there are.
+                self.asm.vsetvli(abi::SCRATCH, Xreg::ZERO, vtype);
+            } else {
+                self.asm.li(abi::SCRATCH, vl);
+                self.asm.vsetvli(Xreg::ZERO, abi::SCRATCH, vtype);
+            }
             self.simd.vtype = Some((sew, lmul, n));
         }
     }
 
-    /// All lanes of `w`.
+    /// All lanes of `w`, of 256 bits in an operation on pairs. May clobber `SCRATCH` then.
     pub(super) fn full(&mut self, w: Width) {
-        self.vtype(super::sew(w), 0, super::lanes(w));
+        let both = u32::from(self.simd.pair.is_some());
+        self.vtype(super::sew(w), 0, super::lanes(w) << both);
+    }
+
+    /// Any vector type whose lanes are those of 128 bits (of 256 in an operation on pairs).
+    pub(super) fn all_bits(&mut self) {
+        let bits = if self.simd.pair.is_some() { 256 } else { 128 };
+        match self.simd.vtype {
+            Some((s, 0, n)) if u64::from(n) << (s.bits() + 3) == bits => {}
+            _ => self.full(Width::W64),
+        }
+    }
+
+    /// d = s. Lanes of any width, all of them, or whole registers.
+    pub(super) fn vcopy(&mut self, d: Vreg, s: Vreg) {
+        if !self.is_ymm(d) {
+            self.any_vtype();
+            self.asm.vmv1r_v(d, s);
+        } else {
+            self.all_bits();
+            self.asm.vmv_v_v(d, s);
+        }
     }
 
     /// Any vector type with elements of `w` and at least one of them.
@@ -153,11 +183,9 @@ impl Lowerer<'_> {
         let all = TEMPS.map(Vreg::new);
         let unpinned = |l: &Self, r: Vreg| l.simd.pinned_v >> r.num() & 1 == 0;
         let held = |l: &Self, r: Vreg| -> Vec<Value> {
-            l.live
-                .iter()
-                .copied()
-                .filter(|v| l.vals[v.index()].loc == Loc::V(r))
-                .collect()
+            let inside =
+                |v: &Value| matches!(l.vals[v.index()].loc, Loc::V(x) | Loc::High(x) if x == r);
+            l.live.iter().copied().filter(inside).collect()
         };
         let free = all
             .clone()
@@ -178,22 +206,37 @@ impl Lowerer<'_> {
             victim
         });
         self.simd.pinned_v |= 1 << r.num();
+        self.simd.doubled &= !(1 << r.num());
         r
+    }
+
+    /// The values that are in `loc`.
+    fn held(&self, loc: Loc) -> Vec<Value> {
+        let inside = |v: &Value| self.vals[v.index()].loc == loc;
+        self.live.iter().copied().filter(inside).collect()
     }
 
     /// Moves the values in `r` to spill slots.
     fn vspill(&mut self, r: Vreg) {
-        let held: Vec<Value> = self
-            .live
-            .iter()
-            .copied()
-            .filter(|v| self.vals[v.index()].loc == Loc::V(r))
-            .collect();
+        let (low, high) = (self.held(Loc::V(r)), self.held(Loc::High(r)));
         let before = self.simd.vtype;
-        for v in held {
+        let mut low = low.as_slice();
+        for v in high {
+            // With a value in the lower half, if there is one.
+            let to = self.slot(4);
+            self.vstore_pair_at(r, to);
+            self.place(v, Loc::Mem(to + 16), Form::Exact);
+            if let Some((first, rest)) = low.split_first() {
+                self.place(*first, Loc::Mem(to), Form::Exact);
+                low = rest;
+            } else {
+                self.free_words(to, 2);
+            }
+        }
+        for v in low {
             let to = self.slot(2);
             self.vstore_at(r, to);
-            self.place(v, Loc::Mem(to), Form::Exact);
+            self.place(*v, Loc::Mem(to), Form::Exact);
         }
         // The instruction being lowered may count on its vector type.
         self.restore_vtype(before);
@@ -207,20 +250,29 @@ impl Lowerer<'_> {
 
     /// Stores `r` to the register file. Changes the vector type.
     pub(super) fn vstore_at(&mut self, r: Vreg, off: u16) {
-        self.full(Width::W8);
+        self.vtype(Sew::E8, 0, 16);
         self.asm.addi(abi::SCRATCH, abi::STATE, self.off(off));
         self.asm.vse8_v(r, abi::SCRATCH, Vm::All);
     }
 
     /// Loads `r` from the register file. Changes the vector type.
     pub(super) fn vload_at(&mut self, r: Vreg, off: u16) {
-        self.full(Width::W8);
+        self.vtype(Sew::E8, 0, 16);
         self.asm.addi(abi::SCRATCH, abi::STATE, self.off(off));
         self.asm.vle8_v(r, abi::SCRATCH, Vm::All);
     }
 
-    /// V128 value `v` in a vector register; pinned. May change the vector type: ask for values first.
+    /// V128 value `v` in a vector register; pinned. In an operation on pairs, the pair of it. May change the
+    /// vector type: ask for values first.
     pub(super) fn v(&mut self, v: Value) -> Vreg {
+        if self.simd.pair.is_some() {
+            return self.v_both(v);
+        }
+        self.v_low(v)
+    }
+
+    /// V128 value `v` in the low half of a vector register.
+    pub(super) fn v_low(&mut self, v: Value) -> Vreg {
         match self.vals[v.index()].loc {
             Loc::V(r) => {
                 self.simd.pinned_v |= 1 << r.num();
@@ -230,6 +282,13 @@ impl Lowerer<'_> {
                 let r = self.vtemp();
                 self.vload_at(r, off);
                 self.free_slot(v);
+                self.place(v, Loc::V(r), Form::Exact);
+                r
+            }
+            Loc::High(from) => {
+                self.simd.pinned_v |= 1 << from.num();
+                let r = self.vtemp();
+                self.vdown(r, from);
                 self.place(v, Loc::V(r), Form::Exact);
                 r
             }
@@ -245,9 +304,13 @@ impl Lowerer<'_> {
 
     /// The same, but none of `avoid`.
     pub(super) fn vdef_unless(&mut self, v: Value, avoid: &[Vreg]) -> Vreg {
+        if let Some(pair) = self.simd.pair {
+            return self.def_pair(v, pair.high, avoid);
+        }
         if let Some(var) = self.direct_vector(v)
             && let Loc::V(r) = self.home(var)
             && !avoid.contains(&r)
+            && self.cleared_above(v, r)
         {
             self.vacate(var);
             self.place(v, Loc::V(r), Form::Exact);
@@ -264,6 +327,7 @@ impl Lowerer<'_> {
     pub(super) fn home(&self, var: Var) -> Loc {
         match var {
             Var::Xmm(n) if abi::xmm_resident(self.isa) => Loc::V(abi::xmm(n)),
+            Var::YmmHi(n) if abi::ymm_resident(self.isa) => Loc::High(abi::xmm(n)),
             _ => Loc::Mem(variable(var)),
         }
     }
@@ -306,10 +370,9 @@ impl Lowerer<'_> {
         let from = self.vals[v.index()].loc;
         match (from, home) {
             (Loc::Mem(off), Loc::V(d)) => self.vload_at(d, off),
-            (Loc::V(r), Loc::V(d)) => {
-                self.any_vtype();
-                self.asm.vmv1r_v(d, r);
-            }
+            (Loc::V(r), Loc::V(d)) => self.vcopy(d, r),
+            (Loc::High(r), Loc::V(d)) => self.vdown(d, r),
+            (_, Loc::High(d)) => self.set_above(v, d),
             (Loc::Mem(off), Loc::Mem(to)) => self.copy(abi::STATE, off, to, 2),
             (_, Loc::Mem(to)) if self.is_zero(v) => {
                 for at in [to, to + 8] {
@@ -321,7 +384,10 @@ impl Lowerer<'_> {
         }
         // Later uses find it where it is cheapest to have: a register, or the home instead of a slot.
         let better = match (from, home) {
+            (Loc::V(super::ZERO), _) => false,
             (Loc::V(_), Loc::Mem(_)) => false,
+            // Worth it as the half of a pair.
+            (Loc::V(_), Loc::High(d)) => !self.held(Loc::V(d)).is_empty(),
             (Loc::Mem(off), Loc::Mem(_)) => !self.is_home(off),
             _ => true,
         };
@@ -332,7 +398,7 @@ impl Lowerer<'_> {
     }
 
     /// Whether `v` is made of zeros.
-    fn is_zero(&self, v: Value) -> bool {
+    pub(super) fn is_zero(&self, v: Value) -> bool {
         let inst = self.inst(v);
         inst.op == Op::VFromI && self.vals[inst.args[0].index()].konst == Some(0)
     }
@@ -352,6 +418,9 @@ impl Lowerer<'_> {
     /// Before a guest's vector register changes: moves values that are needed later out of it.
     pub(super) fn vacate(&mut self, var: Var) {
         let home = self.home(var);
+        if let Loc::V(r) | Loc::High(r) = home {
+            return self.vacate_register(r, home == Loc::V(r), home == Loc::High(r));
+        }
         let old: Vec<Value> = self
             .live
             .iter()
@@ -366,18 +435,9 @@ impl Lowerer<'_> {
         if abi::xmm_resident(self.isa) {
             let before = self.simd.vtype;
             let r = self.vtemp();
-            match home {
-                Loc::V(from) => {
-                    self.any_vtype();
-                    self.asm.vmv1r_v(r, from);
-                }
-                Loc::Mem(off) => {
-                    self.vload_at(r, off);
-                    // The instruction being lowered may count on its vector type.
-                    self.restore_vtype(before);
-                }
-                _ => {}
-            }
+            self.vload_at(r, variable(var));
+            // The instruction being lowered may count on its vector type.
+            self.restore_vtype(before);
             for v in old {
                 self.place(v, Loc::V(r), Form::Exact);
             }
@@ -387,6 +447,37 @@ impl Lowerer<'_> {
             let to = self.slot(2);
             self.copy(abi::STATE, variable(var), to, 2);
             self.place(v, Loc::Mem(to), Form::Exact);
+        }
+    }
+
+    /// The same for the halves of YMM register's home `from`.
+    pub(super) fn vacate_register(&mut self, from: Vreg, low: bool, high: bool) {
+        let needed = |v: &Value| {
+            let half = match self.vals[v.index()].loc {
+                Loc::V(r) => low && r == from,
+                Loc::High(r) => high && r == from,
+                _ => false,
+            };
+            half && self.facts.of[v.index()].last_use > self.at
+        };
+        let old: Vec<Value> = self.live.iter().copied().filter(needed).collect();
+        let doubled = self.simd.doubled >> from.num() & 1;
+        if !old.is_empty() {
+            let to = self.vtemp();
+            self.any_vtype();
+            self.asm.vmv1r_v(to, from);
+            self.simd.doubled |= doubled << to.num();
+            for v in old {
+                let loc = match self.vals[v.index()].loc {
+                    Loc::High(_) => Loc::High(to),
+                    _ => Loc::V(to),
+                };
+                self.place(v, loc, Form::Exact);
+            }
+        }
+        self.simd.doubled &= !(1 << from.num());
+        if high {
+            self.simd.zero_above &= !(1 << from.num());
         }
     }
 
@@ -412,7 +503,10 @@ impl Lowerer<'_> {
                 self.copy(abi::STATE, from, to, words);
             }
             Loc::F(r) => self.asm.fsd(r, self.off(to), abi::STATE),
-            Loc::V(r) => self.vstore_at(r, to),
+            Loc::V(_) | Loc::High(_) => {
+                let r = self.v_low(v);
+                self.vstore_at(r, to);
+            }
             _ => {}
         }
     }
@@ -430,6 +524,7 @@ impl Lowerer<'_> {
         for r in TEMPS.map(Vreg::new) {
             self.vspill(r);
         }
+        self.simd.zero_above = 0;
         self.simd.forget();
     }
 }

@@ -43,6 +43,41 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// Of comparisons that are done as one, both are masks or none; and a mask is taken as it was made.
+    pub fn keep_masks(&mut self, block: &Block, pairs: &super::pairs::Pairs) {
+        if self.kinds.is_empty() || pairs.is_empty() {
+            return;
+        }
+        let numbered = || (block.insts.iter().zip(0..)).map(|(inst, n)| (inst, Value(n)));
+        for (inst, v) in numbered() {
+            if inst.op != Op::VMovMask || pairs.is_done(v) {
+                continue;
+            }
+            let low = inst.args[0];
+            let high = pairs.high(v).map(|h| block.insts[h.index()].args[0]);
+            let as_made = match (high, pairs.high(low)) {
+                (None, None) => !pairs.is_done(low),
+                (taken, made) => taken == made,
+            };
+            if !as_made {
+                for v in [Some(low), high].into_iter().flatten() {
+                    self.kinds[v.index()] = Kind::Usual;
+                }
+            }
+        }
+        for (_, v) in numbered() {
+            if let Some(high) = pairs.high(v)
+                && [v, high].map(|v| self.of(v)) != [Kind::Mask; 2]
+                && [v, high].iter().any(|v| self.of(*v) == Kind::Mask)
+            {
+                self.kinds[v.index()] = Kind::Usual;
+                self.kinds[high.index()] = Kind::Usual;
+            }
+        }
+    }
+}
+
 /// Plans `block`. Linear.
 pub(super) fn plan(block: &Block, plan: &mut Plan) {
     plan.kinds.clear();

@@ -4,7 +4,6 @@
 use super::slow::Result;
 use super::{Lowerer, abi, ft};
 use crate::ir::{Inst, Value};
-use crate::lower::regs::{Form, Loc};
 use crate::rv64::{Csr, Freg, Label, Rm, Shamt, Uimm5, Vm, Vreg, Xreg};
 use crate::x86::Width;
 
@@ -84,8 +83,7 @@ impl Lowerer<'_> {
     pub(super) fn v_round(&mut self, v: Value, inst: &Inst) {
         let a = self.v(inst.args[0]);
         let t = self.vtemp();
-        let d = self.vtemp();
-        self.place(v, Loc::V(d), Form::Exact);
+        let d = self.vfresh(v);
         let slow = self.slow(inst, Result::V(d));
         let all = Vm::All;
         self.full(inst.w);

@@ -111,9 +111,8 @@ impl Lowerer<'_> {
         if n == 0 {
             self.args_done();
             let d = self.vdef(v);
-            self.any_vtype();
             if d != a {
-                self.asm.vmv1r_v(d, a);
+                self.vcopy(d, a);
             }
             return;
         }
@@ -170,7 +169,7 @@ impl Lowerer<'_> {
         self.asm.vslideup_vi(low, high, Uimm5::new(n), ALL);
         self.args_done();
         let d = self.vdef(v);
-        self.asm.vmv1r_v(d, low);
+        self.vcopy(d, low);
     }
 
     /// One 64-bit half of the operands as the low half, one as the high half.
@@ -188,13 +187,13 @@ impl Lowerer<'_> {
             self.asm.vslideup_vi(t, y, Uimm5::new(1), ALL);
             self.args_done();
             let d = self.vdef(v);
-            self.asm.vmv1r_v(d, t);
+            self.vcopy(d, t);
         } else {
             // `y` has its half in place: the low half goes into a copy of it.
             self.args_done();
             let d = self.vdef_unless(v, &[t]);
             if d != y {
-                self.asm.vmv1r_v(d, y);
+                self.vcopy(d, y);
             }
             self.asm.vmv_x_s(abi::SCRATCH, t);
             self.asm.vmv_s_x(d, abi::SCRATCH);

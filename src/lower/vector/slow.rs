@@ -1,7 +1,7 @@
 //! The second way to do an operation: out of line, taken when its inline result cannot be used. Emitted
 //! behind the hot code.
 
-use super::{Lowerer, abi};
+use super::{Lowerer, V0, abi};
 use crate::ir::{Inst, Value};
 use crate::lower::call::arg;
 use crate::lower::regs::Loc;
@@ -26,6 +26,8 @@ pub(super) struct Slow {
     inst: Inst,
     args: Vec<Loc>,
     result: Result,
+    /// The same operation on the upper halves.
+    high: Option<Inst>,
     vtype: Option<(Sew, i8, u8)>,
 }
 
@@ -34,9 +36,10 @@ impl Lowerer<'_> {
     /// must still be there at the branch to the label this gives. `join` binds the way back.
     pub(super) fn slow(&mut self, inst: &Inst, result: Result) -> Label {
         let (label, back) = (self.asm.label(), self.asm.label());
-        let args = inst
-            .args()
-            .map(|v: Value| self.vals[v.index()].loc)
+        let both = |i: usize| self.simd.pair.and_then(|p| p.args[i]);
+        let args = inst.args().enumerate();
+        let args = args
+            .map(|(i, v): (usize, Value)| both(i).map_or(self.vals[v.index()].loc, Loc::V))
             .collect();
         self.simd.slow.push(Slow {
             label,
@@ -44,6 +47,7 @@ impl Lowerer<'_> {
             inst: *inst,
             args,
             result,
+            high: self.simd.pair.map(|p| p.high_inst),
             vtype: None,
         });
         label
@@ -79,6 +83,17 @@ impl Lowerer<'_> {
                 Result::V(r) => self.vload_at(r, result),
                 Result::Int32(r) => self.asm.lw(r, self.off(result), abi::STATE),
                 Result::Mem(off) => self.copy(abi::STATE, result, off, 2),
+            }
+            if let (Some(high), Result::V(d)) = (s.high, s.result) {
+                for (i, loc) in s.args.iter().enumerate() {
+                    if let Loc::V(r) = *loc {
+                        self.vdown(V0, r);
+                        self.vstore_at(V0, arg(i));
+                    }
+                }
+                self.call_evaluator(&high);
+                self.vload_at(V0, result);
+                self.up(d, V0);
             }
             self.restore_vtype(s.vtype);
             self.asm.jal_to(Xreg::ZERO, s.back);

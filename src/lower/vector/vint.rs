@@ -64,9 +64,8 @@ impl Lowerer<'_> {
                 self.args_done();
                 let t = self.vtemp();
                 let d = self.vdef(v);
-                self.any_vtype();
                 if d != a {
-                    self.asm.vmv1r_v(d, a);
+                    self.vcopy(d, a);
                 }
                 // One element more than those that stay.
                 self.vtype(sew(inst.w), 0, inst.imm + 1);
@@ -78,9 +77,7 @@ impl Lowerer<'_> {
                 }
             }
             Op::VFromI if self.vals[inst.args[0].index()].konst == Some(0) => {
-                let d = self.vdef(v);
-                self.any_vtype();
-                self.asm.vmv1r_v(d, ZERO);
+                self.place(v, Loc::V(ZERO), Form::Exact);
             }
             Op::VFromI if self.simd.is_float(inst.args[0]) => {
                 let f = self.f(inst.args[0]);
@@ -140,18 +137,18 @@ impl Lowerer<'_> {
         let (a, b) = (self.v(inst.args[0]), self.v(inst.args[1]));
         self.args_done();
         if self.simd.plan.of(v) == plan::Kind::Mask {
-            let d = self.vtemp();
-            self.place(v, Loc::V(d), Form::Exact);
+            let d = self.vfresh(v);
             self.full(inst.w);
             self.int_compare(inst.op, d, a, b);
             return true;
         }
         let d = self.vdef(v);
         let bitwise = matches!(inst.op, Op::VAnd | Op::VAndN | Op::VOr | Op::VXor);
-        match self.simd.vtype {
-            // Bits have no width.
-            Some((s, 0, n)) if bitwise && u64::from(n) << (s.bits() + 3) == 128 => {}
-            _ => self.full(inst.w),
+        // Bits have no width.
+        if bitwise {
+            self.all_bits();
+        } else {
+            self.full(inst.w);
         }
         match inst.op {
             Op::VAnd => self.asm.vand_vv(d, a, b, ALL),
@@ -216,6 +213,9 @@ impl Lowerer<'_> {
 
     /// d = these bytes.
     pub(super) fn load_bytes(&mut self, d: Vreg, bytes: [u8; 16]) {
+        if self.simd.pair.is_some() {
+            return self.load_bytes_twice(d, bytes);
+        }
         if bytes.iter().all(|b| *b == bytes[0])
             && let Some(i) = crate::rv64::Simm5::new(bytes[0].cast_signed().into())
         {
@@ -350,7 +350,7 @@ impl Lowerer<'_> {
         self.asm.vslideup_vi(low, high, Uimm5::new(n), ALL);
         self.args_done();
         let d = self.vdef(v);
-        self.asm.vmv1r_v(d, low);
+        self.vcopy(d, low);
     }
 
     /// PMOVSX and PMOVZX.
