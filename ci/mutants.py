@@ -7,6 +7,7 @@ as neither caught nor missed. Builds are of the profile `mutants`, which is made
 
 import argparse
 import collections
+import contextlib
 import hashlib
 import json
 import os
@@ -46,9 +47,12 @@ def run(command, tree, env, seconds=SECONDS, limited=True):
         said, _ = process.communicate(timeout=seconds)
         return process.returncode, said
     except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
         return 124, "it does not end"
+    finally:
+        # Also if this is being ended itself. A group that is gone is no error.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 class Copy:
@@ -90,7 +94,9 @@ class Copy:
 
     def tests(self, *words):
         """Builds tests, and remembers where they are."""
-        status, said = self.cargo("test", "--no-run", "--message-format", "json-render-diagnostics", *words)
+        # Both packages, so that the library is built once for all.
+        status, said = self.cargo("test", "-p", "felix", "-p", "harness", "--no-run",
+                                  "--message-format", "json-render-diagnostics", *words)
         for line in said.splitlines():
             built = json.loads(line) if line.startswith("{") else {}
             if built.get("executable") and built["profile"]["test"]:
@@ -123,7 +129,7 @@ class Copy:
             # `src/lower` is no part of these.
             yield "corpus", lambda: self.test("corpus")
         if self.fuzzing:
-            yield "build", lambda: self.cargo("build", "-p", "harness")
+            yield "build", lambda: self.cargo("build", "-p", "felix", "-p", "harness")
             for engine in () if lower else ("interp", "cold"):
                 yield "fuzz", lambda engine=engine: fuzz(CASES, engine, "")
         yield "build", self.riscv
@@ -187,6 +193,7 @@ def equivalents(top, mutants):
 
 
 def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("mutants.sh: ended; started again it goes on here"))
     args = argparse.ArgumentParser(prog="mutants.sh")
     args.add_argument("top")
     args.add_argument("work")
