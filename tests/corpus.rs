@@ -18,6 +18,7 @@ use felix::replay::{After, Case, CaseCode, CaseMemory, Machine};
 use felix::replay::{CODE, HexBytes, Registers};
 use felix::x86::{CpuState, GuestAddr};
 use libtest_mimic::{Arguments, Failed, Trial};
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, BufReader, Write};
@@ -93,7 +94,7 @@ impl Jit {
 
     fn exchange(&mut self, case: &Case, code: Code) -> io::Result<Option<After>> {
         let job = Job {
-            case: case.clone(),
+            case: Cow::Borrowed(case),
             code,
         };
         let mut frame = Vec::new();

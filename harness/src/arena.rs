@@ -9,6 +9,7 @@ use crate::engines::{Runner, runner};
 use crate::reduce;
 use anyhow::{Context, Result};
 use felix::replay::{After, Case, ENDLESS};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// See the module's head.
@@ -72,12 +73,15 @@ impl Arena {
             }
         }
         let ends = |o: &Outcomes| o.values().all(|a| a.stop.vector != ENDLESS);
-        let (ending, mut outcomes): (Vec<Case>, Vec<&mut Outcomes>) = batch
-            .iter()
-            .zip(&mut all)
-            .filter(|(_, o)| ends(o))
-            .map(|(c, o)| (c.clone(), o))
-            .unzip();
+        let mut ending = Cow::Borrowed(batch);
+        if !all.iter().all(ends) {
+            let both = batch.iter().zip(&all);
+            ending = both
+                .filter(|(_, o)| ends(o))
+                .map(|(c, _)| c.clone())
+                .collect();
+        }
+        let mut outcomes: Vec<&mut Outcomes> = all.iter_mut().filter(|o| ends(o)).collect();
         for r in &mut self.engines {
             for (outcomes, after) in outcomes.iter_mut().zip(r.run(&ending)?) {
                 if let Some(after) = after {

@@ -10,6 +10,7 @@
 mod guide;
 mod operands;
 mod shape;
+mod stack;
 mod undefined;
 
 use crate::coverage::Item;
@@ -27,6 +28,7 @@ use operands::Registry;
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use shape::{FUNCTION, Shape};
+use stack::Stack;
 use undefined::Undefined;
 
 /// The random numbers of one case.
@@ -44,7 +46,13 @@ pub struct Generator {
     denormal_sticky: bool,
     /// Whether some cases have loops and calls, which takes instructions of its own.
     shaped: bool,
+    /// For cases about x87 and MMX registers.
+    stacks: Vec<(Stack, Generator)>,
 }
+
+/// The share of cases that are about x87 and MMX registers, if all rows are drawn from, and if they are
+/// of a few mnemonics that can be.
+const STACKS: [f64; 2] = [0.08, 0.6];
 
 impl Generator {
     /// All rows, or those whose mnemonic is in `only`.
@@ -65,6 +73,7 @@ impl Generator {
         rows.sort_by_key(vex);
         let legacy = rows.iter().filter(|codes| !vex(codes)).count();
         Generator {
+            stacks: Generator::stacks(&rows, longest, denormal_sticky),
             rows,
             legacy,
             longest,
@@ -118,6 +127,13 @@ impl Generator {
     }
 
     fn attempt(&self, rng: &mut Random, guide: Option<&Guide>) -> Option<Case> {
+        // Decided beside the numbers of all other cases, which stay what they were.
+        let share = STACKS[usize::from(!self.shaped)];
+        let mut aside = rng.clone();
+        aside.advance(1 << 40);
+        if !self.stacks.is_empty() && aside.random_bool(share) {
+            return self.stack_case(rng);
+        }
         // Short ones are as likely as long ones: they reduce better.
         let len = 1 + rng.random_range(0..self.longest) * usize::from(rng.random_bool(0.7));
         // Unicorn has no AVX, and would hardly be asked anything if all cases had some.
@@ -172,6 +188,37 @@ impl Generator {
             (code, address) = encode(&insns, start)?;
             patches.extend(shape::patches(&shape.tables, &address)?);
         }
+        self.finish(rng, &registry, (start, code), patches, undefined_flags)
+    }
+
+    /// A case about x87 or MMX registers.
+    fn stack_case(&self, rng: &mut Random) -> Option<Case> {
+        let (stack, own) = &self.stacks[rng.random_range(0..self.stacks.len())];
+        let len = 1 + rng.random_range(0..self.longest);
+        let mut registry = Registry::new(rng);
+        let mut undefined = Undefined::new(len);
+        let (mut insns, mut patches) = stack.loads(rng)?;
+        let how = (None, (None, own.rows.len()));
+        insns.extend(own.part(rng, &mut registry, &mut undefined, (0, len), how)?);
+        let (stores, behind) = stack.stores(label(len))?;
+        insns.extend(stores);
+        let mut end = Instruction::with(Code::Int3);
+        end.set_ip(behind);
+        insns.push(end);
+        let start = CODE + rng.random_range(0..64);
+        let (code, _) = encode(&insns, start)?;
+        patches.extend(registry.patches());
+        self.finish(rng, &registry, (start, code), patches, undefined.mask())
+    }
+
+    fn finish(
+        &self,
+        rng: &mut Random,
+        registry: &Registry,
+        (start, code): (u64, Vec<u8>),
+        patches: Vec<(Hex64, HexBytes)>,
+        undefined_flags: u64,
+    ) -> Option<Case> {
         if start + code.len() as u64 > CODE + CODE_LEN as u64 {
             return None;
         }

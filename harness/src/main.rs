@@ -92,6 +92,12 @@ enum Command {
         #[arg(long, default_value = "corpus/insn")]
         out: PathBuf,
     },
+    /// Write into cases made by hand what the oracles say: both, where Unicorn knows the instructions.
+    Expect {
+        /// Case files, of one case each.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
     /// Reduce a case that differs to its smallest form, on standard output.
     Reduce {
         /// The case file.
@@ -251,6 +257,7 @@ fn run(command: Command) -> Result<bool> {
             only,
             out,
         } => record(cases, seed, &parse_mnemonics(&only)?, &out),
+        Command::Expect { files } => expect(&files),
         Command::Reduce {
             file,
             engine,
@@ -357,6 +364,33 @@ fn replay(files: &[PathBuf], engine: &str) -> Result<bool> {
     }
     println!("{count} cases, {failed} differ");
     Ok(failed == 0)
+}
+
+fn expect(files: &[PathBuf]) -> Result<bool> {
+    let exclusions = Exclusions::load()?;
+    let (mut native, mut unicorn) = (Native::default(), Unicorn::new()?);
+    for file in files {
+        let mut case: Case = serde_json::from_str(&std::fs::read_to_string(file)?)
+            .with_context(|| file.display().to_string())?;
+        let one = std::slice::from_ref(&case);
+        let answer = native.run(one)?.pop().flatten();
+        let answer =
+            answer.with_context(|| format!("{}: the CPU cannot be asked", file.display()))?;
+        if let Some(other) = unicorn.run(one)?.pop().flatten() {
+            ensure!(
+                exclusions
+                    .excuses("unicorn", &case, &answer, &other)
+                    .is_some(),
+                "{}: Unicorn differs from the CPU: {:?}",
+                file.display(),
+                other.differences(&answer, case.undefined_flags.0)
+            );
+        }
+        case.after = Some(answer);
+        generate::list(&mut case);
+        std::fs::write(file, serde_json::to_string_pretty(&case)? + "\n")?;
+    }
+    Ok(true)
 }
 
 fn record(per_row: usize, seed: u64, only: &[Mnemonic], out: &Path) -> Result<bool> {

@@ -39,7 +39,7 @@ use std::mem::take;
 pub use vector::FpMode;
 
 pub use translation::{
-    Counter, Link, Place, Point, Recipe, Step, Translation, What, record_at, width,
+    Counter, Link, Place, Point, Recipe, Step, Translation, What, bytes, record_at, width,
 };
 
 /// Bytes of what `Lowerer::count_execution` emits.

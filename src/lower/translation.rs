@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Translation {
     /// The instructions, position independent.
+    #[serde(with = "bytes")]
     pub code: Vec<u8>,
     /// Where code for a guest address may be entered: (guest address, offset).
     pub entries: Vec<(u64, u32)>,
@@ -33,6 +34,52 @@ pub struct Translation {
     pub guest_insns: u32,
     /// The MXCSR it is for.
     pub mode: FpMode,
+}
+
+/// Bytes in one piece for serde, which else goes through them one by one.
+pub mod bytes {
+    use serde::de::{Error, Visitor};
+    use serde::{Deserializer, Serializer};
+    use std::fmt;
+
+    /// Writes them.
+    ///
+    /// # Errors
+    /// The serializer's.
+    pub fn serialize<S: Serializer>(bytes: &[u8], s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_bytes(bytes)
+    }
+
+    /// Reads them.
+    ///
+    /// # Errors
+    /// The deserializer's.
+    pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<u8>, D::Error> {
+        read(d, <[u8]>::to_vec)
+    }
+
+    /// What `make` makes of them.
+    ///
+    /// # Errors
+    /// The deserializer's.
+    pub fn read<'de, T, D: Deserializer<'de>>(
+        d: D,
+        make: impl FnOnce(&[u8]) -> T,
+    ) -> Result<T, D::Error> {
+        struct Read<F>(F);
+        impl<T, F: FnOnce(&[u8]) -> T> Visitor<'_> for Read<F> {
+            type Value = T;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("bytes")
+            }
+
+            fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<T, E> {
+                Ok((self.0)(bytes))
+            }
+        }
+        d.deserialize_bytes(Read(make))
+    }
 }
 
 /// An exit that can be patched to go straight to its target's code.

@@ -16,6 +16,7 @@ use crate::sys::window::{Access, Window};
 use crate::sys::{guest, host};
 use crate::x86::{GuestAddr, MemFault, MemFaultKind};
 use std::io;
+use std::ops::Range;
 use std::os::fd::AsFd;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,10 +25,102 @@ use std::sync::atomic::{AtomicBool, Ordering};
 #[derive(Debug)]
 pub struct Machine {
     _windows: [Window; 4],
-    data: Vec<u8>,
-    code: Vec<u8>,
-    seed: Option<u64>,
+    image: Image,
+    /// Parts of the data window that are not as in the image.
+    changed: Vec<Range<usize>>,
+    /// The code window may hold more than the image says.
+    code_changed: bool,
 }
+
+/// The memory a case begins with. Made for one case after another, it does again only what the next
+/// one has otherwise.
+#[derive(Clone, Debug)]
+pub struct Image {
+    data: Vec<u8>,
+    /// Whose pattern the data is, but for the patches.
+    seed: Option<u64>,
+    patched: Vec<Range<usize>>,
+    code: Vec<u8>,
+    /// Where the code is; the rest is INT3.
+    placed: Range<usize>,
+}
+
+/// Which parts of an image are others than they were for the case before.
+struct Others {
+    /// Of the data, and with `all` the rest as well.
+    data: Vec<Range<usize>>,
+    all: bool,
+    code: [Range<usize>; 2],
+}
+
+impl Default for Image {
+    fn default() -> Image {
+        Image {
+            data: Vec::new(),
+            seed: None,
+            patched: Vec::new(),
+            code: vec![INT3; CODE_LEN],
+            placed: 0..0,
+        }
+    }
+}
+
+impl Image {
+    /// Becomes this case's.
+    pub fn set(&mut self, case: &Case) {
+        self.change(case);
+    }
+
+    fn change(&mut self, case: &Case) -> Others {
+        let all = self.seed != Some(case.memory);
+        let mut data = std::mem::take(&mut self.patched);
+        if all || !data.is_empty() {
+            with_pattern(case.memory, |pattern| {
+                if all {
+                    self.data.clear();
+                    self.data.extend_from_slice(pattern);
+                } else {
+                    for part in &data {
+                        self.data[part.clone()].copy_from_slice(&pattern[part.clone()]);
+                    }
+                }
+            });
+            self.seed = Some(case.memory);
+        }
+        for (at, bytes) in &case.patches {
+            let start = usize::try_from(at.0.wrapping_sub(DATA)).unwrap_or(usize::MAX);
+            let part = start..start.saturating_add(bytes.0.len());
+            if let Some(place) = self.data.get_mut(part.clone()) {
+                place.copy_from_slice(&bytes.0);
+                self.patched.push(part);
+            }
+        }
+        data.extend_from_slice(&self.patched);
+        let offset = usize::try_from(case.before.rip.0.wrapping_sub(CODE)).unwrap_or(usize::MAX);
+        let start = offset.min(CODE_LEN);
+        let end = start.saturating_add(case.code.0.len()).min(CODE_LEN);
+        let before = std::mem::replace(&mut self.placed, start..end);
+        self.code[before.clone()].fill(INT3);
+        self.code[start..end].copy_from_slice(&case.code.0[..end - start]);
+        let code = [before, start..end];
+        Others { data, all, code }
+    }
+
+    /// The data: the pattern with the case's patches.
+    #[must_use]
+    pub fn data(&self) -> &[u8] {
+        &self.data
+    }
+
+    /// The code window: the case's code at RIP, INT3 elsewhere.
+    #[must_use]
+    pub fn code(&self) -> &[u8] {
+        &self.code
+    }
+}
+
+/// INT3.
+const INT3: u8 = 0xcc;
 
 /// What engines may fetch: the code window. The data is not executable.
 #[derive(Clone, Copy, Debug, Default)]
@@ -119,38 +212,10 @@ impl Machine {
         ];
         Ok(Machine {
             _windows: windows,
-            data: Vec::new(),
-            code: Vec::new(),
-            seed: None,
+            image: Image::default(),
+            changed: Vec::new(),
+            code_changed: true,
         })
-    }
-
-    /// The data a case begins with: the pattern with its patches.
-    #[must_use]
-    pub fn initial_data(case: &Case) -> Vec<u8> {
-        let mut data = filled(case.memory);
-        for (at, bytes) in &case.patches {
-            let offset = usize::try_from(at.0.wrapping_sub(DATA)).unwrap_or(usize::MAX);
-            if let Some(place) = data
-                .get_mut(offset..)
-                .and_then(|d| d.get_mut(..bytes.0.len()))
-            {
-                place.copy_from_slice(&bytes.0);
-            }
-        }
-        data
-    }
-
-    /// The code memory of a case: its code at RIP, INT3 elsewhere.
-    #[must_use]
-    pub fn code_image(case: &Case) -> Vec<u8> {
-        let mut code = vec![0xcc; CODE_LEN];
-        let offset = usize::try_from(case.before.rip.0.wrapping_sub(CODE)).unwrap_or(usize::MAX);
-        if let Some(place) = code.get_mut(offset..) {
-            let n = case.code.0.len().min(place.len());
-            place[..n].copy_from_slice(&case.code.0[..n]);
-        }
-        code
     }
 
     /// Runs a case.
@@ -182,16 +247,22 @@ impl Machine {
     }
 
     fn prepare(&mut self, case: &Case) {
-        if self.seed != Some(case.memory) || !case.patches.is_empty() {
-            self.data = Machine::initial_data(case);
-            self.seed = case.patches.is_empty().then_some(case.memory);
+        let others = self.image.change(case);
+        let data = self.image.data();
+        let parts = self.changed.drain(..).chain(others.data);
+        for part in parts.chain(others.all.then_some(0..DATA_LEN)) {
+            let at = GuestAddr(DATA + part.start as u64);
+            guest::write_bytes(at, &data[part]).expect("the data window is mapped");
         }
-        guest::write_bytes(GuestAddr(DATA), &self.data).expect("the data window is mapped");
         for page in 0..WRITABLE.len() {
             set_writable(page, false);
         }
-        self.code = Machine::code_image(case);
-        guest::write_bytes(GuestAddr(CODE_ALIAS), &self.code).expect("the code window is mapped");
+        let all = [0..CODE_LEN, 0..0];
+        let changed = std::mem::take(&mut self.code_changed);
+        for part in if changed { all } else { others.code } {
+            let at = GuestAddr(CODE_ALIAS + part.start as u64);
+            guest::write_bytes(at, &self.image.code()[part]).expect("the code window is mapped");
+        }
     }
 
     fn finish(&mut self, engine: &mut dyn Engine, case: &Case) -> After {
@@ -209,20 +280,22 @@ impl Machine {
                 write: false,
             },
         };
-        let mut now = vec![0; DATA_LEN];
-        guest::read_bytes(GuestAddr(DATA), &mut now).expect("the data window is mapped");
-        let mut code = Vec::new();
-        let changed: &[u8] = if WRITTEN.swap(false, Ordering::Relaxed) {
-            code.clone_from(&self.code);
-            guest::read_bytes(GuestAddr(CODE), &mut code).expect("the code window is mapped");
-            &code
-        } else {
-            &self.code
-        };
+        let mut memory = Vec::new();
+        self.code_changed = WRITTEN.swap(false, Ordering::Relaxed);
+        if self.code_changed {
+            window_changes(&mut memory, CODE, self.image.code());
+        }
+        let code = memory.len();
+        window_changes(&mut memory, DATA, self.image.data());
+        self.changed
+            .extend(memory[code..].iter().map(|(at, bytes)| {
+                let start = usize::try_from(at.0 - DATA).expect("in the window");
+                start..start + bytes.0.len()
+            }));
         After {
             stop,
             registers: Registers::of(&cpu),
-            memory: changes((&self.code, changed), (&self.data, &now)),
+            memory,
         }
     }
 }
@@ -235,7 +308,13 @@ impl CaseCode {
     /// The code window of a case.
     #[must_use]
     pub fn of(case: &Case) -> CaseCode {
-        CaseCode(Machine::code_image(case))
+        let mut code = vec![INT3; CODE_LEN];
+        let offset = usize::try_from(case.before.rip.0.wrapping_sub(CODE)).unwrap_or(usize::MAX);
+        if let Some(place) = code.get_mut(offset..) {
+            let n = case.code.0.len().min(place.len());
+            place[..n].copy_from_slice(&case.code.0[..n]);
+        }
+        CaseCode(code)
     }
 }
 
@@ -280,12 +359,19 @@ fn no_code_at(addr: GuestAddr) -> MemFault {
 const KEPT: usize = 64;
 static PATTERNS: [OnceLock<Vec<u8>>; KEPT] = [const { OnceLock::new() }; KEPT];
 
-/// The data filled with a seed's pattern.
-fn filled(seed: u64) -> Vec<u8> {
+/// Gives `f` a seed's pattern for the data.
+fn with_pattern(seed: u64, f: impl FnOnce(&[u8])) {
     let kept = usize::try_from(seed).ok().and_then(|s| PATTERNS.get(s));
     match kept {
-        Some(kept) => kept.get_or_init(|| pattern(seed, DATA_LEN)).clone(),
-        None => pattern(seed, DATA_LEN),
+        Some(kept) => f(kept.get_or_init(|| pattern(seed, DATA_LEN))),
+        None => f(&pattern(seed, DATA_LEN)),
+    }
+}
+
+/// Makes the patterns of generated cases: before a process that runs many forks those that run a few.
+pub fn make_patterns() {
+    for (seed, kept) in (0..).zip(&PATTERNS) {
+        kept.get_or_init(|| pattern(seed, DATA_LEN));
     }
 }
 
@@ -301,20 +387,42 @@ pub fn changes(code: (&[u8], &[u8]), data: (&[u8], &[u8])) -> Vec<(Hex64, HexByt
     out
 }
 
+/// How much is compared at a time: most of it has not changed.
+const LINE: usize = guest::LINE;
+
 fn runs(out: &mut Vec<(Hex64, HexBytes)>, window: u64, before: &[u8], now: &[u8]) {
-    // Most of it has not changed: whole lines are compared first.
-    const LINE: usize = 64;
     let lines = before.chunks(LINE).zip(now.chunks(LINE)).enumerate();
     for (n, (before, now)) in lines.filter(|(_, (a, b))| a != b) {
-        for (i, (a, b)) in before.iter().zip(now).enumerate() {
-            if a == b {
-                continue;
-            }
-            let at = window + (n * LINE + i) as u64;
-            match out.last_mut() {
-                Some((start, bytes)) if start.0 + bytes.0.len() as u64 == at => bytes.0.push(*b),
-                _ => out.push((Hex64(at), HexBytes(vec![*b]))),
-            }
+        line_runs(out, window + (n * LINE) as u64, before, now);
+    }
+}
+
+fn line_runs(out: &mut Vec<(Hex64, HexBytes)>, start: u64, before: &[u8], now: &[u8]) {
+    for (i, (a, b)) in before.iter().zip(now).enumerate() {
+        if a == b {
+            continue;
         }
+        let at = start + i as u64;
+        match out.last_mut() {
+            Some((start, bytes)) if start.0 + bytes.0.len() as u64 == at => bytes.0.push(*b),
+            _ => out.push((Hex64(at), HexBytes(vec![*b]))),
+        }
+    }
+}
+
+/// What is in a window now and was otherwise.
+fn window_changes(out: &mut Vec<(Hex64, HexBytes)>, window: u64, before: &[u8]) {
+    let mut n = 0;
+    loop {
+        let at = GuestAddr(window + n as u64);
+        n += guest::same_lines(at, &before[n..]).expect("the window is mapped");
+        let Some(line) = before.get(n..n + LINE) else {
+            return;
+        };
+        let at = window + n as u64;
+        let mut now = [0; LINE];
+        guest::read_bytes(GuestAddr(at), &mut now).expect("the window is mapped");
+        line_runs(out, at, line, &now);
+        n += LINE;
     }
 }

@@ -7,11 +7,13 @@
 mod machine;
 pub mod worker;
 
+use crate::lower::bytes;
 use crate::x86::{CpuState, Fault, Rflags};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt::Display;
 
-pub use machine::{CaseCode, CaseMemory, Machine, WINDOWS, changes};
+pub use machine::{CaseCode, CaseMemory, Image, Machine, WINDOWS, changes, make_patterns};
 
 /// Where the code lies, which it may write to. The rest of its two pages is INT3, and nothing is mapped
 /// after them.
@@ -108,7 +110,11 @@ impl Serialize for Registers {
                     .filter(|(_, v)| v.0 != 0),
             )
         } else {
-            words.as_slice().serialize(s)
+            let mut all = [0; 8 * WORDS];
+            for (place, word) in all.chunks_exact_mut(8).zip(words) {
+                place.copy_from_slice(&word.to_le_bytes());
+            }
+            s.serialize_bytes(&all)
         }
     }
 }
@@ -124,10 +130,15 @@ impl<'de> Deserialize<'de> for Registers {
                 words[i.ok_or_else(|| D::Error::custom(format!("no register {name}")))?] = v.0;
             }
         } else {
-            let given = Vec::<u64>::deserialize(d)?;
-            words = given
-                .try_into()
-                .map_err(|_| D::Error::custom("not as many registers"))?;
+            let as_many = bytes::read(d, |given| {
+                for (word, bytes) in words.iter_mut().zip(given.as_chunks().0) {
+                    *word = u64::from_le_bytes(*bytes);
+                }
+                given.len() == 8 * WORDS
+            })?;
+            if !as_many {
+                return Err(D::Error::custom("not as many registers"));
+            }
         }
         Ok(Registers::from_words(&words))
     }
@@ -193,7 +204,7 @@ impl Serialize for HexBytes {
         if s.is_human_readable() {
             s.serialize_str(&self.text())
         } else {
-            self.0.serialize(s)
+            s.serialize_bytes(&self.0)
         }
     }
 }
@@ -201,7 +212,7 @@ impl Serialize for HexBytes {
 impl<'de> Deserialize<'de> for HexBytes {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<HexBytes, D::Error> {
         if !d.is_human_readable() {
-            return Vec::deserialize(d).map(HexBytes);
+            return bytes::deserialize(d).map(HexBytes);
         }
         HexBytes::parse(&String::deserialize(d)?).map_err(D::Error::custom)
     }
@@ -357,47 +368,43 @@ impl After {
             return Vec::new();
         }
         let mut out = Vec::new();
-        let mut note = |what: &str, a: String, b: String| {
+        // Written only where they differ: some fuzzing runs ask of many cases that do.
+        fn note<T: PartialEq>(
+            out: &mut Vec<String>,
+            what: impl Display,
+            (a, b): (T, T),
+            text: impl Fn(&T) -> String,
+        ) {
             if a != b {
-                out.push(format!("{what:8} {a}  {b}"));
+                out.push(format!("{:8} {}  {}", what.to_string(), text(&a), text(&b)));
             }
-        };
-        note(
-            "stop",
-            format!("{:?}", self.stop),
-            format!("{:?}", other.stop),
-        );
+        }
+        note(&mut out, "stop", (self.stop, other.stop), |s| {
+            format!("{s:?}")
+        });
         let (a, b) = (&self.registers, &other.registers);
         for r in crate::x86::Gpr::all() {
             let i = r.index();
-            note(
-                r.name(),
-                format!("{:#018x}", a.gpr[i].0),
-                format!("{:#018x}", b.gpr[i].0),
-            );
+            let text = |v: &Hex64| format!("{:#018x}", v.0);
+            note(&mut out, r.name(), (a.gpr[i], b.gpr[i]), text);
         }
-        note("rip", format!("{:#x}", a.rip.0), format!("{:#x}", b.rip.0));
-        let flags = |r: &Registers| format!("{:?}", Rflags(r.rflags.0 & mask));
-        note("rflags", flags(a), flags(b));
+        let short = |v: &Hex64| format!("{:#x}", v.0);
+        note(&mut out, "rip", (a.rip, b.rip), short);
+        let flags = (a.rflags.0 & mask, b.rflags.0 & mask);
+        note(&mut out, "rflags", flags, |f| format!("{:?}", Rflags(*f)));
         for i in 0..16 {
-            let text = |v: [Hex64; 2]| format!("{:016x}_{:016x}", v[1].0, v[0].0);
-            note(&format!("xmm{i}"), text(a.xmm[i]), text(b.xmm[i]));
-            let (a, b) = (a.ymm_upper[i], b.ymm_upper[i]);
-            note(&format!("ymm{i}"), text(a), text(b));
+            let text = |v: &[Hex64; 2]| format!("{:016x}_{:016x}", v[1].0, v[0].0);
+            note(&mut out, format_args!("xmm{i}"), (a.xmm[i], b.xmm[i]), text);
+            let upper = (a.ymm_upper[i], b.ymm_upper[i]);
+            note(&mut out, format_args!("ymm{i}"), upper, text);
         }
-        note(
-            "mxcsr",
-            format!("{:#06x}", a.mxcsr),
-            format!("{:#06x}", b.mxcsr),
-        );
+        note(&mut out, "mxcsr", (a.mxcsr, b.mxcsr), |m| {
+            format!("{m:#06x}")
+        });
         for (i, name) in ["fs.base", "gs.base"].into_iter().enumerate() {
-            note(
-                name,
-                format!("{:#x}", a.fs_gs[i].0),
-                format!("{:#x}", b.fs_gs[i].0),
-            );
+            note(&mut out, name, (a.fs_gs[i], b.fs_gs[i]), short);
         }
-        let memory = |m: &[(Hex64, HexBytes)]| {
+        let memory = |m: &&Vec<(Hex64, HexBytes)>| {
             let text: Vec<String> = m
                 .iter()
                 .map(|(at, bytes)| format!("{:#x}={}", at.0, bytes.text()))
@@ -413,7 +420,7 @@ impl After {
             }
             text
         };
-        note("memory", memory(&self.memory), memory(&other.memory));
+        note(&mut out, "memory", (&self.memory, &other.memory), memory);
         out
     }
 }

@@ -13,6 +13,7 @@ use crate::rv64::HostIsa;
 use crate::x86::GuestAddr;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 
@@ -68,9 +69,9 @@ pub fn greeting(r: &mut dyn Read) -> io::Result<Hello> {
 
 /// A case and how it is to be run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Job {
+pub struct Job<'a> {
     /// The case.
-    pub case: Case,
+    pub case: Cow<'a, Case>,
     /// Its code.
     pub code: Code,
 }
@@ -91,7 +92,7 @@ pub enum Code {
 ///
 /// # Errors
 /// If the other side is gone.
-pub fn write_frame<T: Serialize>(w: &mut dyn Write, v: &T) -> io::Result<()> {
+pub fn write_frame<T: Serialize + ?Sized>(w: &mut dyn Write, v: &T) -> io::Result<()> {
     let bytes = postcard::to_stdvec(v).map_err(io::Error::other)?;
     let len = u32::try_from(bytes.len()).map_err(io::Error::other)?;
     w.write_all(&len.to_le_bytes())?;
@@ -132,8 +133,8 @@ pub fn serve(isa: HostIsa, r: &mut dyn Read, w: &mut dyn Write) -> io::Result<()
         },
     )?;
     w.flush()?;
-    let mut run = |job: Job| -> After {
-        let case = &job.case;
+    let mut run = |job: Job<'_>| -> After {
+        let case = &*job.case;
         match job.code {
             Code::Made(t) => machine.run_translated(&mut engine, case, t),
             Code::Optimised => {
@@ -145,7 +146,7 @@ pub fn serve(isa: HostIsa, r: &mut dyn Read, w: &mut dyn Write) -> io::Result<()
             Code::Baseline => machine.run_translated(&mut baseline, case, None),
         }
     };
-    while let Some(jobs) = read_frame::<Vec<Job>>(r)? {
+    while let Some(jobs) = read_frame::<Vec<Job<'_>>>(r)? {
         let answers: Vec<After> = jobs.into_iter().map(&mut run).collect();
         write_frame(w, &answers)?;
         w.flush()?;

@@ -102,6 +102,37 @@ global_asm!(
     "xor eax, eax",
     "xor edx, edx",
     "ret",
+    // rdi, rsi = what is compared, rdx = its length. Gives that of the lines that are the same.
+    ".globl felix_same",
+    "felix_same: xor ecx, ecx",
+    "2: lea rax, [rcx + 64]",
+    "cmp rax, rdx",
+    "ja 1f",
+    "movdqu xmm0, [rdi + rcx]",
+    "movdqu xmm1, [rsi + rcx]",
+    "pxor xmm0, xmm1",
+    "movdqu xmm2, [rdi + rcx + 16]",
+    "movdqu xmm3, [rsi + rcx + 16]",
+    "pxor xmm2, xmm3",
+    "por xmm0, xmm2",
+    "movdqu xmm2, [rdi + rcx + 32]",
+    "movdqu xmm3, [rsi + rcx + 32]",
+    "pxor xmm2, xmm3",
+    "por xmm0, xmm2",
+    "movdqu xmm2, [rdi + rcx + 48]",
+    "movdqu xmm3, [rsi + rcx + 48]",
+    "pxor xmm2, xmm3",
+    "por xmm0, xmm2",
+    "pxor xmm1, xmm1",
+    "pcmpeqb xmm0, xmm1",
+    "pmovmskb r8d, xmm0",
+    "cmp r8d, 0xffff",
+    "jne 1f",
+    "mov rcx, rax",
+    "jmp 2b",
+    "1: mov rax, rcx",
+    "xor edx, edx",
+    "ret",
     ".globl felix_guest_end",
     "felix_guest_end:",
     // The handler resumes here with the fault in rdx. rbx may be in r8 (cas128): the handler restores it.
@@ -206,6 +237,29 @@ global_asm!(
     "andi t0, t0, 7",
     "li t1, 8",
     "bnez t0, 4f",
+    // Line by line; each word is stored before the next is loaded, for the same reason.
+    "li t2, 64",
+    "5: bltu a2, t2, 3f",
+    "ld t0, 0(a1)",
+    "sd t0, 0(a0)",
+    "ld t0, 8(a1)",
+    "sd t0, 8(a0)",
+    "ld t0, 16(a1)",
+    "sd t0, 16(a0)",
+    "ld t0, 24(a1)",
+    "sd t0, 24(a0)",
+    "ld t0, 32(a1)",
+    "sd t0, 32(a0)",
+    "ld t0, 40(a1)",
+    "sd t0, 40(a0)",
+    "ld t0, 48(a1)",
+    "sd t0, 48(a0)",
+    "ld t0, 56(a1)",
+    "sd t0, 56(a0)",
+    "addi a0, a0, 64",
+    "addi a1, a1, 64",
+    "addi a2, a2, -64",
+    "j 5b",
     "3: bltu a2, t1, 4f",
     "ld t0, 0(a1)",
     "sd t0, 0(a0)",
@@ -221,6 +275,53 @@ global_asm!(
     "addi a2, a2, -1",
     "bnez a2, 1b",
     "2: li a1, 0",
+    "ret",
+    // a0, a1 = what is compared, both aligned to 8, a2 = its length. Gives that of the lines that are
+    // the same.
+    ".globl felix_same",
+    "felix_same: mv a3, a0",
+    "li t0, 64",
+    "2: bltu a2, t0, 1f",
+    "li t3, 0",
+    "ld t1, 0(a0)",
+    "ld t2, 0(a1)",
+    "xor t1, t1, t2",
+    "or t3, t3, t1",
+    "ld t1, 8(a0)",
+    "ld t2, 8(a1)",
+    "xor t1, t1, t2",
+    "or t3, t3, t1",
+    "ld t1, 16(a0)",
+    "ld t2, 16(a1)",
+    "xor t1, t1, t2",
+    "or t3, t3, t1",
+    "ld t1, 24(a0)",
+    "ld t2, 24(a1)",
+    "xor t1, t1, t2",
+    "or t3, t3, t1",
+    "ld t1, 32(a0)",
+    "ld t2, 32(a1)",
+    "xor t1, t1, t2",
+    "or t3, t3, t1",
+    "ld t1, 40(a0)",
+    "ld t2, 40(a1)",
+    "xor t1, t1, t2",
+    "or t3, t3, t1",
+    "ld t1, 48(a0)",
+    "ld t2, 48(a1)",
+    "xor t1, t1, t2",
+    "or t3, t3, t1",
+    "ld t1, 56(a0)",
+    "ld t2, 56(a1)",
+    "xor t1, t1, t2",
+    "or t3, t3, t1",
+    "bnez t3, 1f",
+    "addi a0, a0, 64",
+    "addi a1, a1, 64",
+    "addi a2, a2, -64",
+    "j 2b",
+    "1: sub a0, a0, a3",
+    "li a1, 0",
     "ret",
     ".globl felix_guest_end",
     "felix_guest_end:",
@@ -254,6 +355,7 @@ unsafe extern "C" {
     #[cfg(target_arch = "x86_64")]
     fn felix_cas128(addr: u64, low: u64, high: u64, expected: *mut [u64; 2]) -> Access;
     fn felix_copy(dst: u64, src: u64, len: u64) -> Access;
+    fn felix_same(a: u64, b: u64, len: u64) -> Access;
     static felix_guest_begin: u8;
     static felix_guest_end: u8;
     static felix_guest_fault: u8;
@@ -328,6 +430,31 @@ pub fn read_bytes(addr: GuestAddr, buf: &mut [u8]) -> Result<(), MemFault> {
         false,
     )
     .map(|_| ())
+}
+
+/// Bytes that `same_lines` compares at a time.
+pub const LINE: usize = 64;
+
+/// How many bytes of guest memory, in whole lines, are the same as `bytes` begins with.
+///
+/// # Errors
+/// The page fault at a byte that cannot be read.
+pub fn same_lines(addr: GuestAddr, bytes: &[u8]) -> Result<usize, MemFault> {
+    let (a, b) = (addr.0, bytes.as_ptr() as u64);
+    // Loads that are not aligned can cost a trap each on RISC-V hosts.
+    if cfg!(target_arch = "riscv64") && (a | b) % 8 != 0 {
+        let mut line = [0; LINE];
+        for (n, expected) in bytes.chunks_exact(LINE).enumerate() {
+            read_bytes(GuestAddr(a + (n * LINE) as u64), &mut line)?;
+            if line != expected {
+                return Ok(n * LINE);
+            }
+        }
+        return Ok(bytes.len() / LINE * LINE);
+    }
+    // SAFETY: the routine reads `bytes` within their length; a fault on the guest's side is reported.
+    let same = result(unsafe { felix_same(a, b, bytes.len() as u64) }, addr, false)?;
+    Ok(usize::try_from(same).unwrap_or(0))
 }
 
 /// Copies `bytes` into guest memory.
@@ -486,5 +613,51 @@ pub fn cas_u128(addr: GuestAddr, old: [u64; 2], new: [u64; 2]) -> Result<[u64; 2
         write_u64(addr, put[0])?;
         write_u64(addr.offset(8), put[1])?;
         Ok(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bytes that begin at a multiple of 8.
+    fn aligned(len: usize) -> Vec<u64> {
+        (0..len.div_ceil(8) as u64)
+            .map(|i| i.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+            .collect()
+    }
+
+    fn bytes(words: &[u64]) -> Vec<u8> {
+        words.iter().flat_map(|w| w.to_ne_bytes()).collect()
+    }
+
+    #[test]
+    fn copies_are_whole_at_every_length() {
+        let source = aligned(256);
+        let expected = bytes(&source);
+        let at = GuestAddr(source.as_ptr().expose_provenance() as u64);
+        for len in 0..=expected.len() {
+            let mut copy = vec![0xee; 256];
+            read_bytes(at, &mut copy[..len]).unwrap();
+            assert_eq!(copy[..len], expected[..len]);
+            assert!(copy[len..].iter().all(|b| *b == 0xee), "{len}");
+        }
+    }
+
+    #[test]
+    fn the_first_line_that_differs_is_found() {
+        let memory = aligned(256);
+        let at = GuestAddr(memory.as_ptr().expose_provenance() as u64);
+        let same = bytes(&memory);
+        assert_eq!(same_lines(at, &same), Ok(256));
+        assert_eq!(same_lines(at, &same[..200]), Ok(192));
+        for n in 0..256 {
+            let mut other = same.clone();
+            other[n] ^= 0x80;
+            assert_eq!(same_lines(at, &other), Ok(n / LINE * LINE), "{n}");
+            // Not aligned, and the last line not whole.
+            let within = n.checked_sub(1).map_or(192, |n| n / LINE * LINE);
+            assert_eq!(same_lines(GuestAddr(at.0 + 1), &other[1..]), Ok(within));
+        }
     }
 }

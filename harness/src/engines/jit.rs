@@ -11,6 +11,7 @@ use felix::replay::worker::{Code, Job, greeting, read_frame, write_frame};
 use felix::replay::{After, Case, CaseCode};
 use felix::rv64::HostIsa;
 use felix::x86::GuestAddr;
+use std::borrow::Cow;
 use std::io::{BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
@@ -73,7 +74,7 @@ impl Worker {
         })
     }
 
-    fn job(&self, case: &Case) -> Job {
+    fn job<'a>(&self, case: &'a Case) -> Job<'a> {
         let made = || {
             JitEngine::translate(
                 &CaseCode::of(case),
@@ -83,7 +84,7 @@ impl Worker {
             )
         };
         Job {
-            case: case.clone(),
+            case: Cow::Borrowed(case),
             code: match self.baseline {
                 true => Code::Baseline,
                 false => Code::Made(made().ok().flatten()),
@@ -92,7 +93,7 @@ impl Worker {
     }
 
     /// Runs cases; a case that kills the worker gets none, and the worker is started anew.
-    fn run(&mut self, cases: &[Case]) -> Result<Vec<Option<After>>> {
+    fn run(&mut self, cases: &[&Case]) -> Result<Vec<Option<After>>> {
         let mut out = Vec::with_capacity(cases.len());
         for batch in cases.chunks(WINDOW) {
             if let Ok(results) = self.exchange(batch) {
@@ -101,7 +102,7 @@ impl Worker {
             }
             *self = Worker::start(self.baseline)?;
             for case in batch {
-                let result = self.exchange(std::slice::from_ref(case));
+                let result = self.exchange(&[case]);
                 if result.is_err() {
                     *self = Worker::start(self.baseline)?;
                 }
@@ -111,8 +112,8 @@ impl Worker {
         Ok(out)
     }
 
-    fn exchange(&mut self, cases: &[Case]) -> Result<Vec<After>> {
-        let jobs: Vec<Job> = cases.iter().map(|c| self.job(c)).collect();
+    fn exchange(&mut self, cases: &[&Case]) -> Result<Vec<After>> {
+        let jobs: Vec<Job<'_>> = cases.iter().map(|c| self.job(c)).collect();
         let mut frame = Vec::new();
         write_frame(&mut frame, &jobs)?;
         self.input.write_all(&frame)?;
@@ -158,6 +159,21 @@ impl Runner for Jit {
     }
 
     fn run(&mut self, cases: &[Case]) -> Result<Vec<Option<After>>> {
+        // A worker that is given a case with the same pattern of memory as the last one's has less to do.
+        let mut order: Vec<(usize, &Case)> = cases.iter().enumerate().collect();
+        order.sort_by_key(|(_, c)| c.memory);
+        let sorted: Vec<&Case> = order.iter().map(|(_, c)| *c).collect();
+        let mut out = vec![None; cases.len()];
+        for ((at, _), after) in order.iter().zip(self.share(&sorted)?) {
+            out[*at] = after;
+        }
+        Ok(out)
+    }
+}
+
+impl Jit {
+    /// Runs cases, each worker its share of them.
+    fn share(&mut self, cases: &[&Case]) -> Result<Vec<Option<After>>> {
         if cases.len() < 2 * self.workers.len() {
             return self.workers[0].run(cases);
         }

@@ -8,7 +8,8 @@ use super::Runner;
 use crate::sys;
 use anyhow::{Context, Result};
 use felix::replay::worker::{read_frame, write_frame};
-use felix::replay::{After, CODE, CODE_LEN, Case, DATA, DATA_LEN, Machine, changes};
+use felix::replay::{After, CODE, CODE_LEN, Case, DATA, DATA_LEN, Image, Machine};
+use felix::replay::{changes, make_patterns};
 use felix::sys::guest;
 use felix::x86::GuestAddr;
 use std::io::{Read, Write};
@@ -55,7 +56,7 @@ impl Native {
         }
         let child = self.child.as_mut().context("just started")?;
         let mut frame = Vec::new();
-        write_frame(&mut frame, &cases.to_vec())?;
+        write_frame(&mut frame, cases)?;
         // The child reads all of it before it answers.
         let result = child
             .input
@@ -76,9 +77,14 @@ fn child(r: &mut dyn Read, w: &mut dyn Write) {
     if sys::make_code_executable().is_err() || sys::prepare().is_err() {
         return;
     }
+    make_patterns();
     while let Ok(Some(cases)) = read_frame::<Vec<Case>>(r) {
         let batch = || {
-            let answers = cases.iter().map(one).collect::<Option<Vec<After>>>();
+            let mut memory = Memory::default();
+            let answers = cases
+                .iter()
+                .map(|c| memory.run(c))
+                .collect::<Option<Vec<After>>>();
             answers.is_some_and(|a| write_frame(w, &a).is_ok() && w.flush().is_ok())
         };
         if !sys::apart(batch).is_ok_and(|good| good) {
@@ -87,22 +93,32 @@ fn child(r: &mut dyn Read, w: &mut dyn Write) {
     }
 }
 
-/// Runs one case in the child; `None` if the windows are gone.
-fn one(case: &Case) -> Option<After> {
-    let data = Machine::initial_data(case);
-    let image = Machine::code_image(case);
-    guest::write_bytes(GuestAddr(DATA), &data).ok()?;
-    guest::write_bytes(GuestAddr(CODE), &image).ok()?;
-    let (stop, registers) = sys::run(&case.before);
-    let mut now = vec![0; DATA_LEN];
-    guest::read_bytes(GuestAddr(DATA), &mut now).ok()?;
-    let mut code = vec![0; CODE_LEN];
-    guest::read_bytes(GuestAddr(CODE), &mut code).ok()?;
-    Some(After {
-        stop,
-        registers,
-        memory: changes((&image, &code), (&data, &now)),
-    })
+/// What cases in the child begin with, and what is read back.
+#[derive(Default)]
+struct Memory {
+    image: Image,
+    data: Vec<u8>,
+    code: Vec<u8>,
+}
+
+impl Memory {
+    /// Runs one case; `None` if the windows are gone.
+    fn run(&mut self, case: &Case) -> Option<After> {
+        self.image.set(case);
+        let (data, image) = (self.image.data(), self.image.code());
+        guest::write_bytes(GuestAddr(DATA), data).ok()?;
+        guest::write_bytes(GuestAddr(CODE), image).ok()?;
+        let (stop, registers) = sys::run(&case.before);
+        self.data.resize(DATA_LEN, 0);
+        guest::read_bytes(GuestAddr(DATA), &mut self.data).ok()?;
+        self.code.resize(CODE_LEN, 0);
+        guest::read_bytes(GuestAddr(CODE), &mut self.code).ok()?;
+        Some(After {
+            stop,
+            registers,
+            memory: changes((image, &self.code), (data, &self.data)),
+        })
+    }
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::generate::vex_vector;
 use anyhow::{Result, anyhow};
 use felix::lift::{Family, ROWS};
 use felix::replay::{
-    After, CODE, CODE_LEN, Case, DATA, DATA_LEN, ENDLESS, Hex64, Machine, READ_ONLY, READ_ONLY_LEN,
+    After, CODE, CODE_LEN, Case, DATA, DATA_LEN, ENDLESS, Hex64, Image, READ_ONLY, READ_ONLY_LEN,
     Registers, SYSCALL, Stop, changes,
 };
 use iced_x86::{Decoder, DecoderOptions, Instruction, Mnemonic};
@@ -87,6 +87,10 @@ pub struct Unicorn {
     fresh: Context,
     /// Mnemonics it is not asked about: those of `UNKNOWN`, and `CRASHES`.
     system: HashSet<Mnemonic>,
+    image: Image,
+    /// What is read back, kept for its memory.
+    data: Vec<u8>,
+    code: Vec<u8>,
 }
 
 /// Hooks see 48 bits of an address; what was not canonical cannot be told.
@@ -152,7 +156,14 @@ impl Unicorn {
             .chain([Mnemonic::Int])
             .chain(CRASHES)
             .collect();
-        Ok(Unicorn { uc, fresh, system })
+        Ok(Unicorn {
+            uc,
+            fresh,
+            system,
+            image: Image::default(),
+            data: Vec::new(),
+            code: Vec::new(),
+        })
     }
 
     fn one(&mut self, case: &Case) -> Result<Option<After>, uc_error> {
@@ -169,10 +180,10 @@ impl Unicorn {
         let uc = &mut self.uc;
         uc.context_restore(&self.fresh)?;
         *uc.get_data_mut() = Seen::default();
-        let data = Machine::initial_data(case);
-        uc.mem_write(DATA, &data)?;
-        let image = Machine::code_image(case);
-        uc.mem_write(CODE, &image)?;
+        self.image.set(case);
+        let (data, image) = (self.image.data(), self.image.code());
+        uc.mem_write(DATA, data)?;
+        uc.mem_write(CODE, image)?;
         uc.ctl_remove_cache(CODE, CODE + CODE_LEN as u64)?;
         let b = &case.before;
         let values: Vec<u64> = b.gpr.iter().map(|h| h.0).collect();
@@ -229,10 +240,10 @@ impl Unicorn {
             };
             *v = [half(0), half(8)];
         }
-        let mut now = vec![0; DATA_LEN];
-        uc.mem_read(DATA, &mut now)?;
-        let mut code = vec![0; CODE_LEN];
-        uc.mem_read(CODE, &mut code)?;
+        self.data.resize(DATA_LEN, 0);
+        uc.mem_read(DATA, &mut self.data)?;
+        self.code.resize(CODE_LEN, 0);
+        uc.mem_read(CODE, &mut self.code)?;
         let registers = Registers {
             gpr: std::array::from_fn(|i| Hex64(gpr[i])),
             rip: Hex64(rip),
@@ -249,7 +260,7 @@ impl Unicorn {
         Ok(Some(After {
             stop,
             registers,
-            memory: changes((&image, &code), (&data, &now)),
+            memory: changes((image, &self.code), (data, &self.data)),
         }))
     }
 }
