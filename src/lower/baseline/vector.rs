@@ -567,9 +567,14 @@ impl Baseline {
             self.check_aligned(at, len);
         }
         if self.resident() {
+            // A fault may come after some bytes.
+            let to = if aligned { abi::xmm(d) } else { LOW };
             self.lanes(Width::W8);
-            self.asm.vle8_v(abi::xmm(d), at, ALL);
+            self.asm.vle8_v(to, at, ALL);
             self.loaded();
+            if !aligned {
+                self.copy_vector(abi::xmm(d), LOW);
+            }
             return self.clear_upper(d, len);
         }
         self.asm.ld(X, Imm12::ZERO, at);
