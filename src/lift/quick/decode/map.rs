@@ -1,4 +1,4 @@
-//! The opcode maps (SDM vol. 2, appendix A), as far as `decode` knows them: what each opcode's operands are.
+//! The opcode maps (SDM vol. 2, appendix A), as far as `decode_run` knows them: what each opcode's operands are.
 //!
 //! Knows nothing of how operands are read.
 
@@ -8,7 +8,7 @@ use crate::x86::Width;
 /// What a byte of the opcode is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Class {
-    /// Nothing `decode` knows.
+    /// Nothing `decode_run` knows.
     Other,
     /// A legacy prefix of those in `prefix`.
     Legacy,

@@ -21,7 +21,7 @@ fn decoded(bytes: &[u8; LOOKS_AT], ip: u64) -> Option<Quick> {
     (run.insns == 1).then_some(out[0])
 }
 
-/// Fails unless `decode` declines `bytes` or gives what `quick` does.
+/// Fails unless `decode_run` declines `bytes` or gives what `quick` does.
 fn check(bytes: &[u8; LOOKS_AT], ip: u64) {
     let Some(ours) = decoded(bytes, ip) else {
         return;

@@ -1,4 +1,4 @@
-//! `decode` for vector instructions, and for integer instructions with VEX.
+//! `one` for vector instructions, and for integer instructions with VEX.
 //!
 //! Knows what `quick::vector` and `quick::forms` make of iced's reading, and makes the same.
 
@@ -22,7 +22,7 @@ pub(super) enum Place {
     Memory(Address),
 }
 
-/// `decode` for an instruction on vectors, or with VEX.
+/// `one` for an instruction on vectors, or with VEX.
 #[inline(never)]
 pub(super) fn vector(
     row: &Row,
