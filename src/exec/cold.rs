@@ -22,6 +22,7 @@ use crate::lift::quick::decode::{LOOKS_AT, decode_run};
 use crate::lift::quick::{Kind, Quick, quick};
 use crate::lift::region::{Lifter, goes_straight_on};
 use crate::lift::{self, Limits};
+use crate::opt;
 use crate::x86::{CpuState, Fault, GuestAddr, MemFault, MemFaultKind};
 use iced_x86::RflagsBits;
 use std::io;
@@ -615,7 +616,10 @@ impl ColdEngine {
             ..Limits::default()
         };
         Some(match lift::translate(&*self.memory, cpu.pc(), limits) {
-            Ok(region) => interp::Program::new(region).run(cpu, BlockId(0)),
+            Ok(mut region) => {
+                opt::optimize(&mut region);
+                interp::Program::new(region).run(cpu, BlockId(0))
+            }
             Err(fault) => Outcome::Fault(fault),
         })
     }
