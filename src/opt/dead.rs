@@ -128,6 +128,8 @@ fn sweep(block: &mut Block, memory: &mut Memory) -> bool {
     let mut overwritten = 0_u128;
     // The flags are wanted at the end, but not by all exits: the bundle to set there.
     let (mut late, mut bundle_at_end) = (false, None);
+    // Who reads the flags is at the end, not on the way there.
+    let mut only_at_end = true;
     for (i, inst) in block.insts.iter_mut().enumerate().rev() {
         let keep = match inst.op.effect() {
             // What recovers flags knows integers only.
@@ -138,6 +140,7 @@ fn sweep(block: &mut Block, memory: &mut Memory) -> bool {
                 // are what they were.
                 if uses[i] != Use::None {
                     late = false;
+                    only_at_end = false;
                     flags = Seen::Reader;
                 }
                 uses[i]
@@ -187,9 +190,10 @@ fn sweep(block: &mut Block, memory: &mut Memory) -> bool {
                     Some(to) => {
                         let seen = at_target(to, wanted);
                         inst.aux = inst.aux & !EXIT_FLAGS | if seen { EXIT_FLAGS } else { 0 };
-                        late |= flags == Seen::Reader && !seen;
+                        let put_off = flags == Seen::Reader && only_at_end && !seen;
+                        late |= put_off;
                         match flags {
-                            Seen::Reader if !seen => Seen::Fault,
+                            Seen::Reader if put_off => Seen::Fault,
                             Seen::Nobody if seen => Seen::Fault,
                             same => same,
                         }
