@@ -293,19 +293,24 @@ impl Lowerer<'_> {
         }
     }
 
-    fn v_mov_mask(&mut self, v: Value, inst: &Inst) {
-        let of = inst.args[0];
+    /// A mask of the signs of `of`'s lanes of width `w`: the register that has it already, or a new one.
+    pub(super) fn signs(&mut self, of: Value, w: Width) -> Vreg {
         let a = self.v(of);
-        let m = if self.simd.plan.of(of) == plan::Kind::Mask {
+        if self.simd.plan.of(of) == plan::Kind::Mask {
             a
-        } else if self.simd.mask == Some(of) && self.inst(of).w == inst.w {
+        } else if self.simd.mask == Some(of) && self.inst(of).w == w {
             V0
         } else {
-            self.full(inst.w);
+            self.full(w);
             let m = self.mask();
             self.asm.vmslt_vx(m, a, Xreg::ZERO, ALL);
             m
-        };
+        }
+    }
+
+    fn v_mov_mask(&mut self, v: Value, inst: &Inst) {
+        let of = inst.args[0];
+        let m = self.signs(of, inst.w);
         let lanes = super::lanes(inst.w);
         if lanes == 16 {
             let d = self.def(v, Form::Sext(Width::W16));

@@ -7,7 +7,7 @@
 //! With VLEN 256 whole-register loads and stores move a pair at any alignment, whatever `vtype` is.
 
 use super::packed::simm;
-use super::{Lowerer, V0, ZERO, abi, pairs, plan, sew};
+use super::{Lowerer, V0, ZERO, abi, pairs, sew};
 use crate::ir::{Inst, Op, VSTORE_ALIGNED, Value, Var};
 use crate::lower::int;
 use crate::lower::regs::{Form, Loc};
@@ -427,17 +427,7 @@ impl Lowerer<'_> {
     /// The signs of all lanes: one value if that is what is wanted, or one for each half.
     fn mask_pair(&mut self, v: Value, inst: &Inst) {
         let of = inst.args[0];
-        let a = self.v(of);
-        let m = if self.simd.plan.of(of) == plan::Kind::Mask {
-            a
-        } else if self.simd.mask == Some(of) && self.inst(of).w == inst.w {
-            V0
-        } else {
-            self.full(inst.w);
-            let m = self.mask();
-            self.asm.vmslt_vx(m, a, Xreg::ZERO, ALL);
-            m
-        };
+        let m = self.signs(of, inst.w);
         let lanes = super::lanes(inst.w);
         self.element(Width::W32);
         let ones = |n: u64| Imm12::of((1 << n) - 1);
