@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, bail};
 use felix::lift::ROWS;
-use felix::replay::{After, Case};
+use felix::replay::{After, Case, Hex64, HexBytes};
 use iced_x86::{Decoder, DecoderOptions, Instruction, Mnemonic, OpKind};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -29,6 +29,9 @@ pub struct Exclusion {
     /// Only with a LOCK prefix.
     #[serde(default)]
     pub lock: bool,
+    /// Only where the instruction is itself overwritten.
+    #[serde(default)]
+    pub overwritten: bool,
     /// Only where MXCSR has one of these bits, before or after.
     #[serde(default)]
     pub mxcsr: Option<u32>,
@@ -115,6 +118,9 @@ impl Exclusion {
             if self.lock && !i.has_lock_prefix() {
                 return false;
             }
+            if self.overwritten && !theirs.memory.iter().any(|m| overlaps(m, i)) {
+                return false;
+            }
             let m = i.mnemonic();
             let name = &NAMES[m as usize];
             self.mnemonics
@@ -145,6 +151,11 @@ impl Exclusion {
                 || (f == "gpr" && felix::x86::Gpr::all().any(|r| r.name() == field))
         })
     }
+}
+
+/// Whether a run of changed memory has a byte of an instruction.
+fn overlaps((at, bytes): &(Hex64, HexBytes), insn: &Instruction) -> bool {
+    at.0 < insn.next_ip() && insn.ip() < at.0 + bytes.0.len() as u64
 }
 
 /// How often each entry of the exclusions excused something.

@@ -8,10 +8,10 @@ use super::Runner;
 use crate::sys;
 use anyhow::{Context, Result};
 use felix::replay::worker::{read_frame, write_frame};
-use felix::replay::{After, CODE, CODE_LEN, Case, DATA, DATA_LEN, Image, Machine};
-use felix::replay::{changes, make_patterns};
+use felix::replay::{After, CODE, CODE_LEN, Case, DATA, DATA_LEN, Hex64, HexBytes, Image, Machine};
+use felix::replay::{Registers, changes, make_patterns};
 use felix::sys::guest;
-use felix::x86::GuestAddr;
+use felix::x86::{CpuState, GuestAddr};
 use std::io::{Read, Write};
 
 /// Cases sent to the child at a time: every time the two wait for each other.
@@ -78,9 +78,18 @@ fn child(r: &mut dyn Read, w: &mut dyn Write) {
         return;
     }
     make_patterns();
+    let mut memory = Memory::default();
+    let at = CODE + 8;
+    let Some(after) = memory.run(&int1(at)) else {
+        return;
+    };
+    let int1_at_itself = after.stop.vector == 1 && after.registers.rip.0 == at;
     while let Ok(Some(cases)) = read_frame::<Vec<Case>>(r) {
         let batch = || {
-            let mut memory = Memory::default();
+            let mut memory = Memory {
+                int1_at_itself,
+                ..Memory::default()
+            };
             let answers = cases
                 .iter()
                 .map(|c| memory.run(c))
@@ -93,9 +102,33 @@ fn child(r: &mut dyn Read, w: &mut dyn Write) {
     }
 }
 
+/// INT1.
+const INT1: u8 = 0xf1;
+
+/// INT1 alone.
+fn int1(at: u64) -> Case {
+    let cpu = CpuState {
+        rip: at,
+        ..CpuState::default()
+    };
+    Case {
+        about: String::new(),
+        listing: Vec::new(),
+        code: HexBytes(vec![INT1]),
+        before: Registers::of(&cpu),
+        memory: 1,
+        patches: Vec::new(),
+        undefined_flags: Hex64(0),
+        after: None,
+    }
+}
+
 /// What cases in the child begin with, and what is read back.
 #[derive(Default)]
 struct Memory {
+    /// RIP after INT1's #DB is INT1's own. It is a trap (SDM vol. 2, INT1) with the next RIP, but under a
+    /// hypervisor that intercepts it, AMD CPUs are seen to give its own.
+    int1_at_itself: bool,
     image: Image,
     data: Vec<u8>,
     code: Vec<u8>,
@@ -108,11 +141,15 @@ impl Memory {
         let (data, image) = (self.image.data(), self.image.code());
         guest::write_bytes(GuestAddr(DATA), data).ok()?;
         guest::write_bytes(GuestAddr(CODE), image).ok()?;
-        let (stop, registers) = sys::run(&case.before);
+        let (stop, mut registers) = sys::run(&case.before);
         self.data.resize(DATA_LEN, 0);
         guest::read_bytes(GuestAddr(DATA), &mut self.data).ok()?;
         self.code.resize(CODE_LEN, 0);
         guest::read_bytes(GuestAddr(CODE), &mut self.code).ok()?;
+        let at = usize::try_from(registers.rip.0.wrapping_sub(CODE)).unwrap_or(usize::MAX);
+        if self.int1_at_itself && stop.vector == 1 && self.code.get(at) == Some(&INT1) {
+            registers.rip.0 += 1;
+        }
         Some(After {
             stop,
             registers,
@@ -124,9 +161,6 @@ impl Memory {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use felix::replay::{Hex64, HexBytes, Registers};
-    use felix::x86::CpuState;
-
     fn case(code: &[u8], rdi: u64) -> Case {
         let mut cpu = CpuState {
             rip: CODE,
@@ -144,6 +178,13 @@ mod tests {
             undefined_flags: Hex64(0),
             after: None,
         }
+    }
+
+    #[test]
+    fn int1_traps_behind_itself() {
+        let answers = Native::default().run(&[int1(CODE + 8)]).unwrap();
+        let after = answers[0].clone().unwrap();
+        assert_eq!((after.stop.vector, after.registers.rip.0), (1, CODE + 9));
     }
 
     #[test]
