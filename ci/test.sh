@@ -27,6 +27,15 @@ stage_fuzz() {
     echo "FELIX_SEED=$SEED repeats this"
     cargo run --release -p harness -- fuzz --cases 30000 --seed "$SEED" --out "$CI_DIR/differences"
 }
+stage_edges() {
+    local harness
+    harness=$(ci/edges.sh)
+    # Somewhere new: a campaign's directory belongs to one program.
+    rm -rf "$CI_DIR/edges"
+    "$harness" campaign --edges --cases 8192 --lanes 4 --round 512 --seed "$SEED" --out "$CI_DIR/edges"
+    "$harness" report "$CI_DIR/edges" --html "$CI_DIR/edges/report.html"
+    grep -q 'src/lower/regs.rs' "$CI_DIR/edges/report.html"
+}
 stage_build_riscv() {
     riscv-qemu/build.sh
     # A static PIE, or it would sit where guests want to be. The type and no interpreter say so.
@@ -47,7 +56,7 @@ run_matrix() {
 }
 # --------------------------------------------------------------------------------------------------
 
-STAGES=(setup fmt clippy doc native fuzz build_riscv)
+STAGES=(setup fmt clippy doc native fuzz edges build_riscv)
 for cpu in "${CPUS[@]}"; do STAGES+=("matrix:$cpu"); done
 
 if [ "${1:-}" = --list ]; then

@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `campaign.json` | the configuration; never changed |
 //! | `lanes/N.json` | all a lane has found; replaced after every round, atomically |
+//! | `edges.json` | with `--edges`: file and line of each edge |
 //! | `progress/IofN.jsonl` | a line from time to time: for the report, and for how much time is left |
 //! | `differences/*.json` | a case for each cause; made from the lanes |
 //! | `lock` | held while somebody works here |
@@ -27,6 +28,7 @@ pub mod worker;
 pub use config::{Config, Shards, parse_time};
 pub use store::{Sample, Store};
 
+use crate::edges::Edges;
 use anyhow::{Context, Result, bail, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::{BufRead, BufReader, IsTerminal};
@@ -92,6 +94,9 @@ impl Drop for Workers {
 /// If the directory is another campaign's or somebody works in it, or a worker failed.
 pub fn run(config: &Config, run: &Run) -> Result<Summary> {
     let store = Store::open(&run.dir, config)?;
+    if config.edges.is_some() && !store.has_edges() {
+        store.keep_edges(&Edges::new()?.lines)?;
+    }
     let before = Summary::read(&store)?;
     let progress = store.progress()?;
     let lanes = config.own_lanes().count();

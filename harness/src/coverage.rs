@@ -230,6 +230,13 @@ impl Universe {
         self.items.iter().map(|i| i.form()).collect()
     }
 
+    /// The places of a case's items, one behind the other.
+    #[must_use]
+    pub fn recipe(&self, case: &Case) -> Vec<u32> {
+        let places = instructions(case).filter_map(|i| self.places.get(&Item::of(&i)));
+        places.filter_map(|p| u32::try_from(*p).ok()).collect()
+    }
+
     /// A number that changes when the table does.
     #[must_use]
     pub fn fingerprint(&self) -> String {

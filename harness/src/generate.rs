@@ -19,6 +19,7 @@ use felix::lift::{Family, ROWS, row_for, supported};
 use felix::lower::FpMode;
 use felix::replay::{CODE, CODE_LEN, Case, DATA, DATA_LEN, Hex64, HexBytes, Registers};
 use felix::x86::Rflags;
+use guide::Draws;
 pub use guide::Guide;
 use iced_x86::{
     BlockEncoder, BlockEncoderOptions, Code, EncodingKind, Formatter, Instruction,
@@ -109,11 +110,11 @@ impl Generator {
         &self,
         rng: &mut Random,
         registry: &mut Registry,
-        (guide, rows): (Option<&Guide>, usize),
+        (draws, rows): (Option<&Draws>, usize),
     ) -> Option<Instruction> {
         let all = rows == self.rows.len();
-        if let Some(item) = guide
-            .and_then(|g| g.draw(rng))
+        if let Some(item) = draws
+            .and_then(|d| d.draw(rng))
             .filter(|item| all || !vex_vector(item.code))
         {
             // The form is the operands' choice: it comes up within a few tries.
@@ -142,12 +143,13 @@ impl Generator {
             legacy if rng.random_bool(0.5) => legacy,
             _ => self.rows.len(),
         };
-        let guide = (guide, rows);
+        let draws = guide.map(|g| g.begin(rng));
+        let draws = (draws.as_ref(), rows);
         let mut registry = Registry::new(rng);
         let mut shape = (self.shaped && len >= 4 && rng.random_bool(0.3))
             .then(|| Shape::new(rng, &mut registry));
         let mut undefined = Undefined::new(len);
-        let how = (shape.as_mut(), guide);
+        let how = (shape.as_mut(), draws);
         let mut insns = self.part(rng, &mut registry, &mut undefined, (0, len), how)?;
         let mut end = Instruction::with(Code::Int3);
         end.set_ip(label(len));
@@ -158,7 +160,7 @@ impl Generator {
             let len = rng.random_range(1..10);
             let mut undefined = Undefined::new(len);
             let part = (FUNCTION, len);
-            let how = (shape.as_mut(), guide);
+            let how = (shape.as_mut(), draws);
             insns.extend(self.part(rng, &mut registry, &mut undefined, part, how)?);
             // The code after the calls was made for defined flags.
             let mut ip = label(FUNCTION + len);
@@ -245,7 +247,7 @@ impl Generator {
         registry: &mut Registry,
         undefined: &mut Undefined,
         (base, len): (usize, usize),
-        (mut shape, guide): (Option<&mut Shape>, (Option<&Guide>, usize)),
+        (mut shape, draws): (Option<&mut Shape>, (Option<&Draws>, usize)),
     ) -> Option<Vec<Instruction>> {
         let mut insns: Vec<Instruction> = Vec::with_capacity(len);
         // The undefined flags before each instruction that a jump back may lead to.
@@ -314,7 +316,7 @@ impl Generator {
                     continue;
                 }
             }
-            let Some(mut insn) = self.draw(rng, registry, guide) else {
+            let Some(mut insn) = self.draw(rng, registry, draws) else {
                 continue;
             };
             let last = ENDS.contains(&insn.mnemonic());

@@ -7,6 +7,7 @@ mod campaign;
 mod cause;
 mod compare;
 mod coverage;
+mod edges;
 mod engines;
 mod fuzz;
 mod generate;
@@ -22,6 +23,7 @@ use campaign::{Config, Shards, Store, Until, parse_time};
 use clap::{Parser, Subcommand};
 use compare::{Exclusions, read_cases};
 use coverage::{Counts, Item, Universe};
+use edges::Edges;
 use engines::{Interp, Runner, native::Native, runner, unicorn::Unicorn};
 use felix::lift::ROWS;
 use felix::replay::{Case, Hex64};
@@ -146,6 +148,10 @@ enum Command {
         /// Cases of a lane between two checkpoints.
         #[arg(long, default_value_t = 1024)]
         round: u64,
+        /// Go by the branch edges of felix's translator that cases reach: the harness is to be the one
+        /// that ci/edges.sh builds.
+        #[arg(long)]
+        edges: bool,
     },
     /// Join the shards of one campaign.
     Merge {
@@ -285,8 +291,12 @@ fn run(command: Command) -> Result<bool> {
             length,
             lanes,
             round,
+            edges,
         } => {
             let mut config = Config::new(seed, engines, oracles, shard);
+            if edges {
+                config.edges = Some(Edges::new()?.fingerprint());
+            }
             ensure!(lanes > 0 && round > 0, "--lanes and --round begin at 1");
             (config.length, config.lanes, config.round) = (length, lanes, round);
             let run = campaign::Run {

@@ -10,6 +10,7 @@ mod trend;
 
 use crate::campaign::Store;
 use crate::campaign::summary::{Summary, replay};
+use crate::edges::by_file;
 use crate::page;
 use felix::ir::Op;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -48,6 +49,7 @@ pub fn render(store: &Store, now: &Summary, before: Option<&Summary>) -> String 
                     (matrix::section(now))
                     (matrix::flags(now))
                     (operations(now))
+                    @if !now.edges.0.is_empty() { (edges(now)) }
                     (chart::section(now))
                     @if let Some(before) = before { (trend::section(before, now)) }
                     (excused(now))
@@ -101,6 +103,16 @@ fn tiles(now: &Summary) -> Markup {
     let items = now.universe.items.len();
     let ops = now.counts.ops.iter().filter(|n| **n > 0).count();
     let (seen, possible) = matrix::flag_outcomes(now);
+    let (lines, reached) = &now.edges;
+    let edges = (
+        "branch edges",
+        percent(reached.len(), lines.len()),
+        format!(
+            "{} of {}",
+            number(reached.len() as u64),
+            number(lines.len() as u64)
+        ),
+    );
     let all = [
         ("cases", number(now.cases), duration(now.elapsed.as_secs())),
         (
@@ -135,7 +147,7 @@ fn tiles(now: &Summary) -> Markup {
     ];
     html! {
         section.tiles {
-            @for (what, value, more) in all {
+            @for (what, value, more) in all.into_iter().chain((!lines.is_empty()).then_some(edges)) {
                 div.tile.bad[what == "causes of differences" && differing > 0] {
                     span.what { (what) }
                     span.value { (value) }
@@ -196,6 +208,44 @@ fn operations(now: &Summary) -> Markup {
                     @let share = ((*n as f64).ln_1p() / (most as f64).ln_1p() * 100.0).round();
                     span.chip.unseen[*n == 0] title={ (op.name()) ": " (number(*n)) }
                         style={ "--share:" (share) "%" } { (op.name()) }
+                }
+            }
+        }
+    }
+}
+
+fn edges(now: &Summary) -> Markup {
+    let (lines, seen) = &now.edges;
+    html! {
+        section #edges {
+            h2 { "Branch edges of the translator" }
+            p.about {
+                "Of src/lift, src/opt and src/lower, as the compiler made them; beside a file the lines with                  an edge that no case has reached. Some no case can: what ought not to happen has                  edges as well."
+            }
+            div.tables {
+                table {
+                    thead {
+                        tr { th { "file" } th.number { "edges" } th.number { "reached" } th { "not reached, lines" } }
+                    }
+                    tbody {
+                        @for (file, lines) in by_file(lines, seen) {
+                            @let all: u32 = lines.values().map(|[all, _]| all).sum();
+                            @let reached: u32 = lines.values().map(|[_, reached]| reached).sum();
+                            tr {
+                                td { code { (file) } }
+                                td.number { (number(all.into())) }
+                                td.number { (percent(reached as usize, all as usize)) }
+                                td {
+                                    details {
+                                        summary { (number((all - reached).into())) }
+                                        @for (line, [all, reached]) in &lines {
+                                            @if reached < all { (line) " " }
+                                        }
+                                    }
+                                }
+                            }
+                        }
+                    }
                 }
             }
         }

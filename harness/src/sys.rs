@@ -478,3 +478,75 @@ pub fn make_code_executable() -> io::Result<()> {
         )
     })
 }
+
+/// The counters of `ci/edges.sh`'s build: how often each branch edge of felix's library was taken, by
+/// LLVM's SanitizerCoverage (inline 8-bit counters, table of PCs). A build without them has none.
+pub mod edges {
+    use std::slice;
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicU8, Ordering};
+
+    /// Start and end of what the compiler's constructors have told.
+    struct Told {
+        counters: (usize, usize),
+        pcs: (usize, usize),
+    }
+
+    static TOLD: Mutex<Told> = Mutex::new(Told {
+        counters: (0, 0),
+        pcs: (0, 0),
+    });
+
+    /// Called before `main`, by each object file, with the same arguments.
+    // SAFETY: the name and the arguments are SanitizerCoverage's.
+    #[unsafe(no_mangle)]
+    extern "C" fn __sanitizer_cov_8bit_counters_init(start: *const u8, end: *const u8) {
+        if let Ok(mut told) = TOLD.lock() {
+            told.counters = (start as usize, end as usize);
+        }
+    }
+
+    /// As above.
+    // SAFETY: the name and the arguments are SanitizerCoverage's.
+    #[unsafe(no_mangle)]
+    extern "C" fn __sanitizer_cov_pcs_init(start: *const usize, end: *const usize) {
+        if let Ok(mut told) = TOLD.lock() {
+            told.pcs = (start as usize, end as usize);
+        }
+    }
+
+    /// The counters, each of which wraps round.
+    #[must_use]
+    pub fn counters() -> &'static [AtomicU8] {
+        let (start, end) = TOLD.lock().map_or((0, 0), |t| t.counters);
+        if start == 0 {
+            return &[];
+        }
+        // SAFETY: a section of this program, which is written by its code at any time: read by atomic loads,
+        // by which what this thread counted is read.
+        unsafe { slice::from_raw_parts(start as *const AtomicU8, end - start) }
+    }
+
+    /// Where the edge of each counter leads: an address in this program's file.
+    #[must_use]
+    pub fn addresses() -> Vec<u64> {
+        unsafe extern "C" {
+            static __ehdr_start: u8;
+        }
+        let (start, end) = TOLD.lock().map_or((0, 0), |t| t.pcs);
+        if start == 0 {
+            return Vec::new();
+        }
+        let (base, pairs) = (&raw const __ehdr_start as usize, (end - start) / 16);
+        // SAFETY: a section of this program: pairs of an address and flags.
+        let table = unsafe { slice::from_raw_parts(start as *const [usize; 2], pairs) };
+        table.iter().map(|[pc, _]| (pc - base) as u64).collect()
+    }
+
+    /// Sets all counters to zero.
+    pub fn clear() {
+        for c in counters() {
+            c.store(0, Ordering::Relaxed);
+        }
+    }
+}

@@ -31,6 +31,9 @@ pub struct Config {
     pub cpu: Option<String>,
     /// The instructions: a number that changes with the table.
     pub table: String,
+    /// The edges that guide it, if any do: a number that changes with the program.
+    #[serde(default)]
+    pub edges: Option<String>,
     /// Which lanes are here.
     pub shards: Shards,
 }
@@ -49,6 +52,7 @@ impl Config {
             round: 1024,
             cpu: None,
             table: String::new(),
+            edges: None,
             shards,
         };
         if config.translates() {
@@ -100,7 +104,9 @@ impl Config {
     #[must_use]
     pub fn contradiction(&self, here: &str, other: &Config, there: &str) -> Option<String> {
         let number = |what: &str, a: u64, b: u64| say(what, &a, here, &b, there);
-        let cpu = |c: &Config| c.cpu.clone().unwrap_or_else(|| "none".into());
+        let none = || "none".to_owned();
+        let cpu = |c: &Config| c.cpu.clone().unwrap_or_else(none);
+        let edges = |c: &Config| c.edges.clone().unwrap_or_else(none);
         if self.format != other.format {
             return number("the format", self.format.into(), other.format.into());
         }
@@ -129,6 +135,10 @@ impl Config {
             .or_else(|| {
                 let what = "the instruction table (by its fingerprint)";
                 say(what, &self.table, here, &other.table, there)
+            })
+            .or_else(|| {
+                let what = "the program whose edges guide it (by its fingerprint)";
+                say(what, &edges(self), here, &edges(other), there)
             })
     }
 }

@@ -8,6 +8,7 @@ use crate::arena::{Arena, Reduced};
 use crate::cause;
 use crate::compare::{Outcomes, Verdict, mnemonics};
 use crate::coverage::{Counts, Named, Universe};
+use crate::edges::{Edges, Seen};
 use crate::fuzz::BATCH;
 use crate::generate::{Generator, Guide};
 use anyhow::Result;
@@ -40,6 +41,12 @@ pub struct Lane {
     pub unicorn_wrong: BTreeMap<String, u64>,
     /// What was exercised.
     pub coverage: Named,
+    /// Edges of the translator that were reached, if they are counted.
+    #[serde(default)]
+    pub edges: Seen,
+    /// The last cases that reached new ones, as recipes for others.
+    #[serde(default)]
+    pub recipes: Vec<Vec<u32>>,
 }
 
 /// Differences with one cause.
@@ -64,6 +71,9 @@ const REDUCED: usize = 4;
 /// Of so many cases one is lifted to count operations of the IR.
 const IR_SAMPLE: u64 = 16;
 
+/// Recipes that are kept: late ones are of what is hard to reach.
+const RECIPES: usize = 64;
+
 /// What rounds are run with.
 pub struct Rig<'a> {
     /// The configuration.
@@ -74,6 +84,8 @@ pub struct Rig<'a> {
     pub universe: &'a Universe,
     /// Engines and oracles.
     pub arena: &'a mut Arena,
+    /// Edges, if they guide.
+    pub edges: Option<&'a Edges>,
 }
 
 impl Lane {
@@ -93,7 +105,7 @@ impl Lane {
     pub fn round(&mut self, rig: &mut Rig) -> Result<bool> {
         let known = self.causes.len();
         let mut counts = self.coverage.counts(rig.universe);
-        let guide = Guide::new(rig.universe, &counts);
+        let guide = Guide::new(rig.universe, &counts, &self.recipes);
         rig.arena.used.clear();
         rig.arena.unicorn_wrong.clear();
         let first = u64::from(self.lane) << 40 | self.cases;
@@ -119,6 +131,9 @@ impl Lane {
                 }
                 if index % IR_SAMPLE == 0 {
                     counts.add_ir(&case);
+                }
+                if let Some(edges) = rig.edges {
+                    self.reach(rig.universe, edges, &case, *index);
                 }
                 if let Verdict::Differ { engine, oracle, .. } = verdict {
                     differing.push((case, engine, oracle));
@@ -147,6 +162,18 @@ impl Lane {
         self.rounds += 1;
         self.cases += rig.config.round;
         Ok(self.causes.len() > known)
+    }
+
+    /// Keeps the recipe of a case that reaches new edges.
+    fn reach(&mut self, universe: &Universe, edges: &Edges, case: &Case, index: u64) {
+        let reached = edges.reached(case, index);
+        let new = reached.into_iter().filter(|e| self.edges.add(*e)).count();
+        if new > 0 {
+            if self.recipes.len() == RECIPES {
+                self.recipes.remove(0);
+            }
+            self.recipes.push(universe.recipe(case));
+        }
     }
 
     /// Whether the case has an instruction that a known cause of this engine names.

@@ -51,6 +51,10 @@ pub fn merge(dirs: &[PathBuf], out: &Path) -> Result<Summary> {
             }
         }
     }
+    if config.edges.is_some() {
+        let lines = stores[0].edges()?;
+        replace(&part.join("edges.json"), &serde_json::to_vec(&lines)?)?;
+    }
     replace(
         &part.join("campaign.json"),
         &serde_json::to_vec_pretty(&config)?,

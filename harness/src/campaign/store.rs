@@ -215,6 +215,35 @@ impl Store {
         Ok(files)
     }
 
+    /// Keeps where edges are.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn keep_edges(&self, lines: &[(String, u32)]) -> Result<()> {
+        replace(&self.edges_file(), &serde_json::to_vec(lines)?)
+    }
+
+    /// Where the edges are: file and line of each. None if they do not guide this campaign.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn edges(&self) -> Result<Vec<(String, u32)>> {
+        match self.config.edges {
+            Some(_) => read_json(&self.edges_file()),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Whether where they are is kept.
+    #[must_use]
+    pub fn has_edges(&self) -> bool {
+        self.edges_file().exists()
+    }
+
+    fn edges_file(&self) -> PathBuf {
+        self.dir.join("edges.json")
+    }
+
     /// The file of the case that shows a cause.
     #[must_use]
     pub fn case_file(&self, key: &str) -> PathBuf {

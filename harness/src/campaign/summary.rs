@@ -4,6 +4,7 @@ use super::config::Config;
 use super::lane::Cause;
 use super::store::{Sample, Store};
 use crate::coverage::{Counts, Universe};
+use crate::edges::Seen;
 use anyhow::Result;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -30,6 +31,8 @@ pub struct Summary {
     pub unicorn_wrong: BTreeMap<String, u64>,
     /// What was covered.
     pub counts: Counts,
+    /// Where the edges that guided it are, file and line, and which were reached.
+    pub edges: (Vec<(String, u32)>, Seen),
     /// How fast each shard went.
     pub samples: Vec<Vec<Sample>>,
     /// How long the campaign has been running; of several shards the longest.
@@ -49,6 +52,7 @@ impl Summary {
         let elapsed = last.map(|s| s.elapsed).fold(0.0, f64::max);
         let mut all = Summary {
             counts: Counts::new(&universe),
+            edges: (store.edges()?, Seen::default()),
             universe,
             cases: 0,
             agreed: 0,
@@ -66,6 +70,7 @@ impl Summary {
                 continue;
             };
             all.counts.merge(&lane.counts(&all.universe));
+            all.edges.1.merge(&lane.edges);
             all.cases += lane.cases;
             all.agreed += lane.agreed;
             all.unknown += lane.unknown;
@@ -123,6 +128,10 @@ impl Summary {
             self.covered(),
             self.universe.items.len()
         );
+        let (lines, seen) = &self.edges;
+        if !lines.is_empty() {
+            println!("{} of {} edges reached", seen.len(), lines.len());
+        }
         for (key, cause) in &self.causes {
             println!("{key}: {} times", cause.count);
             println!("  {}", replay(store, key, &cause.engine));

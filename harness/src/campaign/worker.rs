@@ -9,6 +9,7 @@ use super::lane::{Lane, Rig};
 use super::store::Store;
 use crate::arena::Arena;
 use crate::coverage::Universe;
+use crate::edges::Edges;
 use anyhow::Result;
 use std::io::Write;
 use std::path::Path;
@@ -45,6 +46,7 @@ pub fn work(dir: &Path, (job, jobs): (usize, usize), until: Until) -> Result<()>
     let mut arena = Arena::new(&config.engines, &config.oracles, jobs)?;
     let generator = config.generator();
     let universe = Universe::new(generator.codes());
+    let edges = config.edges.as_ref().map(|_| Edges::new()).transpose()?;
     let mut lanes = Vec::new();
     for lane in config.own_lanes().skip(job).step_by(jobs) {
         lanes.push(store.lane(lane)?.unwrap_or_else(|| Lane::new(lane)));
@@ -54,6 +56,7 @@ pub fn work(dir: &Path, (job, jobs): (usize, usize), until: Until) -> Result<()>
         generator: &generator,
         universe: &universe,
         arena: &mut arena,
+        edges: edges.as_ref(),
     };
     // The one that has run least is next, so that all have run alike whenever the time is over.
     while let Some(lane) = lanes.iter_mut().min_by_key(|l| (l.rounds, l.lane)) {
