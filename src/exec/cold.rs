@@ -560,12 +560,15 @@ impl Cold {
         });
     }
 
-    /// Forgets everything.
+    /// Forgets everything, keeps the memory.
     pub fn clear(&mut self) {
-        *self = Cold {
-            decoded: self.decoded,
-            ..Cold::new(self.warm)
-        };
+        self.units.clear();
+        self.index.clear();
+        self.used = 0;
+        self.blocks.clear();
+        self.insts.clear();
+        self.pool.clear();
+        self.windows.clear();
     }
 }
 

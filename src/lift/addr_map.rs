@@ -130,7 +130,16 @@ impl AddrMap {
 
     /// Forgets what `keep` says no to.
     pub fn retain(&mut self, keep: impl Fn(u64, u32) -> bool) {
-        self.resize(self.places.len(), keep);
+        if self.used > FEW {
+            self.resize(self.places.len(), keep);
+            return;
+        }
+        let all = self.taken.iter().map(|i| self.places[*i as usize]);
+        let kept: Vec<_> = all.filter(|(addr, n)| keep(*addr, n - 1)).collect();
+        self.clear();
+        for (addr, n) in kept {
+            self.put(addr, n);
+        }
     }
 }
 
@@ -159,5 +168,13 @@ mod tests {
         assert_eq!(map.get(GuestAddr(9)), Some(1));
         map.clear();
         assert_eq!(map.get(GuestAddr(7)), None);
+        // The same with few of them.
+        (0..10).for_each(|i| map.insert(GuestAddr(u64::from(i) << 20), i));
+        map.retain(|_, n| n != 3);
+        map.insert(GuestAddr(1), 10);
+        let found = |i: u32| map.get(GuestAddr(u64::from(i) << 20));
+        let expected = |i| (i != 3 && i < 10).then_some(i);
+        assert!((0..12).all(|i| found(i) == expected(i)));
+        assert_eq!(map.get(GuestAddr(1)), Some(10));
     }
 }

@@ -8,10 +8,9 @@ use super::{
     After, CODE, CODE_LEN, Case, DATA, DATA_LEN, Hex64, HexBytes, READ_ONLY, READ_ONLY_LEN,
     Registers, SYSCALL, Stop, pattern,
 };
-use crate::exec::jit::JitEngine;
+use crate::exec::jit::{JitEngine, Placed};
 use crate::exec::{CodeMemory, Engine, Exit, fetch_readable};
 use crate::lift::Fetch;
-use crate::lower::Translation;
 use crate::sys::window::{Access, Window};
 use crate::sys::{guest, host};
 use crate::x86::{GuestAddr, MemFault, MemFaultKind};
@@ -228,20 +227,21 @@ impl Machine {
         self.finish(engine, case)
     }
 
-    /// Runs a case on the JIT with a translation made elsewhere, or what code the engine makes.
+    /// Runs a case on the JIT with the translation placed for it, or what code the engine makes.
     ///
     /// # Panics
-    /// As `run`.
+    /// As `run`, and if it was placed in an earlier batch.
     pub fn run_translated(
         &mut self,
         engine: &mut JitEngine,
         case: &Case,
-        t: Option<Translation>,
+        placed: Option<Placed>,
     ) -> After {
         self.prepare(case);
         // What the case before left goes.
-        if !t.is_some_and(|t| engine.install(t)) {
-            engine.forget();
+        match placed {
+            Some(placed) => engine.install_placed(placed),
+            None => engine.forget(),
         }
         self.finish(engine, case)
     }

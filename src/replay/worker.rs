@@ -2,12 +2,13 @@
 //! executes translations made elsewhere.
 //!
 //! Protocol, on standard input and output: the worker first sends a `Hello`; then, for every frame of
-//! `Job`s, a frame of as many `After`s. It reads a frame to its end before it answers, so neither side ever
-//! waits for the other to empty a pipe, however many jobs are in one. A frame is a little-endian length of four bytes and that many bytes of
-//! postcard. Ends at the end of input.
+//! `Job`s, a frame of as many `After`s. It reads a frame to its end before it answers: who sends one and then
+//! reads the answers never waits for the worker to empty a pipe, however many jobs are in it. Who sends the
+//! next before that has to read all the while. A frame is a little-endian length of four bytes and that many
+//! bytes of postcard. Ends at the end of input.
 
 use super::{After, Case, CaseCode, CaseMemory, Machine};
-use crate::exec::jit::{JitEngine, Tiers};
+use crate::exec::jit::{JitEngine, Placed, Tiers};
 use crate::lower::{FpMode, Translation};
 use crate::rv64::HostIsa;
 use crate::x86::GuestAddr;
@@ -88,32 +89,72 @@ pub enum Code {
     Baseline,
 }
 
+/// Writes and reads frames, with memory kept from one to the next.
+#[derive(Debug, Default)]
+pub struct Frames(Vec<u8>);
+
+impl Frames {
+    /// The bytes of one frame.
+    ///
+    /// # Errors
+    /// If it is too long.
+    pub fn pack<T: Serialize + ?Sized>(&mut self, v: &T) -> io::Result<&[u8]> {
+        let mut bytes = std::mem::take(&mut self.0);
+        bytes.clear();
+        bytes.extend([0; LEN]);
+        self.0 = postcard::to_extend(v, bytes).map_err(io::Error::other)?;
+        let len = u32::try_from(self.0.len() - LEN).map_err(io::Error::other)?;
+        self.0[..LEN].copy_from_slice(&len.to_le_bytes());
+        Ok(&self.0)
+    }
+
+    /// Writes one frame, at once.
+    ///
+    /// # Errors
+    /// If it is too long or the other side is gone.
+    pub fn write<T: Serialize + ?Sized>(&mut self, w: &mut dyn Write, v: &T) -> io::Result<()> {
+        w.write_all(self.pack(v)?)
+    }
+
+    /// Reads one frame; `None` at the end of input.
+    ///
+    /// # Errors
+    /// If the input breaks off or is no such value.
+    pub fn read<T: DeserializeOwned>(&mut self, r: &mut dyn Read) -> io::Result<Option<T>> {
+        let mut len = [0; LEN];
+        match r.read_exact(&mut len) {
+            Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+            other => other?,
+        }
+        let len = usize::try_from(u32::from_le_bytes(len)).map_err(io::Error::other)?;
+        if self.0.len() < len {
+            self.0.resize(len, 0);
+        }
+        let bytes = &mut self.0[..len];
+        r.read_exact(bytes)?;
+        postcard::from_bytes(bytes)
+            .map(Some)
+            .map_err(io::Error::other)
+    }
+}
+
+/// Bytes of a frame's length.
+const LEN: usize = 4;
+
 /// Writes one frame.
 ///
 /// # Errors
-/// If the other side is gone.
+/// As `Frames::write`.
 pub fn write_frame<T: Serialize + ?Sized>(w: &mut dyn Write, v: &T) -> io::Result<()> {
-    let bytes = postcard::to_stdvec(v).map_err(io::Error::other)?;
-    let len = u32::try_from(bytes.len()).map_err(io::Error::other)?;
-    w.write_all(&len.to_le_bytes())?;
-    w.write_all(&bytes)
+    Frames::default().write(w, v)
 }
 
 /// Reads one frame; `None` at the end of input.
 ///
 /// # Errors
-/// If the input breaks off or is no such value.
+/// As `Frames::read`.
 pub fn read_frame<T: DeserializeOwned>(r: &mut dyn Read) -> io::Result<Option<T>> {
-    let mut len = [0; 4];
-    match r.read_exact(&mut len) {
-        Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
-        other => other?,
-    }
-    let mut bytes = vec![0; usize::try_from(u32::from_le_bytes(len)).map_err(io::Error::other)?];
-    r.read_exact(&mut bytes)?;
-    postcard::from_bytes(&bytes)
-        .map(Some)
-        .map_err(io::Error::other)
+    Frames::default().read(r)
 }
 
 /// Serves jobs until the input ends.
@@ -133,25 +174,43 @@ pub fn serve(isa: HostIsa, r: &mut dyn Read, w: &mut dyn Write) -> io::Result<()
         },
     )?;
     w.flush()?;
-    let mut run = |job: Job<'_>| -> After {
-        let case = &*job.case;
-        match job.code {
-            Code::Made(t) => machine.run_translated(&mut engine, case, t),
-            Code::Optimised => {
-                let mode = FpMode::of(case.before.mxcsr);
-                let rip = GuestAddr(case.before.rip.0);
-                let t = JitEngine::translate(&CaseCode::of(case), isa, mode, rip);
-                machine.run_translated(&mut engine, case, t.ok().flatten())
-            }
-            Code::Baseline => machine.run_translated(&mut baseline, case, None),
-        }
-    };
-    while let Some(jobs) = read_frame::<Vec<Job<'_>>>(r)? {
-        let answers: Vec<After> = jobs.into_iter().map(&mut run).collect();
-        write_frame(w, &answers)?;
+    let (mut input, mut output) = (Frames::default(), Frames::default());
+    while let Some(mut jobs) = input.read::<Vec<Job<'_>>>(r)? {
+        // All that is to run is placed before any of it does: see `JitEngine::place`.
+        engine.begin_batch();
+        baseline.begin_batch();
+        let placed: Vec<Option<Placed>> = jobs
+            .iter_mut()
+            .map(|job| engine.place(job.translation(isa)?))
+            .collect();
+        let run = |(job, placed): (&Job<'_>, Option<Placed>)| {
+            let engine = match job.code {
+                Code::Made(_) | Code::Optimised => &mut engine,
+                Code::Baseline => &mut baseline,
+            };
+            machine.run_translated(engine, &job.case, placed)
+        };
+        let answers: Vec<After> = jobs.iter().zip(placed).map(run).collect();
+        output.write(w, &answers)?;
         w.flush()?;
     }
     Ok(())
+}
+
+impl Job<'_> {
+    /// The translation to run it with, which is taken out of it or made.
+    fn translation(&mut self, isa: HostIsa) -> Option<Translation> {
+        match &mut self.code {
+            Code::Made(t) => t.take(),
+            Code::Optimised => {
+                let mode = FpMode::of(self.case.before.mxcsr);
+                let rip = GuestAddr(self.case.before.rip.0);
+                let t = JitEngine::translate(&CaseCode::of(&self.case), isa, mode, rip);
+                t.ok().flatten()
+            }
+            Code::Baseline => None,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -4,16 +4,18 @@
 //! `riscv-qemu/run.sh`, with the CPU that QEMU_CPU names. `FELIX_WORKER` names another command.
 
 use super::Runner;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use felix::exec::jit::JitEngine;
 use felix::lower::FpMode;
-use felix::replay::worker::{Code, Job, greeting, read_frame, write_frame};
+use felix::replay::worker::{Code, Frames, Job, greeting};
 use felix::replay::{After, Case, CaseCode};
 use felix::rv64::HostIsa;
 use felix::x86::GuestAddr;
 use std::borrow::Cow;
-use std::io::{BufReader, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::io::{BufReader, Read, Write};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::mpsc::channel;
 
 /// See the module's head.
 pub struct Jit {
@@ -22,18 +24,36 @@ pub struct Jit {
 }
 
 struct Worker {
-    process: Child,
-    input: ChildStdin,
-    output: BufReader<ChildStdout>,
-    isa: HostIsa,
+    link: Link,
+    /// Makes another when a case has killed it.
+    start: Arc<dyn Fn() -> Result<Link> + Send + Sync>,
     /// Whether cases are run with code made instruction by instruction.
     baseline: bool,
 }
 
-impl Drop for Worker {
+/// A worker's process, and the pipes to it.
+struct Link {
+    process: Process,
+    input: Box<dyn Write + Send>,
+    output: Box<dyn Read + Send>,
+    isa: HostIsa,
+}
+
+/// Killed when dropped.
+struct Process(Option<Child>);
+
+impl Process {
+    fn kill(&mut self) {
+        if let Some(mut child) = self.0.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+impl Drop for Process {
     fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        self.kill();
     }
 }
 
@@ -41,12 +61,13 @@ impl Drop for Worker {
 /// all, because those sent with one that kills the worker are run again.
 const WINDOW: usize = 64;
 
-impl Worker {
-    fn start(baseline: bool) -> Result<Worker> {
+impl Link {
+    /// Starts the process.
+    fn start() -> Result<Link> {
         let command =
             std::env::var("FELIX_WORKER").unwrap_or_else(|_| "riscv-qemu/run.sh worker".into());
         let mut words = command.split_whitespace();
-        let mut process = Command::new(words.next().context("FELIX_WORKER is empty")?)
+        let mut child = Command::new(words.next().context("FELIX_WORKER is empty")?)
             .args(words)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -56,8 +77,9 @@ impl Worker {
                     "starting {command}: run riscv-qemu/build.sh from the top of the checkout first"
                 )
             })?;
-        let input = process.stdin.take().context("a pipe")?;
-        let mut output = BufReader::new(process.stdout.take().context("a pipe")?);
+        let input = child.stdin.take().context("a pipe")?;
+        let mut output = BufReader::new(child.stdout.take().context("a pipe")?);
+        let process = Process(Some(child));
         let hello = greeting(&mut output).with_context(|| {
             format!("{command}: run riscv-qemu/build.sh, and try the command by hand")
         })?;
@@ -65,61 +87,98 @@ impl Worker {
             .isa
             .parse()
             .map_err(|e| anyhow::anyhow!("{}: {e}", hello.isa))?;
-        Ok(Worker {
+        Ok(Link {
             process,
-            input,
-            output,
+            input: Box::new(input),
+            output: Box::new(output),
             isa,
+        })
+    }
+}
+
+impl Worker {
+    fn new(baseline: bool, start: Arc<dyn Fn() -> Result<Link> + Send + Sync>) -> Result<Worker> {
+        Ok(Worker {
+            link: start()?,
+            start,
             baseline,
         })
     }
 
-    fn job<'a>(&self, case: &'a Case) -> Job<'a> {
-        let made = || {
-            JitEngine::translate(
-                &CaseCode::of(case),
-                self.isa,
-                FpMode::of(case.before.mxcsr),
-                GuestAddr(case.before.rip.0),
-            )
-        };
-        Job {
-            case: Cow::Borrowed(case),
-            code: match self.baseline {
-                true => Code::Baseline,
-                false => Code::Made(made().ok().flatten()),
-            },
-        }
-    }
-
     /// Runs cases; a case that kills the worker gets none, and the worker is started anew.
     fn run(&mut self, cases: &[&Case]) -> Result<Vec<Option<After>>> {
-        let mut out = Vec::with_capacity(cases.len());
-        for batch in cases.chunks(WINDOW) {
-            if let Ok(results) = self.exchange(batch) {
-                out.extend(results.into_iter().map(Some));
-                continue;
+        let mut out: Vec<Option<After>> = Vec::with_capacity(cases.len());
+        while out.len() < cases.len() {
+            out.extend(self.answers(&cases[out.len()..]).into_iter().map(Some));
+            let rest = &cases[out.len()..];
+            if rest.is_empty() {
+                break;
             }
-            *self = Worker::start(self.baseline)?;
-            for case in batch {
-                let result = self.exchange(&[case]);
-                if result.is_err() {
-                    *self = Worker::start(self.baseline)?;
+            // One of the next frame's killed it.
+            self.link = (self.start)()?;
+            for case in rest.iter().take(WINDOW) {
+                let answer = self.answers(&[case]).pop();
+                if answer.is_none() {
+                    self.link = (self.start)()?;
                 }
-                out.push(result.ok().and_then(|mut v| v.pop()));
+                out.push(answer);
             }
         }
         Ok(out)
     }
 
-    fn exchange(&mut self, cases: &[&Case]) -> Result<Vec<After>> {
-        let jobs: Vec<Job<'_>> = cases.iter().map(|c| self.job(c)).collect();
-        let mut frame = Vec::new();
-        write_frame(&mut frame, &jobs)?;
-        self.input.write_all(&frame)?;
-        let answers: Vec<After> = read_frame(&mut self.output)?.context("the worker ended")?;
-        ensure!(answers.len() == cases.len(), "the worker left out a case");
-        Ok(answers)
+    /// The worker's answers, up to a frame that it does not answer: then it is of no more use. It is sent
+    /// the next frame while it works on the one before.
+    fn answers(&mut self, cases: &[&Case]) -> Vec<After> {
+        let (isa, baseline) = (self.link.isa, self.baseline);
+        let input = &mut self.link.input;
+        let (tell, sent) = channel();
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                let mut frames = Frames::default();
+                for part in cases.chunks(WINDOW) {
+                    let jobs: Vec<Job<'_>> = part.iter().map(|c| job(c, isa, baseline)).collect();
+                    let Ok(frame) = frames.pack(&jobs) else {
+                        return;
+                    };
+                    if tell.send(part.len()).is_err() || input.write_all(frame).is_err() {
+                        return;
+                    }
+                }
+            });
+            let mut frames = Frames::default();
+            let mut answers = Vec::with_capacity(cases.len());
+            for n in sent {
+                match frames.read::<Vec<After>>(&mut self.link.output) {
+                    Ok(Some(part)) if part.len() == n => answers.extend(part),
+                    _ => {
+                        // The thread may be waiting for it to read.
+                        self.link.process.kill();
+                        break;
+                    }
+                }
+            }
+            answers
+        })
+    }
+}
+
+/// What a worker of this ISA is to do.
+fn job(case: &Case, isa: HostIsa, baseline: bool) -> Job<'_> {
+    let made = || {
+        JitEngine::translate(
+            &CaseCode::of(case),
+            isa,
+            FpMode::of(case.before.mxcsr),
+            GuestAddr(case.before.rip.0),
+        )
+    };
+    Job {
+        case: Cow::Borrowed(case),
+        code: match baseline {
+            true => Code::Baseline,
+            false => Code::Made(made().ok().flatten()),
+        },
     }
 }
 
@@ -146,7 +205,7 @@ impl Jit {
         let n = (cores / jobs.max(1)).clamp(1, 8);
         Ok(Jit {
             workers: (0..n)
-                .map(|_| Worker::start(baseline))
+                .map(|_| Worker::new(baseline, Arc::new(Link::start)))
                 .collect::<Result<_>>()?,
             baseline,
         })
@@ -194,5 +253,91 @@ impl Jit {
             }
             Ok(out)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use felix::replay::{CODE, DATA, Hex64, HexBytes, Registers, Stop};
+    use felix::x86::CpuState;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    /// RAX of cases that kill the worker.
+    const KILLS: u64 = u64::MAX;
+
+    fn case(rax: u64) -> Case {
+        let mut cpu = CpuState {
+            rip: CODE,
+            ..CpuState::default()
+        };
+        cpu.gpr[0] = rax;
+        Case {
+            about: String::new(),
+            listing: Vec::new(),
+            code: HexBytes(vec![0xcc]),
+            before: Registers::of(&cpu),
+            memory: 1,
+            // Neither a frame nor its answers fit into a pipe.
+            patches: vec![(Hex64(DATA), HexBytes(vec![7; 4000]))],
+            undefined_flags: Hex64(0),
+            after: None,
+        }
+    }
+
+    /// Answers as a worker does, that ends with a case that kills it.
+    fn serve(r: &mut dyn Read, w: &mut dyn Write) {
+        let mut frames = Frames::default();
+        while let Ok(Some(jobs)) = frames.read::<Vec<Job<'_>>>(r) {
+            if jobs.iter().any(|j| j.case.before.gpr[0].0 == KILLS) {
+                return;
+            }
+            let answer = |job: &Job<'_>| After {
+                stop: Stop {
+                    vector: 3,
+                    addr: None,
+                    write: false,
+                },
+                registers: job.case.before.clone(),
+                memory: job.case.patches.clone(),
+            };
+            let answers: Vec<After> = jobs.iter().map(answer).collect();
+            if Frames::default().write(w, &answers).is_err() {
+                return;
+            }
+        }
+    }
+
+    #[test]
+    fn a_case_that_kills_the_worker_costs_only_itself() {
+        let starts = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&starts);
+        let start = move || -> Result<Link> {
+            counted.fetch_add(1, Ordering::Relaxed);
+            let ((mut jobs, input), (output, mut answers)) = (std::io::pipe()?, std::io::pipe()?);
+            std::thread::spawn(move || serve(&mut jobs, &mut answers));
+            Ok(Link {
+                process: Process(None),
+                input: Box::new(input),
+                output: Box::new(output),
+                isa: HostIsa::default(),
+            })
+        };
+        let mut worker = Worker::new(true, Arc::new(start)).unwrap();
+        // In the first frame, in the middle of one, two in one, in the last.
+        let kills = [3, 200, 300, 301, 399];
+        let rax = |n: u64| if kills.contains(&n) { KILLS } else { n };
+        let cases: Vec<Case> = (0..400).map(|n| case(rax(n))).collect();
+        let answers = worker.run(&cases.iter().collect::<Vec<_>>()).unwrap();
+        let found: Vec<Option<u64>> = answers
+            .iter()
+            .map(|a| a.as_ref().map(|a| a.registers.gpr[0].0))
+            .collect();
+        let expected: Vec<Option<u64>> = (0..400)
+            .map(|n| (!kills.contains(&n)).then_some(n))
+            .collect();
+        assert_eq!(found, expected);
+        // Once at first, once for each frame of the four with such a case, once for each case.
+        assert_eq!(starts.load(Ordering::Relaxed), 1 + 4 + kills.len());
     }
 }

@@ -4,8 +4,8 @@
 //! Locking: one mutex (`jit::Shared::cache`) around everything here; code runs without it. Code is
 //! published in this order: bytes written, instruction caches flushed, then entered into the map, links
 //! and lookup tables. It is withdrawn by taking it out of these, with flushes after; a thread that is
-//! inside goes on until it leaves. Memory of withdrawn code is reused only by `clear`, which is for a
-//! process with one thread.
+//! inside goes on until it leaves. Memory of withdrawn code is reused only by `clear` and `begin_batch`,
+//! which are for a process with one thread.
 //!
 //! A link is one aligned word: another thread sees the old jump or the new one, and both are right. A
 //! veneer, which is two, leads to one place for ever.
@@ -23,6 +23,12 @@ use std::sync::{Arc, Weak};
 const PAGE: u64 = 4096;
 /// Regions begin at multiples of this.
 const ALIGN: usize = 64;
+
+/// What begins here is on no page with anything before; a host's pages may be larger, which costs time only.
+pub const CODE_PAGE: usize = 4096;
+/// Where batches begin again at the first page. Not earlier: an emulator that translates code has to look
+/// at each page written to that has run; nor later: all pages are in use in the end.
+pub const TURN: usize = 32 << 20;
 
 /// Units begin at multiples of this.
 const UNIT_ALIGN: usize = 8;
@@ -58,6 +64,25 @@ pub struct Installed {
     alive: bool,
     /// Its code has gone where it runs.
     translation: Box<Translation>,
+}
+
+/// A translation whose code is where it will run, and that nobody is told of yet.
+#[derive(Debug)]
+pub struct Placed {
+    start: usize,
+    end: usize,
+    /// As in `Installed`.
+    translation: Box<Translation>,
+    /// `Cache::batch` when it was put there.
+    batch: u64,
+}
+
+impl Placed {
+    /// What was placed, without its code.
+    #[must_use]
+    pub fn translation(&self) -> &Translation {
+        &self.translation
+    }
 }
 
 /// A unit in the cache. Kept when it is withdrawn, as regions are.
@@ -105,11 +130,15 @@ impl Exit {
 #[derive(Debug, Default)]
 pub struct Cache {
     next: usize,
+    /// Where units begin at the earliest.
+    base: usize,
+    /// How many batches have begun.
+    batch: u64,
     /// Sorted by start: code is only added behind.
     regions: Vec<Installed>,
     /// The same.
     units: Vec<Unit>,
-    /// How many units begin before each block of `BLOCK` bytes, as far as there are units.
+    /// How many units begin before each block of `BLOCK` bytes from `base`, as far as there are units.
     blocks: Vec<u32>,
     /// All units' places and exits.
     places: Vec<Place>,
@@ -275,7 +304,7 @@ impl Cache {
         self.next = end;
         memory.write_words(start, words);
         memory.patch(cell(memory, n), count);
-        while self.blocks.len() * BLOCK <= start {
+        while self.base + self.blocks.len() * BLOCK <= start {
             self.blocks.push(number(n));
         }
         self.units.push(Unit {
@@ -328,7 +357,13 @@ impl Cache {
     }
 
     /// Puts `t` into `memory`; `None` if there is no room.
-    pub fn install(&mut self, memory: &Executable, mut t: Box<Translation>) -> Option<RegionId> {
+    pub fn install(&mut self, memory: &Executable, t: Box<Translation>) -> Option<RegionId> {
+        let placed = self.place(memory, t)?;
+        Some(self.install_placed(memory, placed))
+    }
+
+    /// Puts the code of `t` into `memory`, for `install_placed`; `None` if there is no room.
+    pub fn place(&mut self, memory: &Executable, mut t: Box<Translation>) -> Option<Placed> {
         let start = self.next.next_multiple_of(ALIGN);
         let end = start
             .checked_add(t.code.len())
@@ -336,6 +371,21 @@ impl Cache {
         self.next = end;
         memory.write(start, &t.code);
         t.code = Vec::new();
+        Some(Placed {
+            start,
+            end,
+            translation: t,
+            batch: self.batch,
+        })
+    }
+
+    /// Makes what was placed known.
+    ///
+    /// # Panics
+    /// If another batch has begun since: its code may be in the same place.
+    pub fn install_placed(&mut self, memory: &Executable, placed: Placed) -> RegionId {
+        assert_eq!(placed.batch, self.batch, "placed in a batch that is over");
+        let (start, end, t) = (placed.start, placed.end, placed.translation);
         let id = self.regions.len();
         let owner = Owner::Region(id);
         let mut last = None;
@@ -365,7 +415,7 @@ impl Cache {
             }
         }
         self.publish(memory, start, end);
-        Some(id)
+        id
     }
 
     /// Code for `guest` is at `at`: whoever asks is told so from now on, and `publish` tells the others.
@@ -498,7 +548,9 @@ impl Cache {
                 .get(block)
                 .map_or(self.units.len(), |n| *n as usize)
         };
-        let (first, end) = (before(place / BLOCK), before(place / BLOCK + 1));
+        // What was placed may be before `base`; units are not.
+        let block = place.checked_sub(self.base).map(|n| n / BLOCK);
+        let (first, end) = block.map_or((0, 0), |n| (before(n), before(n + 1)));
         let unit = first + self.units[first..end].partition_point(|u| u.start <= place);
         let region = region.checked_sub(1);
         let unit = unit.checked_sub(1);
@@ -600,6 +652,35 @@ impl Cache {
         pages.iter_mut().for_each(|p| p.owners.clear());
         self.clear();
         (self.pages, self.page_index) = (pages, index);
+    }
+
+    /// Forgets everything but for what was placed in this batch, as `clear` does, and keeps the tables' memory.
+    /// What comes goes behind the code that was.
+    pub fn forget(&mut self) {
+        for lookup in self.lookups.iter().filter_map(Weak::upgrade) {
+            lookup.clear();
+        }
+        self.base = self.next;
+        self.regions.clear();
+        self.units.clear();
+        self.blocks.clear();
+        self.places.clear();
+        self.exits.clear();
+        self.targets.clear();
+        self.entered.clear();
+        self.target_index.iter_mut().for_each(AddrMap::clear);
+        self.links.clear();
+        self.pages.clear();
+        self.page_index.clear();
+    }
+
+    /// Forgets everything, and begins a batch on a page of its own: the next behind all code there was,
+    /// or when there has been much of it the first.
+    pub fn begin_batch(&mut self) {
+        let page = self.next.next_multiple_of(CODE_PAGE);
+        self.next = if page < TURN { page } else { 0 };
+        self.batch += 1;
+        self.forget();
     }
 
     /// Forgets everything. No thread may be in the code, nor come back to it.

@@ -41,6 +41,7 @@ use std::sync::{Arc, Mutex, TryLockError};
 use std::time::Instant;
 use tiers::{PART, Translator};
 
+pub use cache::Placed;
 pub use host::probe;
 pub use observe::{Observer, Wishes};
 pub use tiers::Tiers;
@@ -169,18 +170,45 @@ impl JitEngine {
     /// # Panics
     /// If other threads share the cache.
     pub fn install(&mut self, t: Translation) -> bool {
+        self.begin_batch();
+        let placed = self.place(t);
+        placed.map(|p| self.install_placed(p)).is_some()
+    }
+
+    /// Forgets all code, also what was placed.
+    ///
+    /// # Panics
+    /// If other threads share the cache.
+    pub fn begin_batch(&mut self) {
+        self.forget();
+        self.shared.cache().begin_batch();
+    }
+
+    /// Puts a translation made elsewhere into memory, for `install_placed` until the next batch begins;
+    /// `None` if it is too large. For several this comes before any of them runs: to write where code has
+    /// run costs an emulator a signal and much of what it has translated.
+    pub fn place(&mut self, t: Translation) -> Option<Placed> {
+        let code = &self.shared.code;
+        self.shared.cache().place(code, Box::new(t))
+    }
+
+    /// Takes what was placed, for `execute`; forgets all others.
+    ///
+    /// # Panics
+    /// If other threads share the cache, or it was placed in an earlier batch.
+    pub fn install_placed(&mut self, placed: Placed) {
         self.forget();
         self.shared.unseen.store(true, Ordering::Relaxed);
         let mut cache = self.shared.cache();
-        for page in source_pages(&t) {
+        for page in source_pages(placed.translation()) {
             if cache.watch(page) {
                 self.shared.memory.watch(GuestAddr(page * 4096));
             }
         }
-        cache.install(&self.shared.code, Box::new(t)).is_some()
+        cache.install_placed(&self.shared.code, placed);
     }
 
-    /// Forgets all code.
+    /// Forgets all code that is known.
     ///
     /// # Panics
     /// If other threads share the cache.
@@ -188,7 +216,7 @@ impl JitEngine {
         assert_eq!(Arc::strong_count(&self.shared), 1, "the cache is shared");
         self.cold.clear();
         self.watched = [NO_PAGE; WATCHED];
-        self.shared.cache().clear();
+        self.shared.cache().forget();
     }
 
     /// Runs the installed translation from `cpu.rip`, which must be one of its entries. `None` if

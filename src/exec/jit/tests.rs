@@ -665,3 +665,47 @@ fn threads_share_and_withdraw_translations() {
         }
     });
 }
+
+#[test]
+fn what_a_batch_places_is_known_one_at_a_time_and_its_pages_are_its_own() {
+    use cache::{CODE_PAGE, TURN};
+    let (memory, mut cache) = (Executable::new(CODE_BYTES).unwrap(), Cache::new());
+    let t = Runner::new(HostIsa::GC).lower(&region(vec![block(Vec::new())]));
+    let place = |cache: &mut Cache| cache.place(&memory, Box::new(t.clone())).unwrap();
+    cache.begin_batch();
+    let placed: Vec<Placed> = (0..3).map(|_| place(&mut cache)).collect();
+    assert_eq!(cache.entry(START.0, FpMode::Usual), None);
+    let mut last = None;
+    for p in placed {
+        cache.forget();
+        assert_eq!(cache.entry(START.0, FpMode::Usual), None);
+        let id = cache.install_placed(&memory, p);
+        let start = cache.start(id);
+        assert_eq!(cache.entry(START.0, FpMode::Usual), Some(start));
+        assert!(Some(start) > last.replace(start));
+        let point = start + t.points[0].offset as usize;
+        assert!(matches!(cache.at(point), Some(At::Point(..))));
+    }
+    // Until there is much code; then pages come again.
+    let mut pages = Vec::new();
+    while pages.len() < 2 || pages.last() > pages.first() {
+        cache.begin_batch();
+        let placed = place(&mut cache);
+        let id = cache.install_placed(&memory, placed);
+        pages.push(cache.start(id));
+        assert_eq!(cache.start(id) % CODE_PAGE, 0);
+        assert!(pages.len() <= TURN / CODE_PAGE);
+    }
+    assert!(pages.len() > TURN / CODE_PAGE / 2);
+    assert!(pages[..pages.len() - 1].is_sorted_by(|a, b| a < b));
+}
+
+#[test]
+#[should_panic(expected = "a batch that is over")]
+fn what_was_placed_in_an_earlier_batch_is_not_run() {
+    let (memory, mut cache) = (Executable::new(CODE_BYTES).unwrap(), Cache::new());
+    let t = Runner::new(HostIsa::GC).lower(&region(vec![block(Vec::new())]));
+    let placed = cache.place(&memory, Box::new(t)).unwrap();
+    cache.begin_batch();
+    cache.install_placed(&memory, placed);
+}
