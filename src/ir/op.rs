@@ -785,6 +785,8 @@ helpers! {
     X87 "x87" false false false;
     /// 64 random bits.
     Random "random" false false true;
+    /// What `x86::segment::query` number b says about selector a; bit 32 is set if it says something.
+    Segment "segment" false false true;
 }
 
 /// A signature, read once.

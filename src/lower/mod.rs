@@ -539,6 +539,7 @@ fn variable(var: Var) -> u16 {
         Var::GsBase => offset::GS_BASE,
         Var::Fsw => offset::FSW,
         Var::Ftw => offset::FTW,
+        Var::Selectors => offset::SELECTORS,
         Var::Mm(n) => offset::MM + 16 * usize::from(n),
     };
     u16::try_from(off).expect("within a load's reach")
