@@ -396,10 +396,16 @@ ops! {
     VStrCmp "vstrcmp" "VVI:I" Pure;
     /// CRC-32C of a, the remainder so far, and the low w bits of b; 32 bits (CRC32).
     Crc32c "crc32c" "II:I" Pure;
-    /// Low half of the carry-less product of a and b (width 64).
-    ClMul "clmul" "II:I" Pure;
-    /// High half of the carry-less product of a and b (width 64).
-    ClMulHi "clmulhi" "II:I" Pure;
+    /// The carry-less product of the 64-bit lane `imm` & 1 of a and lane `imm` >> 4 & 1 of b (PCLMULQDQ).
+    VClMul "vclmul" "VV:V" Pure;
+    /// The lanes of a rotated right by `imm` bits.
+    VRotr "vrotr" "V:V" Pure;
+    /// Two rounds of SHA-256: a is {c, d, g, h}, b {a, b, e, f}, highest lane first, and the low lanes of c are
+    /// words with their constants added (SHA256RNDS2).
+    VSha256Rounds "vsha256.rounds" "VVV:V" Pure;
+    /// The last step towards the next words of a message: a has what the first one and an addition gave, b the
+    /// words before (SHA256MSG2).
+    VSha256Msg2 "vsha256.msg2" "VV:V" Pure;
     /// A round of AES encryption of state a with key b (AESENC).
     VAesEnc "vaesenc" "VV:V" Pure;
     /// The last round (AESENCLAST).
