@@ -818,6 +818,12 @@ instructions! {
     vfrec7_v "vfrec7.v" Vu 0x4c029057;
     vfclass_v "vfclass.v" Vu 0x4c081057;
 
+    // --- Zfa ---
+    fround_s "fround.s" FuRm 0x40400053;
+    froundnx_s "froundnx.s" FuRm 0x40500053;
+    fround_d "fround.d" FuRm 0x42400053;
+    froundnx_d "froundnx.d" FuRm 0x42500053;
+
     // --- Zvkb ---
     vandn_vv "vandn.vv" Vvv 0x04000057;
     vandn_vx "vandn.vx" Vvx 0x04004057;

@@ -105,18 +105,28 @@ pub fn sha1msg1(cx: &mut Cx<'_>) -> Lifted {
     cx.set_xmm(0, r)
 }
 
-/// SHA1MSG2
+/// SHA1MSG2: each word is a rotation, in which the lowest one needs the highest one's.
 pub fn sha1msg2(cx: &mut Cx<'_>) -> Lifted {
-    let [a, b] = operands(cx)?;
-    let next = |cx: &mut Cx<'_>, x, y| {
-        let v = cx.xor(W, x, y);
-        left(cx, v, 1)
+    let b = cx.xmm_m128(1)?;
+    let a = cx.xmm(0)?;
+    let left = |cx: &mut Cx<'_>, v| cx.op_imm(Op::VRotr, W, &[v], 31, 0);
+    let (up, top) = (-4, 12);
+    let before = shifted(cx, b, up);
+    let mixed = cx.op(Op::VXor, Width::W64, &[a, before]);
+    let words = left(cx, mixed);
+    let highest = shifted(cx, words, top);
+    let lowest = left(cx, highest);
+    let r = cx.op(Op::VXor, Width::W64, &[words, lowest]);
+    cx.set_xmm(0, r)
+}
+
+/// The bytes of `v`, each taken from `by` places above, and zeros.
+fn shifted(cx: &mut Cx<'_>, v: Value, by: i8) -> Value {
+    let from = |i: usize| {
+        let n = i8::try_from(i).unwrap_or(0) + by;
+        u8::try_from(n).ok().filter(|n| *n < 16).unwrap_or(0x80)
     };
-    let first = next(cx, a[3], b[2]);
-    let second = next(cx, a[2], b[1]);
-    let third = next(cx, a[1], b[0]);
-    let last = next(cx, a[0], first);
-    set_words(cx, [last, third, second, first])
+    cx.shuffle(v, v, std::array::from_fn(from))
 }
 
 /// SHA256RNDS2: XMM0 has the words with their constants added.
