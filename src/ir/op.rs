@@ -91,7 +91,6 @@ ops! {
     Get "get" ":*" Read;
     /// Sets the variable `imm`.
     Set "set" "*:" Write;
-
     /// a + b.
     Add "add" "II:I" Pure;
     /// a - b.
@@ -400,11 +399,9 @@ ops! {
     VClMul "vclmul" "VV:V" Pure;
     /// The lanes of a rotated right by `imm` bits.
     VRotr "vrotr" "V:V" Pure;
-    /// Two rounds of SHA-256: a is {c, d, g, h}, b {a, b, e, f}, highest lane first, and the low lanes of c are
-    /// words with their constants added (SHA256RNDS2).
+    /// Two rounds of SHA-256 from a = {c, d, g, h}, b = {a, b, e, f} and words c (SHA256RNDS2).
     VSha256Rounds "vsha256.rounds" "VVV:V" Pure;
-    /// The last step towards the next words of a message: a has what the first one and an addition gave, b the
-    /// words before (SHA256MSG2).
+    /// The next words of a message from their sums without sigma 1, a, and the words before, b (SHA256MSG2).
     VSha256Msg2 "vsha256.msg2" "VV:V" Pure;
     /// A round of AES encryption of state a with key b (AESENC).
     VAesEnc "vaesenc" "VV:V" Pure;
