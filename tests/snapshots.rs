@@ -2,6 +2,7 @@
 //! shows in a diff:
 //! - for every row of the instruction table one typical instruction, its optimised IR and its RV64 code;
 //!   one snapshot a family, and `totals`;
+//! - what becomes shorter by extensions that few hosts have: `extensions`;
 //! - for the hottest code of real programs (`corpus/hot`, cut from `felix run --profile`) its blocks;
 //!   one snapshot a program, and `hot`: host instructions for each guest instruction executed.
 //!
@@ -30,6 +31,22 @@ const HOSTS: [(&str, &str); 5] = [
     ("zicond", "gc,zba,zbb,zbs,zbc,zicond,ztso"),
     ("v128", "gc,zba,zbb,zbs,zbc,zicond,ztso,v128"),
     ("v256", "gc,zba,zbb,zbs,zbc,zicond,ztso,v256"),
+];
+
+/// Extensions that few hosts have, and without which `v256` and `zicond` do.
+const RARE: &str = "zacas,zabha,zfa,zfhmin,zvbb,zvbc,zvkned,zvknha,zvfhmin";
+/// LOCK, of every width: no row's typical form has it.
+const LOCKED: [&[u8]; 10] = [
+    &[0xf0, 0x0f, 0xc0, 0x0f],
+    &[0x66, 0xf0, 0x0f, 0xc1, 0x0f],
+    &[0xf0, 0x0f, 0xc1, 0x0f],
+    &[0xf0, 0x48, 0x0f, 0xc1, 0x0f],
+    &[0xf0, 0x0f, 0xb0, 0x0f],
+    &[0x66, 0xf0, 0x0f, 0xb1, 0x0f],
+    &[0xf0, 0x0f, 0xb1, 0x0f],
+    &[0xf0, 0x48, 0x0f, 0xb1, 0x0f],
+    &[0xf0, 0x83, 0x2f, 0x01],
+    &[0xf0, 0x48, 0x81, 0x0f, 0x00, 0x04, 0x00, 0x00],
 ];
 
 fn isa(host: &str) -> HostIsa {
@@ -265,6 +282,50 @@ fn families() -> BTreeMap<&'static str, (String, usize, [usize; HOSTS.len()])> {
         }
     }
     all
+}
+
+/// The code of the instruction `bytes` are, on `host`: words and listing.
+fn code_of(bytes: &[u8], host: &str) -> (usize, String) {
+    let limits = Limits {
+        insns: 2,
+        ..Limits::default()
+    };
+    let memory = Memory(bytes.to_vec());
+    let mut region = translate(&memory, GuestAddr(AT), limits).expect("it can be fetched");
+    felix::opt::optimize(&mut region);
+    let t = felix::lower::lower(&region, isa(host), FpMode::Usual)
+        .expect("one instruction always fits");
+    (t.words(), shorten(&felix::rv64::listing(&t.code)))
+}
+
+#[test]
+fn extensions() {
+    let mut rows: Vec<&Row> = ROWS.iter().collect();
+    rows.sort_by_key(|r| (r.family, format!("{:?}", r.mnemonic)));
+    let encoded = rows.into_iter().filter_map(typical).map(|insn| {
+        let mut encoder = Encoder::new(64);
+        encoder.encode(&insn, AT).expect("it encoded before");
+        encoder.take_buffer()
+    });
+    let locked = LOCKED.iter().map(|bytes| bytes.to_vec());
+    let mut out = String::new();
+    for bytes in encoded.chain(locked) {
+        let insn = Decoder::with_ip(64, &bytes, AT, 0).decode();
+        let mut name = String::new();
+        IntelFormatter::new().format(&insn, &mut name);
+        for host in ["zicond", "v256"] {
+            let host = HOSTS.iter().find(|h| h.0 == host).expect("it is there");
+            let (before, without) = code_of(&bytes, host.1);
+            let (after, with) = code_of(&bytes, &format!("{},{RARE}", host.1));
+            if with != without {
+                let _ = writeln!(out, "== {name}    {}: {before}, {after}\n{with}", host.0);
+            }
+        }
+    }
+    let mut settings = insta::Settings::clone_current();
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!("extensions", out));
 }
 
 #[test]

@@ -356,6 +356,11 @@ impl Generator {
                 chosen.iter().for_each(|i| registry.wrote(i));
                 insns.extend(chosen);
                 undefined.advance(2);
+            } else if operands::takes_selector(&insn) && rng.random_bool(0.9) {
+                let chosen = operands::choose_selector(rng, ip, insn)?;
+                chosen.iter().for_each(|i| registry.wrote(i));
+                insns.extend(chosen);
+                undefined.advance(1);
             } else if operands::counts_too_far(&insn) {
                 let chosen = operands::choose_count(rng, ip, insn)?;
                 chosen.iter().for_each(|i| registry.wrote(i));
@@ -436,6 +441,13 @@ const EXCLUDED: &[Mnemonic] = &[
     Mnemonic::Sysretq,
     Mnemonic::Sysexit,
     Mnemonic::Sysexitq,
+    Mnemonic::Sysenter,
+    // Without UMIP they give what the machine has.
+    Mnemonic::Sldt,
+    Mnemonic::Str,
+    Mnemonic::Smsw,
+    Mnemonic::Sgdt,
+    Mnemonic::Sidt,
     Mnemonic::Int1,
     Mnemonic::Xgetbv,
 ];

@@ -9,8 +9,8 @@ use crate::kernel::exec::{inherited, take_environment};
 use crate::kernel::fd::keep_stderr;
 use crate::kernel::vfs::{Fs, Last};
 use crate::run::{GuestMemory, Job};
-use crate::rv64::HostIsa;
-use crate::x86::cpu::Cpu;
+use crate::rv64::{Feature, HostIsa};
+use crate::x86::cpu::{Cpu, CpuError};
 use std::convert::Infallible;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -102,22 +102,29 @@ pub(super) fn host_isa(list: Option<&str>) -> Result<HostIsa, Error> {
     }
 }
 
-fn engine(args: &RunArgs) -> Result<Box<dyn Engine + Send>, Error> {
+/// What the host has for translated code; `None` if there is to be none.
+fn isa(args: &RunArgs) -> Result<Option<HostIsa>, Error> {
     let wanted = args.engine.unwrap_or(if cfg!(target_arch = "riscv64") {
         EngineKind::Jit
     } else {
         EngineKind::Interp
     });
+    match wanted {
+        EngineKind::Interp => Ok(None),
+        EngineKind::Jit => host_isa(args.host_isa.as_deref()).map(Some),
+    }
+}
+
+fn engine(args: &RunArgs, isa: Option<HostIsa>) -> Result<Box<dyn Engine + Send>, Error> {
     let files = args.profile.is_some() || args.perf_map;
-    if wanted == EngineKind::Interp {
+    let Some(isa) = isa else {
         if files {
             return Err(Error::Usage(
                 "--profile and --perf-map are about translated code: they need --engine jit".into(),
             ));
         }
         return Ok(Box::new(InterpEngine::new(Arc::new(GuestMemory))));
-    }
-    let isa = host_isa(args.host_isa.as_deref())?;
+    };
     let observer = if files || args.stats {
         Some(observer(args)?)
     } else {
@@ -290,12 +297,16 @@ pub(super) fn run(args: RunArgs) -> Result<Infallible, Error> {
         strace: args.strace,
         stats: args.stats,
     };
+    let isa = isa(&args)?;
+    let has = |f| isa.is_some_and(|isa| isa.has(f));
+    let usual = Cpu::usual(has(Feature::Zvknha) || has(Feature::Zvknhb));
     let cpu = match &args.cpu {
-        Some(text) => (text.parse()).map_err(|e| Error::Usage(format!("--cpu {text}: {e}")))?,
-        None => Cpu::usual(),
+        Some(text) => Cpu::parse(text, usual)
+            .map_err(|e: CpuError| Error::Usage(format!("--cpu {text}: {e}")))?,
+        None => usual,
     };
     cpu.show();
-    let engine = engine(&args)?;
+    let engine = engine(&args, isa)?;
     if args.stats || args.strace {
         keep_stderr();
     }

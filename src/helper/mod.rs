@@ -14,7 +14,7 @@ mod x87;
 use crate::ir::Helper;
 use crate::x86::state::MXCSR_MASK;
 use crate::x86::vsib::{Gather, Masked};
-use crate::x86::{CpuState, Fault, GuestAddr, MemFault, xsave};
+use crate::x86::{CpuState, Fault, GuestAddr, MemFault, segment, xsave};
 
 /// A memory operand.
 #[derive(Clone, Copy)]
@@ -54,6 +54,10 @@ pub fn call(
         // One processor, number 0, as CPUID says.
         Helper::TscAux => {}
         Helper::Random => return Ok(system::random()),
+        Helper::Segment => {
+            let answer = segment::query(a, segment::Query::decode(b));
+            return Ok(answer.map_or(0, |v| 1 << 32 | u64::from(v)));
+        }
         Helper::Cmpxchg16b => return memory::cmpxchg16b(cpu, at),
         Helper::Fxsave => memory::fxsave(cpu, at, memory::form(b))?,
         Helper::Fxrstor => memory::fxrstor(cpu, at, memory::form(b))?,

@@ -466,6 +466,7 @@ fn get(cpu: &CpuState, var: Var) -> u64 {
         Var::GsBase => cpu.gs_base,
         Var::Fsw => cpu.x87.fsw.into(),
         Var::Ftw => cpu.x87.ftw.into(),
+        Var::Selectors => cpu.selectors,
         Var::Mm(n) => cpu.x87.r[usize::from(n & 7)][0],
         Var::Gpr(_) | Var::Xmm(_) | Var::YmmHi(_) => 0,
     }
@@ -480,6 +481,7 @@ fn set(cpu: &mut CpuState, var: Var, v: u64) {
         Var::GsBase => cpu.gs_base = v,
         Var::Fsw => cpu.x87.fsw = v as u16,
         Var::Ftw => cpu.x87.ftw = v as u16,
+        Var::Selectors => cpu.selectors = v,
         Var::Mm(n) => cpu.x87.r[usize::from(n & 7)] = [v, 0xffff],
         Var::Flags | Var::Gpr(_) | Var::Xmm(_) | Var::YmmHi(_) => {}
     }

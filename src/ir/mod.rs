@@ -72,6 +72,8 @@ pub enum Var {
     Fsw,
     /// The x87 tags in their abridged form, one bit a physical register.
     Ftw,
+    /// The selectors of DS, ES, FS and GS, 16 bits each from the lowest on.
+    Selectors,
     /// An MMX register: the significand of the physical x87 register. Setting sets the sign and
     /// exponent to ones.
     Mm(u8),
@@ -107,6 +109,7 @@ impl Var {
             Var::GsBase => 68,
             Var::Fsw => 69,
             Var::Ftw => 70,
+            Var::Selectors => 71,
             Var::Mm(n) => 72 + n as u64,
             Var::YmmHi(n) => 80 + n as u64,
         }
@@ -125,6 +128,7 @@ impl Var {
             68 => Var::GsBase,
             69 => Var::Fsw,
             70 => Var::Ftw,
+            71 => Var::Selectors,
             72..80 => Var::Mm(u8::try_from(n).ok()? - 72),
             80..96 => Var::YmmHi(u8::try_from(n).ok()? - 80),
             _ => return None,

@@ -91,7 +91,6 @@ ops! {
     Get "get" ":*" Read;
     /// Sets the variable `imm`.
     Set "set" "*:" Write;
-
     /// a + b.
     Add "add" "II:I" Pure;
     /// a - b.
@@ -396,10 +395,14 @@ ops! {
     VStrCmp "vstrcmp" "VVI:I" Pure;
     /// CRC-32C of a, the remainder so far, and the low w bits of b; 32 bits (CRC32).
     Crc32c "crc32c" "II:I" Pure;
-    /// Low half of the carry-less product of a and b (width 64).
-    ClMul "clmul" "II:I" Pure;
-    /// High half of the carry-less product of a and b (width 64).
-    ClMulHi "clmulhi" "II:I" Pure;
+    /// The carry-less product of the 64-bit lane `imm` & 1 of a and lane `imm` >> 4 & 1 of b (PCLMULQDQ).
+    VClMul "vclmul" "VV:V" Pure;
+    /// The lanes of a rotated right by `imm` bits.
+    VRotr "vrotr" "V:V" Pure;
+    /// Two rounds of SHA-256 from a = {c, d, g, h}, b = {a, b, e, f} and words c (SHA256RNDS2).
+    VSha256Rounds "vsha256.rounds" "VVV:V" Pure;
+    /// The next words of a message from their sums without sigma 1, a, and the words before, b (SHA256MSG2).
+    VSha256Msg2 "vsha256.msg2" "VV:V" Pure;
     /// A round of AES encryption of state a with key b (AESENC).
     VAesEnc "vaesenc" "VV:V" Pure;
     /// The last round (AESENCLAST).
@@ -785,6 +788,8 @@ helpers! {
     X87 "x87" false false false;
     /// 64 random bits.
     Random "random" false false true;
+    /// What `x86::segment::query` number b says about selector a; bit 32 is set if it says something.
+    Segment "segment" false false true;
 }
 
 /// A signature, read once.

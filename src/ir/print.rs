@@ -15,6 +15,7 @@ impl fmt::Display for Var {
             Var::GsBase => f.write_str("gs.base"),
             Var::Fsw => f.write_str("fsw"),
             Var::Ftw => f.write_str("ftw"),
+            Var::Selectors => f.write_str("selectors"),
             Var::Mm(n) => write!(f, "mm{n}"),
             Var::YmmHi(n) => write!(f, "ymm{n}.hi"),
         }

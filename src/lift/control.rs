@@ -1,6 +1,7 @@
 //! Control transfer (SDM vol. 1, 5.1.7).
 
 use super::cx::{Cx, Lifted, Unsupported};
+use super::segment::far_jump_or_call;
 use super::stack::{push_value, rflags};
 use crate::ir::{IndirectKind, Op, Term, Value};
 use crate::x86::{Cond, Gpr, GuestAddr, Trap, Width};
@@ -102,6 +103,7 @@ pub fn jmp(cx: &mut Cx<'_>) -> Lifted {
                 kind: IndirectKind::Jump { at },
             });
         }
+        OpKind::Memory => return far_jump_or_call(cx),
         _ => return Err(Unsupported),
     }
     Ok(())
@@ -109,6 +111,9 @@ pub fn jmp(cx: &mut Cx<'_>) -> Lifted {
 
 /// CALL
 pub fn call(cx: &mut Cx<'_>) -> Lifted {
+    if is_far(cx) {
+        return far_jump_or_call(cx);
+    }
     let ret = cx.next_ip();
     // Every cycle of direct calls has one that goes back.
     if cx.insn.op_kind(0) != OpKind::NearBranch64 || cx.insn.near_branch_target() <= cx.insn.ip() {
@@ -116,7 +121,7 @@ pub fn call(cx: &mut Cx<'_>) -> Lifted {
     }
     let dest = match cx.insn.op_kind(0) {
         OpKind::NearBranch64 => None,
-        OpKind::Register | OpKind::Memory if !is_far(cx) => Some(cx.read(0)?),
+        OpKind::Register | OpKind::Memory => Some(cx.read(0)?),
         _ => return Err(Unsupported),
     };
     if let Some(addr) = dest {
@@ -173,6 +178,19 @@ pub fn syscall(cx: &mut Cx<'_>) -> Lifted {
     cx.set_gpr(Gpr::R11, f);
     cx.set_gpr(Gpr::RCX, rip);
     cx.end(Term::Syscall { next });
+    Ok(())
+}
+
+/// INT n: #GP, but for the two gates that privilege level 3 may use. (Linux's third, INT 80H, is for i386's system
+/// calls; it is not there where Linux is made without them.)
+pub fn int(cx: &mut Cx<'_>) -> Lifted {
+    let trap = match cx.insn.immediate8() {
+        3 => Trap::Breakpoint,
+        4 => Trap::Overflow,
+        _ => return super::system::privileged(cx),
+    };
+    let rip = cx.next_ip();
+    cx.end(Term::Trap { trap, rip });
     Ok(())
 }
 

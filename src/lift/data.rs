@@ -1,14 +1,11 @@
 //! Data transfer and address computation (SDM vol. 1, 5.1.1 and 5.1.12).
 
 use super::control::condition;
-use super::cx::{Cx, Lifted, Place, Unsupported};
+use super::cx::{Cx, Lifted, Place};
+use super::segment::{load_segment, selector};
 use crate::ir::{Helper, Op, RmwOp, Term, Value, Var};
 use crate::x86::{Gpr, Rflags, Trap, Width};
 use iced_x86::{OpKind, Register};
-
-/// The selectors a 64-bit Linux process runs with.
-const USER_CS: u64 = 0x33;
-const USER_SS: u64 = 0x2b;
 
 /// MOV, also from and to segment registers.
 pub fn mov(cx: &mut Cx<'_>) -> Lifted {
@@ -25,7 +22,7 @@ pub fn mov(cx: &mut Cx<'_>) -> Lifted {
         return load_segment(cx, dst, selector);
     }
     if src.is_segment_register() {
-        let v = cx.konst(selector(src));
+        let v = selector(cx, src);
         // To a register the selector is zero-extended to the operand size; to memory it is 16 bits.
         return if dst == Register::None {
             let (addr, disp) = cx.address()?;
@@ -43,39 +40,6 @@ pub fn mov(cx: &mut Cx<'_>) -> Lifted {
     }
     let v = cx.read(1)?;
     cx.write(0, v)
-}
-
-/// What a segment register reads as.
-pub fn selector(r: Register) -> u64 {
-    match r {
-        Register::CS => USER_CS,
-        Register::SS => USER_SS,
-        _ => 0,
-    }
-}
-
-/// Loads a selector. Only null selectors are accepted (they are what Linux gives DS, ES, FS and GS);
-/// anything else raises #GP, as selectors outside the tables do.
-pub fn load_segment(cx: &mut Cx<'_>, r: Register, selector: Value) -> Lifted {
-    let three = cx.konst(3);
-    let limit = cx.op(Op::LtU, Width::W16, &[three, selector]);
-    match r {
-        Register::CS => return Err(Unsupported),
-        Register::SS => {
-            let ss = cx.konst(USER_SS);
-            let other = cx.op(Op::Ne, Width::W16, &[selector, ss]);
-            cx.trap_if(other, Trap::GeneralProtection);
-        }
-        _ => cx.trap_if(limit, Trap::GeneralProtection),
-    }
-    // A null selector clears the base on Intel CPUs.
-    let zero = cx.konst(0);
-    match r {
-        Register::FS => cx.set(Var::FsBase, zero),
-        Register::GS => cx.set(Var::GsBase, zero),
-        _ => {}
-    }
-    Ok(())
 }
 
 /// MOVZX
@@ -281,7 +245,8 @@ pub fn cmpxchg16b(cx: &mut Cx<'_>) -> Lifted {
     Ok(())
 }
 
-fn set_zf(cx: &mut Cx<'_>, zf: Value) {
+/// ZF = `zf`, 0 or 1; the others stay.
+pub fn set_zf(cx: &mut Cx<'_>, zf: Value) {
     let bits = cx.shl_imm(Width::W64, zf, Rflags::ZF.trailing_zeros());
     let f = cx.raw_flags(bits);
     cx.set_some_flags(Rflags::ZF, f);

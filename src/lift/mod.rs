@@ -17,6 +17,7 @@ mod bmi;
 mod control;
 mod data;
 mod rows;
+mod segment;
 mod shift;
 mod sse;
 mod stack;

@@ -1,7 +1,7 @@
 //! The rows themselves: which mnemonic is lifted by which function.
 
 use super::table::rows;
-use super::{arith, bits, bmi, control, data, shift, stack, string, system};
+use super::{arith, bits, bmi, control, data, segment, shift, stack, string, system};
 
 rows! {
     DataTransfer {
@@ -20,6 +20,7 @@ rows! {
         Push => stack::push, "Push onto stack";
         Pop => stack::pop, "Pop off of stack";
         Cbw | Cwde | Cdqe => data::cbw, "Sign-extend the accumulator";
+        Lfs | Lgs | Lss => segment::load_far_pointer, "Load far pointer";
         Cwd | Cdq | Cqo => data::cwd, "Sign-extend the accumulator into RDX";
     }
     BinaryArithmetic {
@@ -76,7 +77,9 @@ rows! {
         Call => control::call, "Call procedure";
         Ret => control::ret, "Return";
         Int3 | Int1 => control::breakpoint, "Breakpoint and debug trap";
-        Int => system::privileged, "Software interrupt: #GP, there is no gate";
+        Int => control::int, "Software interrupt: breakpoint, overflow, else #GP";
+        Retf => segment::retf, "Far return";
+        Iret | Iretd | Iretq => segment::iret, "Return from interrupt";
         Enter => stack::enter, "High-level procedure entry";
         Leave => stack::leave, "High-level procedure exit";
         Syscall => control::syscall, "Fast system call";
@@ -103,6 +106,8 @@ rows! {
         Prefetchit0 | Prefetchit1 | Cldemote | Rdsspd | Rdsspq => data::nop, "Hints on CPUs that do not know them";
         Pause => data::nop, "Spin loop hint";
         Ud0 | Ud1 | Ud2 => data::ud, "Undefined instruction";
+        Incsspd | Incsspq | Rstorssp | Saveprevssp | Setssbsy | Clrssbsy | Wrssd | Wrssq | Wrussd | Wrussq
+            => data::ud, "Shadow stacks: #UD, there are none";
         Xlatb => data::xlatb, "Table look-up";
         Cpuid => system::cpuid, "CPU identification";
         Rdrand | Rdseed => system::random, "Read random number";
@@ -115,6 +120,11 @@ rows! {
         Hlt | Cli | Sti | Clts | Invd | Wbinvd | Invlpg | Rdmsr | Wrmsr | Rdpmc | Swapgs | Sysretq | Sysret | Sysexit | Sysexitq
             => system::privileged, "Privileged: #GP";
         In | Out | Insb | Insw | Insd | Outsb | Outsw | Outsd => system::privileged, "Port I/O: #GP";
-        Lgdt | Lidt | Lldt | Ltr | Lmsw => system::privileged, "System registers: #GP";
+        Lgdt | Lidt | Lldt | Ltr | Lmsw | Xsetbv => system::privileged, "System registers: #GP";
+        Lar | Lsl => segment::load_rights_or_limit, "Load access rights or limit of a segment";
+        Verr | Verw => segment::verify, "Verify a segment for reading or writing";
+        Sldt | Str | Smsw => segment::store_system_word, "Store system register, as Linux answers with UMIP";
+        Sgdt | Sidt => segment::store_table, "Store system table register, as Linux answers with UMIP";
+        Sysenter => data::ud, "Fast system call of i386: #UD, as CPUID does not show SEP";
     }
 }

@@ -1,7 +1,7 @@
 //! Stack instructions (SDM vol. 1, 5.1.1 and 6.2).
 
 use super::cx::{Cx, Lifted, Place, Unsupported};
-use super::data::{load_segment, selector};
+use super::segment::{load_segment, selector};
 use crate::ir::{Op, Value, Var};
 use crate::x86::{Gpr, Rflags, Width};
 use iced_x86::{Code, Mnemonic, OpKind};
@@ -24,7 +24,7 @@ pub fn push(cx: &mut Cx<'_>) -> Lifted {
     let w = operand_width(cx);
     let v =
         if cx.insn.op_kind(0) == OpKind::Register && cx.insn.op_register(0).is_segment_register() {
-            cx.konst(selector(cx.insn.op_register(0)))
+            selector(cx, cx.insn.op_register(0))
         } else if cx.insn.op_kind(0) == OpKind::Register || cx.insn.op_kind(0) == OpKind::Memory {
             cx.read(0)?
         } else {
@@ -94,6 +94,12 @@ pub fn popf(cx: &mut Cx<'_>) -> Lifted {
     let v = cx.load_stack(w, rsp, 0);
     let next = cx.add_imm(Width::W64, rsp, w.bytes().cast_signed());
     cx.set_gpr(Gpr::RSP, next);
+    write_rflags(cx, w, v);
+    Ok(())
+}
+
+/// RFLAGS = `v`, as far as POPF of width `w` may change it.
+pub fn write_rflags(cx: &mut Cx<'_>, w: Width, v: Value) {
     let mask = if w == Width::W16 {
         Rflags::TF | Rflags::NT
     } else {
@@ -109,7 +115,6 @@ pub fn popf(cx: &mut Cx<'_>) -> Lifted {
     let status = cx.and_imm(Width::W64, v, Rflags::STATUS);
     let f = cx.raw_flags(status);
     cx.set_flags(f);
-    Ok(())
 }
 
 /// ENTER: all stores come before RSP and RBP change.

@@ -356,6 +356,6 @@ rows! {
         Ffree | Ffreep => ffree, "Free register";
         Fnop => implicit, "No operation";
         Fnsave | Frstor => save, "Save and restore the x87 state";
-        Fneni | Fndisi => ignored, "8087 interrupt control: ignored";
+        Fneni | Fndisi | Fnsetpm => ignored, "Control of the 8087 and 80287: ignored";
     }
 }

@@ -9,6 +9,7 @@ use super::translation::op_number;
 use super::{Lowerer, What, abi};
 use crate::ir::{Helper, Inst, Op, Ty, Value};
 use crate::rv64::{Imm12, Label, Xreg};
+use crate::x86::Width;
 use crate::x86::state::offset;
 
 /// Byte offset of argument `i`.
@@ -27,6 +28,8 @@ pub(super) struct Detour {
     inst: Inst,
     args: Vec<Xreg>,
     result: Xreg,
+    /// Where it goes with a fault; `None` if it has none. Then the result's sign is extended, too.
+    fault: Option<Label>,
 }
 
 impl Lowerer<'_> {
@@ -34,6 +37,17 @@ impl Lowerer<'_> {
     /// the arguments are still in `args` (`result` may be one of them). `join_line` is where it comes
     /// back.
     pub(super) fn out_of_line(&mut self, inst: &Inst, args: &[Xreg], result: Xreg) -> Label {
+        self.detour(inst, args, result, None)
+    }
+
+    /// The same for an access to memory, whose result has its sign extended.
+    pub(super) fn out_of_line_access(&mut self, inst: &Inst, args: &[Xreg], result: Xreg) -> Label {
+        let p = self.describe(What::Reported);
+        let fault = self.leave(p);
+        self.detour(inst, args, result, Some(fault))
+    }
+
+    fn detour(&mut self, inst: &Inst, args: &[Xreg], result: Xreg, fault: Option<Label>) -> Label {
         let (label, back) = (self.asm.label(), self.asm.label());
         self.detours.push(Detour {
             label,
@@ -41,6 +55,7 @@ impl Lowerer<'_> {
             inst: *inst,
             args: args.to_vec(),
             result,
+            fault,
         });
         label
     }
@@ -62,7 +77,16 @@ impl Lowerer<'_> {
                 self.asm.sd(*r, self.off(arg(i)), abi::STATE);
             }
             self.call_evaluator(&d.inst);
-            self.asm.ld(d.result, self.off(result()), abi::STATE);
+            let from = self.off(result());
+            if let Some(fault) = d.fault {
+                self.asm.bne_to(abi::SCRATCH, Xreg::ZERO, fault);
+            }
+            match (d.fault, d.inst.w) {
+                (Some(_), Width::W8) => self.asm.lb(d.result, from, abi::STATE),
+                (Some(_), Width::W16) => self.asm.lh(d.result, from, abi::STATE),
+                (Some(_), Width::W32) => self.asm.lw(d.result, from, abi::STATE),
+                _ => self.asm.ld(d.result, from, abi::STATE),
+            }
             self.asm.jal_to(Xreg::ZERO, d.back);
         }
     }

@@ -95,16 +95,6 @@ impl Lowerer<'_> {
             Op::Clz | Op::Ctz | Op::Popcnt => return self.count(v, inst),
             Op::Bswap => return self.bswap(v, inst),
             Op::Crc32c => return self.crc32c(v, inst),
-            // Of 64 bits, as PCLMULQDQ's are; the instructions have no others.
-            Op::ClMul | Op::ClMulHi if self.has(Feature::Zbc) && w == Width::W64 => {
-                let (a, b) = (self.exact(inst.args[0]), self.exact(inst.args[1]));
-                let d = self.def(v, Form::Exact);
-                if inst.op == Op::ClMul {
-                    self.asm.clmul(d, a, b)
-                } else {
-                    self.asm.clmulh(d, a, b)
-                }
-            }
             Op::Eq | Op::Ne | Op::LtU | Op::LeU | Op::LtS | Op::LeS => self.compare(v, inst),
             Op::Select => self.select(v, inst),
             _ => return false,

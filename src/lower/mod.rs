@@ -14,6 +14,7 @@
 
 pub mod abi;
 mod analysis;
+mod atomic;
 pub mod baseline;
 mod call;
 mod control;
@@ -338,7 +339,8 @@ impl<'a> Lowerer<'a> {
             Op::CheckCanonical => self.check_canonical(inst),
             Op::Poll => self.poll(inst),
             Op::Call => self.call_helper(v, inst),
-            Op::Rmw | Op::Cas | Op::ProbeWrite => self.evaluate(v, inst),
+            Op::Rmw | Op::Cas => self.atomic(v, inst),
+            Op::ProbeWrite => self.evaluate(v, inst),
             Op::RepStos | Op::RepMovs => self.repeat(v, inst),
             _ if has_vector(inst, self.block) => vector::lower_vector(self, v, inst),
             _ => {
@@ -539,6 +541,7 @@ fn variable(var: Var) -> u16 {
         Var::GsBase => offset::GS_BASE,
         Var::Fsw => offset::FSW,
         Var::Ftw => offset::FTW,
+        Var::Selectors => offset::SELECTORS,
         Var::Mm(n) => offset::MM + 16 * usize::from(n),
     };
     u16::try_from(off).expect("within a load's reach")

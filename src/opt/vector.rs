@@ -19,6 +19,7 @@ pub fn simplified(r: &mut Rewriter, inst: &Inst) -> Option<Value> {
             (d.op == Op::FFrom && d.w == inst.w).then(|| r.op(Op::Zext, inst.w, &[d.args[0]]))
         }
         Op::FPut => fput(r, inst),
+        Op::VOr | Op::VXor => rotation(r, inst),
         _ => None,
     }
 }
@@ -67,6 +68,25 @@ fn fget(r: &mut Rewriter, inst: &Inst) -> Option<Value> {
         Op::VInsert if d.imm == 0 && d.w >= inst.w => Some(r.op(Op::FFrom, inst.w, &[d.args[1]])),
         _ => None,
     }
+}
+
+/// What is shifted both ways, by the width together, is rotated.
+fn rotation(r: &mut Rewriter, inst: &Inst) -> Option<Value> {
+    let [x, y] = [0, 1].map(|n| *r.def(inst.args[n]));
+    let (up, down) = match (x.op, y.op) {
+        (Op::VShl, Op::VShr) => (x, y),
+        (Op::VShr, Op::VShl) => (y, x),
+        _ => return None,
+    };
+    let (left, right) = (r.constant(up.args[1])?, r.constant(down.args[1])?);
+    let whole = left.checked_add(right)? == u64::from(up.w.bits());
+    if up.w != down.w || up.args[0] != down.args[0] || !whole || left == 0 || right == 0 {
+        return None;
+    }
+    let mut rotated = Inst::new(Op::VRotr, up.w);
+    rotated.args[0] = up.args[0];
+    rotated.imm = right;
+    Some(r.emit(&rotated))
 }
 
 /// A float put over the only lane that was not zero, or over one that was put before.

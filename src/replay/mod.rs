@@ -244,6 +244,7 @@ impl From<Fault> for Stop {
             Fault::DivideError => 0,
             Fault::Debug => 1,
             Fault::Breakpoint => 3,
+            Fault::Overflow => 4,
             Fault::InvalidOpcode => 6,
             Fault::StackFault => 12,
             Fault::GeneralProtection => 13,

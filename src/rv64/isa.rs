@@ -46,10 +46,14 @@ features! {
     Ztso "ztso";
     /// Vector bit manipulation.
     Zvbb "zvbb";
+    /// The part of Zvbb that cryptography uses.
+    Zvkb "zvkb";
     /// Vector carry-less multiplication.
     Zvbc "zvbc";
     /// Vector AES.
     Zvkned "zvkned";
+    /// Vector SHA-2, of 32 bits.
+    Zvknha "zvknha";
     /// Vector SHA-2.
     Zvknhb "zvknhb";
     /// Vector half-precision conversion.

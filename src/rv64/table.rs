@@ -818,6 +818,34 @@ instructions! {
     vfrec7_v "vfrec7.v" Vu 0x4c029057;
     vfclass_v "vfclass.v" Vu 0x4c081057;
 
+    // --- Zfa ---
+    fround_s "fround.s" FuRm 0x40400053;
+    froundnx_s "froundnx.s" FuRm 0x40500053;
+    fround_d "fround.d" FuRm 0x42400053;
+    froundnx_d "froundnx.d" FuRm 0x42500053;
+
+    // --- Zvkb ---
+    vandn_vv "vandn.vv" Vvv 0x04000057;
+    vandn_vx "vandn.vx" Vvx 0x04004057;
+    vror_vv "vror.vv" Vvv 0x50000057;
+    vror_vx "vror.vx" Vvx 0x50004057;
+    vror_vi "vror.vi" Vvu 0x50003057;
+    vrol_vv "vrol.vv" Vvv 0x54000057;
+    vrol_vx "vrol.vx" Vvx 0x54004057;
+    vbrev8_v "vbrev8.v" Vu 0x48042057;
+    vrev8_v "vrev8.v" Vu 0x4804a057;
+
+    // --- Zvbc ---
+    vclmul_vv "vclmul.vv" Vvv 0x30002057;
+    vclmul_vx "vclmul.vx" Vvx 0x30006057;
+    vclmulh_vv "vclmulh.vv" Vvv 0x34002057;
+    vclmulh_vx "vclmulh.vx" Vvx 0x34006057;
+
+    // --- Zvknha ---
+    vsha2ms_vv "vsha2ms.vv" Vmm 0xb6002077;
+    vsha2ch_vv "vsha2ch.vv" Vmm 0xba002077;
+    vsha2cl_vv "vsha2cl.vv" Vmm 0xbe002077;
+
     // --- Zvkned ---
     vaesdm_vv "vaesdm.vv" Vmvr 0xa2002077;
     vaesdf_vv "vaesdf.vv" Vmvr 0xa200a077;

@@ -8,6 +8,8 @@
 use super::fault;
 use crate::x86::{GuestAddr, MemFault};
 use std::arch::global_asm;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What an access routine returns, in two registers.
 #[derive(Clone, Copy)]
@@ -191,43 +193,56 @@ global_asm!(
     // a0 = address (aligned to 4), a1 = expected, a2 = new, a3 = mask of the bits that take part;
     // expected and new are in place. Gives the old word.
     ".globl felix_cas_masked",
-    "felix_cas_masked: lr.w.aqrl t0, (a0)",
+    "felix_cas_masked: lr.w.aq t0, (a0)",
     "and t1, t0, a3",
     "bne t1, a1, 1f",
     "xor t1, t0, a2",
     "and t1, t1, a3",
     "xor t1, t1, t0",
-    "sc.w.rl t2, t1, (a0)",
+    "sc.w.aqrl t2, t1, (a0)",
     "bnez t2, felix_cas_masked",
     "mv a0, t0",
     "li a1, 0",
     "ret",
     // A failing LOCK CMPXCHG still writes the old value: the page must be writable.
-    "1: sc.w.rl t2, t0, (a0)",
+    "1: sc.w.aqrl t2, t0, (a0)",
     "bnez t2, felix_cas_masked",
     "mv a0, t0",
     "li a1, 0",
     "ret",
     ".globl felix_cas32",
     "felix_cas32: sext.w a1, a1",
-    "2: lr.w.aqrl t0, (a0)",
+    "2: lr.w.aq t0, (a0)",
     "mv t1, t0",
     "bne t0, a1, 1f",
     "mv t1, a2",
-    "1: sc.w.rl t2, t1, (a0)",
+    "1: sc.w.aqrl t2, t1, (a0)",
     "bnez t2, 2b",
     "slli a0, t0, 32",
     "srli a0, a0, 32",
     "li a1, 0",
     "ret",
     ".globl felix_cas64",
-    "felix_cas64: lr.d.aqrl t0, (a0)",
+    "felix_cas64: lr.d.aq t0, (a0)",
     "mv t1, t0",
     "bne t0, a1, 1f",
     "mv t1, a2",
-    "1: sc.d.rl t2, t1, (a0)",
+    "1: sc.d.aqrl t2, t1, (a0)",
     "bnez t2, felix_cas64",
     "mv a0, t0",
+    "li a1, 0",
+    "ret",
+    // a0 = address (aligned to 16), a1 = new low, a2 = new high, a3 = pointer to expected low and high, which
+    // receives what was there. For hosts with Zacas: amocas.q.aqrl a2, a4, (a0).
+    ".globl felix_cas128",
+    "felix_cas128: mv t0, a3",
+    "mv a4, a1",
+    "mv a5, a2",
+    "ld a2, 0(t0)",
+    "ld a3, 8(t0)",
+    ".4byte 0x2ee5462f",
+    "sd a2, 0(t0)",
+    "sd a3, 8(t0)",
     "li a1, 0",
     "ret",
     ".globl felix_copy",
@@ -352,7 +367,6 @@ unsafe extern "C" {
     fn felix_cas_masked(addr: u64, old: u64, new: u64, mask: u64) -> Access;
     fn felix_cas32(addr: u64, old: u64, new: u64) -> Access;
     fn felix_cas64(addr: u64, old: u64, new: u64) -> Access;
-    #[cfg(target_arch = "x86_64")]
     fn felix_cas128(addr: u64, low: u64, high: u64, expected: *mut [u64; 2]) -> Access;
     fn felix_copy(dst: u64, src: u64, len: u64) -> Access;
     fn felix_same(a: u64, b: u64, len: u64) -> Access;
@@ -585,35 +599,40 @@ pub fn cas_u64(addr: GuestAddr, old: u64, new: u64) -> Result<u64, MemFault> {
     result(unsafe { felix_cas64(addr.0, old, new) }, addr, true)
 }
 
-/// Compares and exchanges 128 bits; `addr` is aligned to 16. Gives what was there, low half first.
+/// Whether the host can compare and exchange 128 bits by an instruction.
+static WIDE: AtomicBool = AtomicBool::new(cfg!(target_arch = "x86_64"));
+
+/// From now on `cas_u128` uses Zacas, which the host has. To be called before there is a second thread.
+pub fn use_zacas() {
+    WIDE.store(true, Ordering::Relaxed);
+}
+
+/// Compares and exchanges 128 bits; `addr` is aligned to 16. Gives what was there, low half first. On
+/// RISC-V hosts without Zacas only other such exchanges see it as one.
 ///
 /// # Errors
 /// The page fault of a write there; also if the comparison fails.
 pub fn cas_u128(addr: GuestAddr, old: [u64; 2], new: [u64; 2]) -> Result<[u64; 2], MemFault> {
-    #[cfg(target_arch = "x86_64")]
-    {
+    /// One lock per line.
+    static LOCKS: [Mutex<()>; 64] = [const { Mutex::new(()) }; 64];
+    if WIDE.load(Ordering::Relaxed) {
         let mut found = old;
-        // SAFETY: `found` outlives the call; the rest as for the stores above.
+        // SAFETY: `found` outlives the call, and the host has the instruction (`WIDE`); the rest as for the
+        // stores above.
         let access = unsafe { felix_cas128(addr.0, new[0], new[1], &raw mut found) };
         result(access, addr, true)?;
-        Ok(found)
+        return Ok(found);
     }
-    #[cfg(target_arch = "riscv64")]
-    {
-        use std::sync::Mutex;
-        // Without Zacas: one lock per line, shared by all 16-byte exchanges.
-        static LOCKS: [Mutex<()>; 64] = [const { Mutex::new(()) }; 64];
-        let _guard = LOCKS[(addr.0 >> 6 & 63) as usize].lock();
-        let written = |f| MemFault { write: true, ..f };
-        let found = [
-            read_u64(addr).map_err(written)?,
-            read_u64(addr.offset(8)).map_err(written)?,
-        ];
-        let put = if found == old { new } else { found };
-        write_u64(addr, put[0])?;
-        write_u64(addr.offset(8), put[1])?;
-        Ok(found)
-    }
+    let _guard = LOCKS[(addr.0 >> 6 & 63) as usize].lock();
+    let written = |f| MemFault { write: true, ..f };
+    let found = [
+        read_u64(addr).map_err(written)?,
+        read_u64(addr.offset(8)).map_err(written)?,
+    ];
+    let put = if found == old { new } else { found };
+    write_u64(addr, put[0])?;
+    write_u64(addr.offset(8), put[1])?;
+    Ok(found)
 }
 
 #[cfg(test)]

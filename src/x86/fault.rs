@@ -51,7 +51,7 @@ impl MemFault {
 }
 
 /// An exception of the guest CPU. RIP is the faulting instruction for faults and the next one for
-/// the traps `Breakpoint` and `Debug`.
+/// the traps `Breakpoint`, `Overflow` and `Debug`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Fault {
     /// #DE, vector 0: division by zero or a quotient that does not fit.
@@ -60,6 +60,8 @@ pub enum Fault {
     Debug,
     /// #BP, vector 3: INT3.
     Breakpoint,
+    /// #OF, vector 4: INT 4.
+    Overflow,
     /// #UD, vector 6: no such instruction, or one felix does not implement.
     InvalidOpcode,
     /// #SS, vector 12: a non-canonical stack address.
@@ -91,6 +93,7 @@ pub enum Trap {
     X87 = 7,
     AlignmentCheck = 8,
     Simd = 9,
+    Overflow = 10,
 }
 
 impl Trap {
@@ -107,6 +110,7 @@ impl Trap {
             7 => Trap::X87,
             8 => Trap::AlignmentCheck,
             9 => Trap::Simd,
+            10 => Trap::Overflow,
             _ => return None,
         })
     }
@@ -124,6 +128,7 @@ impl Trap {
             Trap::X87 => "#MF",
             Trap::AlignmentCheck => "#AC",
             Trap::Simd => "#XM",
+            Trap::Overflow => "#OF",
         }
     }
 }
@@ -140,6 +145,7 @@ impl From<Trap> for Fault {
             Trap::X87 => Fault::X87,
             Trap::AlignmentCheck => Fault::AlignmentCheck,
             Trap::Simd => Fault::Simd,
+            Trap::Overflow => Fault::Overflow,
         }
     }
 }

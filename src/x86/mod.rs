@@ -9,6 +9,7 @@ pub mod fault;
 pub mod flags;
 pub mod fxsave;
 pub mod reg;
+pub mod segment;
 pub mod state;
 pub mod vsib;
 pub mod x87env;

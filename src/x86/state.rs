@@ -85,8 +85,8 @@ pub struct CpuState {
     pub helper_fault_addr: u64,
     /// See `helper_fault_addr`.
     pub helper_fault_info: u64,
-    /// Keeps the vector registers 16-byte aligned.
-    pub reserved: u64,
+    /// The selectors of DS, ES, FS and GS, 16 bits each from the lowest on. CS and SS never change.
+    pub selectors: u64,
     /// XMM0 to XMM15 in the low halves; the upper halves are YMM's.
     pub ymm: [[u64; 4]; 16],
     /// x87 and MMX.
@@ -116,7 +116,7 @@ impl Default for CpuState {
             helper_fault: 0,
             helper_fault_addr: 0,
             helper_fault_info: 0,
-            reserved: 0,
+            selectors: 0,
             ymm: [[0; 4]; 16],
             x87: X87::default(),
             scratch: [0; SCRATCH_WORDS],
@@ -237,6 +237,7 @@ pub mod offset {
     pub const RFLAGS_OTHER: usize = offset_of!(CpuState, rflags_other);
     pub const FS_BASE: usize = offset_of!(CpuState, fs_base);
     pub const GS_BASE: usize = offset_of!(CpuState, gs_base);
+    pub const SELECTORS: usize = offset_of!(CpuState, selectors);
     pub const MXCSR: usize = offset_of!(CpuState, mxcsr);
     pub const POLL: usize = offset_of!(CpuState, poll);
     pub const HELPER_FAULT: usize = offset_of!(CpuState, helper_fault);

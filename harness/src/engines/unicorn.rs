@@ -72,6 +72,25 @@ const CRASHES: [Mnemonic; 4] = [
     Mnemonic::Pcmpestrm64,
 ];
 
+/// Other mnemonics it has no answer for: what needs Linux's descriptor tables, and shadow stacks' instructions,
+/// which it takes for NOPs.
+const UNKNOWN_TOO: &[Mnemonic] = &[
+    Mnemonic::Int,
+    Mnemonic::Retf,
+    Mnemonic::Iret,
+    Mnemonic::Iretd,
+    Mnemonic::Iretq,
+    Mnemonic::Lfs,
+    Mnemonic::Lgs,
+    Mnemonic::Lss,
+    Mnemonic::Incsspd,
+    Mnemonic::Incsspq,
+    Mnemonic::Rstorssp,
+    Mnemonic::Saveprevssp,
+    Mnemonic::Setssbsy,
+    Mnemonic::Clrssbsy,
+];
+
 /// What the hooks saw.
 #[derive(Default)]
 struct Seen {
@@ -85,7 +104,7 @@ pub struct Unicorn {
     /// The machine before any case. Exceptions leave traces in it (`old_exception`: the second one
     /// becomes #DF and the third a reset), as do x87 instructions.
     fresh: Context,
-    /// Mnemonics it is not asked about: those of `UNKNOWN`, and `CRASHES`.
+    /// Mnemonics it is not asked about: those of `UNKNOWN`, `UNKNOWN_TOO` and `CRASHES`.
     system: HashSet<Mnemonic>,
     image: Image,
     /// What is read back, kept for its memory.
@@ -153,7 +172,7 @@ impl Unicorn {
             .iter()
             .filter(|r| UNKNOWN.contains(&r.family))
             .map(|r| r.mnemonic)
-            .chain([Mnemonic::Int])
+            .chain(UNKNOWN_TOO.iter().copied())
             .chain(CRASHES)
             .collect();
         Ok(Unicorn {

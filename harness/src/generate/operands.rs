@@ -569,8 +569,8 @@ fn pointer(rng: &mut Random) -> u64 {
 /// Instructions that no two CPUs need agree on, or that end in the host's kernel.
 fn sensible(insn: &Instruction) -> bool {
     match insn.mnemonic() {
-        // Linux's gates, and the traps.
-        Mnemonic::Int => !matches!(insn.immediate8(), 1 | 3 | 4 | 0x80),
+        // INT 80H is i386's system call.
+        Mnemonic::Int => insn.immediate8() != 0x80,
         // A 16-bit operand: undefined.
         Mnemonic::Bswap => insn.op_register(0).size() != 2,
         // More than 16 places of a 16-bit operand: undefined.
@@ -596,6 +596,25 @@ pub fn counts_too_far(insn: &Instruction) -> bool {
 pub fn choose_count(rng: &mut Random, ip: u64, insn: Instruction) -> Option<[Instruction; 2]> {
     let count: u32 = rng.random_range(0..=16) | (32 * rng.random_range(0..8));
     let mut low = Instruction::with2(Code::Mov_r8_imm8, Register::CL, count).ok()?;
+    low.set_ip(ip);
+    let mut insn = insn;
+    insn.set_ip(ip + 16);
+    Some([low, insn])
+}
+
+/// Whether a register operand is a selector that is asked about.
+pub fn takes_selector(insn: &Instruction) -> bool {
+    use Mnemonic::{Lar, Lsl, Verr, Verw};
+    let last = insn.op_count().saturating_sub(1);
+    matches!(insn.mnemonic(), Lar | Lsl | Verr | Verw) && insn.op_kind(last) == OpKind::Register
+}
+
+/// Such an instruction after its register got a selector of Linux's table, or near one; not that of the
+/// segment whose limit is the processor's number.
+pub fn choose_selector(rng: &mut Random, ip: u64, insn: Instruction) -> Option<[Instruction; 2]> {
+    let selector: u32 = rng.random_range(0..0x78);
+    let register = half(insn.op_register(insn.op_count() - 1).full_register());
+    let mut low = Instruction::with2(Code::Mov_r32_imm32, register, selector).ok()?;
     low.set_ip(ip);
     let mut insn = insn;
     insn.set_ip(ip + 16);

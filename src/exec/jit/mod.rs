@@ -27,7 +27,7 @@ use crate::lift::{self, Limits};
 use crate::lower::baseline::{Baseline, Place, Why};
 use crate::lower::{FpMode, Translation, What, abi};
 use crate::opt;
-use crate::rv64::HostIsa;
+use crate::rv64::{Feature, HostIsa};
 use crate::sys;
 use crate::sys::jit::{Capture, Executable, Routines};
 use crate::sys::meter::Work;
@@ -130,6 +130,9 @@ impl JitEngine {
         let code = Executable::new(CODE_BYTES)?;
         code.announce()?;
         sys::fault::set_hook(sys::jit::fault_hook);
+        if isa.has(Feature::Zacas) {
+            sys::guest::use_zacas();
+        }
         JitEngine::with(Arc::new(Shared {
             memory,
             isa,

@@ -43,6 +43,10 @@ fn cases() -> Vec<Case> {
         case(Op::VPerm, &[Width::W8], 0..1, &[0]),
         case(Op::VLanes, &Width::ALL, 0..1, &[0]),
         case(Op::VLanes2, &Width::ALL, 0..1, &[0]),
+        case(Op::VRotr, &Width::ALL, 0..1, &[0, 1, 5, 7, 15, 33, 63]),
+        case(Op::VClMul, &[Width::W64], 0..1, &[0, 1, 16, 17]),
+        case(Op::VSha256Rounds, &[Width::W32], 0..1, &[0]),
+        case(Op::VSha256Msg2, &[Width::W32], 0..1, &[0]),
         case(Op::VGfMul, &[Width::W8], 0..1, &[0]),
         case(Op::VGfAffine, &[Width::W8], 0..1, &[0, 0x163, 0x1a]),
     ]
@@ -170,6 +174,9 @@ fn isas() -> Vec<HostIsa> {
         "gc,zba,zbb,zbs,zfhmin",
         "gc,v128",
         "gc,zba,zbb,zbs,zvfhmin,v256",
+        "gc,zbc",
+        "gc,zbc,v128",
+        "gc,zba,zbb,zbs,zbc,zvbb,zvbc,zvkned,zvknha,v256",
     ]
     .iter()
     .map(|s| s.parse().unwrap())

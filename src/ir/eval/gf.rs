@@ -25,6 +25,17 @@ fn inverse(a: u8) -> u8 {
     r
 }
 
+/// The product of polynomials over GF(2).
+#[must_use]
+pub fn carry_less(a: u64, mut b: u64) -> u128 {
+    let (a, mut r) = (u128::from(a), 0);
+    while b != 0 {
+        r ^= a << b.trailing_zeros();
+        b &= b - 1;
+    }
+    r
+}
+
 /// GF2P8MULB
 #[must_use]
 pub fn multiply(a: u128, b: u128) -> u128 {

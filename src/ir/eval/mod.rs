@@ -7,6 +7,7 @@ pub mod aes;
 pub mod approx;
 pub mod crc;
 pub mod gf;
+pub mod sha;
 pub mod text;
 pub mod vector;
 
@@ -62,8 +63,6 @@ pub fn int(op: Op, w: Width, imm: u64, a: u64, b: u64, c: u64) -> Option<u64> {
         Op::Popcnt => u64::from(za.count_ones()),
         Op::Bswap => a.swap_bytes() >> (64 - w.bits()),
         Op::Crc32c => return Some(crc::crc32c(a as u32, b, w.bytes()).into()),
-        Op::ClMul => clmul(a, b) as u64,
-        Op::ClMulHi => (clmul(a, b) >> 64) as u64,
         Op::Pdep => deposit(a, zb),
         Op::Pext => extract(a, zb),
         Op::Eq => u64::from(za == zb),
@@ -82,20 +81,7 @@ pub fn int(op: Op, w: Width, imm: u64, a: u64, b: u64, c: u64) -> Option<u64> {
 #[must_use]
 pub const fn is_int(op: Op) -> bool {
     let (n, first, last) = (op as u8, Op::Add as u8, Op::Select as u8);
-    matches!(
-        op,
-        Op::Const | Op::Pdep | Op::Pext | Op::Crc32c | Op::ClMul | Op::ClMulHi
-    ) || first <= n && n <= last
-}
-
-/// The product of polynomials over GF(2).
-fn clmul(a: u64, mut b: u64) -> u128 {
-    let (a, mut r) = (u128::from(a), 0);
-    while b != 0 {
-        r ^= a << b.trailing_zeros();
-        b &= b - 1;
-    }
-    r
+    matches!(op, Op::Const | Op::Pdep | Op::Pext | Op::Crc32c) || first <= n && n <= last
 }
 
 /// PDEP: the low bits of `from` where `mask` has ones.

@@ -10,7 +10,7 @@
 //! zero. Floating-point arithmetic depends on MXCSR and is not here, but in `crate::helper::float`.
 
 use super::super::Op;
-use super::{aes, approx, gf, text};
+use super::{aes, approx, gf, sha, text};
 use crate::x86::Width;
 
 /// The value of a pure operation on vectors; `None` for any other operation.
@@ -92,6 +92,17 @@ pub fn vector(
         Op::VZext => widen(w, imm, a, |_, x| x),
         Op::VMpSad => multiple_sad(a, b, imm),
         Op::VMinPos => min_position(a),
+        Op::VClMul => gf::carry_less(
+            lane(Width::W64, a, imm & 1),
+            lane(Width::W64, b, imm >> 4 & 1),
+        ),
+        Op::VRotr => map(w, a, 0, |x, _| {
+            let bits = u64::from(w.bits());
+            let n = imm % bits;
+            x >> n | x.checked_shl(count(bits - n)).unwrap_or(0)
+        }),
+        Op::VSha256Rounds => sha::rounds(a, b, c),
+        Op::VSha256Msg2 => sha::message(a, b),
         Op::VAesEnc => aes::encrypt(a, b, false),
         Op::VAesEncLast => aes::encrypt(a, b, true),
         Op::VAesDec => aes::decrypt(a, b, false),

@@ -32,12 +32,7 @@ pub fn pclmulqdq(cx: &mut Cx<'_>) -> Lifted {
     let imm = u64::from(cx.insn.immediate8());
     let b = cx.xmm_m128(1)?;
     let a = cx.xmm(0)?;
-    let x = cx.op_imm(Op::VExtract, Width::W64, &[a], imm & 1, 0);
-    let y = cx.op_imm(Op::VExtract, Width::W64, &[b], imm >> 4 & 1, 0);
-    let low = cx.op(Op::ClMul, Width::W64, &[x, y]);
-    let high = cx.op(Op::ClMulHi, Width::W64, &[x, y]);
-    let r = cx.op(Op::VFromI, Width::W64, &[low]);
-    let r = cx.op_imm(Op::VInsert, Width::W64, &[r, high], 1, 0);
+    let r = cx.op_imm(Op::VClMul, Width::W64, &[a, b], imm & 0x11, 0);
     cx.set_xmm(0, r)
 }
 

@@ -75,7 +75,7 @@ rows! {
         Fxrstor => state::fxrstor, "Restore x87, MMX, SSE state";
         Fxrstor64 => state::fxrstor64, "Restore x87, MMX, SSE state with 64-bit pointers";
         Movntps => data::mov_aligned, "Store packed single-precision, non-temporal";
-        Prefetchnta | Prefetcht0 | Prefetcht1 | Prefetcht2 | Prefetchw => cacheability::prefetch, "Prefetch into caches";
+        Prefetchnta | Prefetcht0 | Prefetcht1 | Prefetcht2 | Prefetchw | Prefetch => cacheability::prefetch, "Prefetch into caches";
         Sfence => cacheability::sfence, "Order stores";
     }
     Sse2 {

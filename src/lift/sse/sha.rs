@@ -1,5 +1,5 @@
-//! SHA-1 and SHA-256 (SDM vol. 1, 5.18), on the words in registers: vectors do nothing for rounds, each of
-//! which needs the one before.
+//! SHA-1 and SHA-256 (SDM vol. 1, 5.18). SHA-1 on the words in registers: vectors do nothing for rounds, each of
+//! which needs the one before. Hosts may have instructions for SHA-256, so its steps are operations.
 
 use super::{Cx, Lifted, Op, Unsupported, Value, Width};
 use crate::ir::Var;
@@ -41,19 +41,6 @@ fn sum(cx: &mut Cx<'_>, first: Value, rest: &[Value]) -> Value {
 fn left(cx: &mut Cx<'_>, x: Value, n: u64) -> Value {
     let n = cx.konst(n);
     cx.op(Op::Rotl, W, &[x, n])
-}
-
-/// The exclusive or of `x` rotated right by three counts; by the third it is shifted if `shifted`.
-fn sigma(cx: &mut Cx<'_>, x: Value, counts: [u64; 3], shifted: bool) -> Value {
-    let ops = [Op::Rotr, Op::Rotr, if shifted { Op::Shr } else { Op::Rotr }];
-    let mut turned = [x; 3];
-    for ((t, op), n) in turned.iter_mut().zip(ops).zip(counts) {
-        let n = cx.konst(n);
-        *t = cx.op(op, W, &[x, n]);
-    }
-    let [a, b, c] = turned;
-    let ab = cx.xor(W, a, b);
-    cx.xor(W, ab, c)
 }
 
 /// Bits of `yes` where `c` has ones, else of `no`.
@@ -118,35 +105,37 @@ pub fn sha1msg1(cx: &mut Cx<'_>) -> Lifted {
     cx.set_xmm(0, r)
 }
 
-/// SHA1MSG2
+/// SHA1MSG2: each word is a rotation, in which the lowest one needs the highest one's.
 pub fn sha1msg2(cx: &mut Cx<'_>) -> Lifted {
-    let [a, b] = operands(cx)?;
-    let next = |cx: &mut Cx<'_>, x, y| {
-        let v = cx.xor(W, x, y);
-        left(cx, v, 1)
+    let b = cx.xmm_m128(1)?;
+    let a = cx.xmm(0)?;
+    let left = |cx: &mut Cx<'_>, v| cx.op_imm(Op::VRotr, W, &[v], 31, 0);
+    let (up, top) = (-4, 12);
+    let before = shifted(cx, b, up);
+    let mixed = cx.op(Op::VXor, Width::W64, &[a, before]);
+    let words = left(cx, mixed);
+    let highest = shifted(cx, words, top);
+    let lowest = left(cx, highest);
+    let r = cx.op(Op::VXor, Width::W64, &[words, lowest]);
+    cx.set_xmm(0, r)
+}
+
+/// The bytes of `v`, each taken from `by` places above, and zeros.
+fn shifted(cx: &mut Cx<'_>, v: Value, by: i8) -> Value {
+    let from = |i: usize| {
+        let n = i8::try_from(i).unwrap_or(0) + by;
+        u8::try_from(n).ok().filter(|n| *n < 16).unwrap_or(0x80)
     };
-    let first = next(cx, a[3], b[2]);
-    let second = next(cx, a[2], b[1]);
-    let third = next(cx, a[1], b[0]);
-    let last = next(cx, a[0], first);
-    set_words(cx, [last, third, second, first])
+    cx.shuffle(v, v, std::array::from_fn(from))
 }
 
 /// SHA256RNDS2: XMM0 has the words with their constants added.
 pub fn sha256rnds2(cx: &mut Cx<'_>) -> Lifted {
-    let [[mut h, mut g, mut d, mut c], [mut f, mut e, mut b, mut a]] = operands(cx)?;
+    let b = cx.xmm_m128(1)?;
+    let a = cx.xmm(0)?;
     let wk = cx.get(Var::Xmm(0));
-    for n in [0, 1] {
-        let wk = cx.op_imm(Op::VExtract, W, &[wk], n, 0);
-        let chosen = choose(cx, e, f, g);
-        let turned = sigma(cx, e, [6, 11, 25], false);
-        let t = sum(cx, h, &[wk, chosen, turned]);
-        let most = majority(cx, a, b, c);
-        let turned = sigma(cx, a, [2, 13, 22], false);
-        (h, g, f, e) = (g, f, e, cx.add(W, d, t));
-        (d, c, b, a) = (c, b, a, sum(cx, t, &[most, turned]));
-    }
-    set_words(cx, [f, e, b, a])
+    let r = cx.op(Op::VSha256Rounds, W, &[a, b, wk]);
+    cx.set_xmm(0, r)
 }
 
 /// SHA256MSG1
@@ -158,34 +147,19 @@ pub fn sha256msg1(cx: &mut Cx<'_>) -> Lifted {
         b,
         std::array::from_fn(|i| u8::try_from(i + 4).unwrap_or(0)),
     );
-    let [first, rest @ ..] = [
-        (Op::VShr, 7),
-        (Op::VShl, 25),
-        (Op::VShr, 18),
-        (Op::VShl, 14),
-        (Op::VShr, 3),
-    ]
-    .map(|(op, n)| {
-        let n = cx.konst(n);
-        cx.op(op, W, &[next, n])
-    });
-    let mixed = rest
-        .iter()
-        .fold(first, |x, y| cx.op(Op::VXor, Width::W64, &[x, *y]));
+    let [first, second] = [7, 18].map(|n| cx.op_imm(Op::VRotr, W, &[next], n, 0));
+    let three = cx.konst(3);
+    let third = cx.op(Op::VShr, W, &[next, three]);
+    let mixed = cx.op(Op::VXor, Width::W64, &[first, second]);
+    let mixed = cx.op(Op::VXor, Width::W64, &[mixed, third]);
     let r = cx.op(Op::VAdd, W, &[a, mixed]);
     cx.set_xmm(0, r)
 }
 
 /// SHA256MSG2
 pub fn sha256msg2(cx: &mut Cx<'_>) -> Lifted {
-    let [a, b] = operands(cx)?;
-    let next = |cx: &mut Cx<'_>, x, y| {
-        let mixed = sigma(cx, y, [17, 19, 10], true);
-        cx.add(W, x, mixed)
-    };
-    let first = next(cx, a[0], b[2]);
-    let second = next(cx, a[1], b[3]);
-    let third = next(cx, a[2], first);
-    let last = next(cx, a[3], second);
-    set_words(cx, [first, second, third, last])
+    let b = cx.xmm_m128(1)?;
+    let a = cx.xmm(0)?;
+    let r = cx.op(Op::VSha256Msg2, W, &[a, b]);
+    cx.set_xmm(0, r)
 }

@@ -18,7 +18,7 @@ use crate::ir::{
     Value, Var,
 };
 use crate::lower::abi;
-use crate::rv64::HostIsa;
+use crate::rv64::{Feature, HostIsa};
 use crate::x86::Width;
 
 /// How far back the lower half of an operation is looked for.
@@ -87,8 +87,15 @@ enum Kind {
     No,
 }
 
-fn kind(inst: &Inst, inline: bool) -> Kind {
+fn kind(inst: &Inst, inline: bool, isa: HostIsa) -> Kind {
     match inst.op {
+        Op::VAesEnc | Op::VAesEncLast | Op::VAesDec | Op::VAesDecLast => {
+            if isa.has(Feature::Zvkned) {
+                Kind::Lanes
+            } else {
+                Kind::No
+            }
+        }
         _ if inst.lazy => Kind::No,
         _ if inst.op.effect() == Effect::Fp => match inst.op {
             Op::VFAdd
@@ -143,6 +150,7 @@ fn kind(inst: &Inst, inline: bool) -> Kind {
         | Op::VSad
         | Op::VMulEvenU
         | Op::VPerm
+        | Op::VRotr
         | Op::VShuf => Kind::Lanes,
         Op::VConst | Op::VSplat => Kind::Same,
         Op::VMovMask => Kind::Mask,
@@ -211,7 +219,7 @@ pub(super) fn find(
             }
             (Op::Or, _) => join_masks(block, facts, pairs, j),
             _ => {
-                let kind = kind(inst, inline);
+                let kind = kind(inst, inline, isa);
                 if matches!(kind, Kind::No | Kind::Same) {
                     continue;
                 }
@@ -226,7 +234,7 @@ pub(super) fn find(
             }
         }
     }
-    both_halves(block, pairs, inline);
+    both_halves(block, pairs, inline, isa);
 }
 
 /// Whether the instruction at `j` is on the upper half of what that at `i` is on the lower half of.
@@ -355,7 +363,7 @@ fn join_masks(block: &Block, facts: &[Fact], pairs: &mut Pairs, k: usize) {
 }
 
 /// Marks what is wanted in both halves and can be made so.
-fn both_halves(block: &Block, pairs: &mut Pairs, inline: bool) {
+fn both_halves(block: &Block, pairs: &mut Pairs, inline: bool, isa: HostIsa) {
     for (i, inst) in block.insts.iter().enumerate().rev() {
         if !pairs.twice[i] || pairs.high[i].is_some() || pairs.done[i] {
             continue;
@@ -366,9 +374,9 @@ fn both_halves(block: &Block, pairs: &mut Pairs, inline: bool) {
         };
         let can = |v: Value| {
             let of = &block.insts[v.index()];
-            matches!(kind(of, inline), Kind::Same | Kind::Lanes) || of.op == Op::VFromI
+            matches!(kind(of, inline, isa), Kind::Same | Kind::Lanes) || of.op == Op::VFromI
         };
-        match kind(inst, inline) {
+        match kind(inst, inline, isa) {
             Kind::Same => pairs.high[i] = number(i),
             Kind::Lanes if vectors().all(can) => {
                 pairs.high[i] = number(i);

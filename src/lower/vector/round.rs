@@ -1,10 +1,11 @@
 //! Rounding floats to integers: through an integer and back, which is exact below 2^23 (2^52) in
-//! magnitude. What is not below goes the slow way: it is an integer already, or a NaN.
+//! magnitude. What is not below goes the slow way: it is an integer already, or a NaN. With Zfa, numbers one by one:
+//! by the instruction that does it, NaNs the slow way.
 
 use super::slow::Result;
 use super::{Lowerer, abi, ft};
 use crate::ir::{Inst, Value};
-use crate::rv64::{Csr, Freg, Label, Rm, Shamt, Uimm5, Vm, Vreg, Xreg};
+use crate::rv64::{Csr, Feature, Freg, Label, Rm, Shamt, Uimm5, Vm, Vreg, Xreg};
 use crate::x86::Width;
 
 /// How to round, from `Inst::aux`.
@@ -44,6 +45,16 @@ impl Lowerer<'_> {
     fn round_float(&mut self, inst: &Inst, d: Freg, a: Freg, slow: Label) {
         let (s, t) = (abi::SCRATCH, abi::SCRATCH2);
         let single = inst.w == Width::W32;
+        if self.isa.has(Feature::Zfa) {
+            self.f_equal(inst.w, s, a, a);
+            self.asm.beq_to(s, Xreg::ZERO, slow);
+            return match (single, inst.aux & 8 != 0) {
+                (true, true) => self.asm.fround_s(d, a, mode(inst)),
+                (true, false) => self.asm.froundnx_s(d, a, mode(inst)),
+                (false, true) => self.asm.fround_d(d, a, mode(inst)),
+                (false, false) => self.asm.froundnx_d(d, a, mode(inst)),
+            };
+        }
         if single {
             self.asm.fmv_x_w(s, a);
             self.asm.slliw(s, s, Shamt::new(1));

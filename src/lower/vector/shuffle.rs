@@ -1,6 +1,7 @@
 //! Byte shuffles on hosts with V: slides, interleavings and merges where the pattern is one, gathers by
 //! a constant otherwise.
 
+use super::crypto::{byte_order, has_zvkb};
 use super::packed::simm;
 use super::{Lowerer, abi, sew};
 use crate::ir::{Inst, Value};
@@ -97,6 +98,12 @@ impl Lowerer<'_> {
             let d = self.vdef_unless(v, &[a]);
             self.full(w);
             self.asm.vrgather_vi(d, a, Uimm5::new(lane), ALL);
+            return true;
+        }
+        if has_zvkb(self.isa)
+            && let Some(order) = byte_order(p)
+        {
+            self.reorder(v, a, order);
             return true;
         }
         let index = self.vtemp();

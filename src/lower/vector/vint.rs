@@ -1,5 +1,6 @@
 //! Packed integers on hosts with V.
 
+use super::crypto::has_zvkb;
 use super::packed::simm;
 use super::{Lowerer, V0, ZERO, abi, plan, sew};
 use crate::ir::{Inst, Op, Value};
@@ -34,6 +35,9 @@ impl Lowerer<'_> {
             | Op::VAesDecLast
             | Op::VAesImc
             | Op::VAesKey => return self.aes(v, inst),
+            Op::VSha256Rounds | Op::VSha256Msg2 => return self.sha256(v, inst),
+            Op::VClMul => return self.carry_less(v, inst),
+            Op::VRotr => self.v_rotate(v, inst),
             Op::VMinPos => self.v_min_position(v, inst),
             Op::VShl | Op::VShr | Op::VSar => self.v_shift(v, inst),
             Op::VMovMask => self.v_mov_mask(v, inst),
@@ -154,6 +158,7 @@ impl Lowerer<'_> {
             Op::VAnd => self.asm.vand_vv(d, a, b, ALL),
             Op::VOr => self.asm.vor_vv(d, a, b, ALL),
             Op::VXor => self.asm.vxor_vv(d, a, b, ALL),
+            Op::VAndN if has_zvkb(self.isa) => self.asm.vandn_vv(d, b, a, ALL),
             Op::VAndN => {
                 let t = self.vtemp();
                 self.asm.vxor_vi(t, a, simm(-1), ALL);
@@ -285,7 +290,7 @@ impl Lowerer<'_> {
         self.asm.vand_vx(d, d, abi::SCRATCH, ALL);
     }
 
-    fn v_shift_by(&mut self, op: Op, d: Vreg, a: Vreg, n: Xreg) {
+    pub(super) fn v_shift_by(&mut self, op: Op, d: Vreg, a: Vreg, n: Xreg) {
         match op {
             Op::VShl => self.asm.vsll_vx(d, a, n, ALL),
             Op::VShr => self.asm.vsrl_vx(d, a, n, ALL),

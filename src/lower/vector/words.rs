@@ -12,8 +12,8 @@ use crate::lower::variable;
 use crate::rv64::{Feature, Imm12, Label, Rm, Shamt, Xreg};
 use crate::x86::Width;
 
-const A: Xreg = abi::SCRATCH;
-const B: Xreg = abi::SCRATCH2;
+pub(super) const A: Xreg = abi::SCRATCH;
+pub(super) const B: Xreg = abi::SCRATCH2;
 
 impl Lowerer<'_> {
     /// Where V128 value `v` is.
@@ -61,6 +61,8 @@ impl Lowerer<'_> {
                 }
             }
             Op::VShl | Op::VShr | Op::VSar => self.w_shift(v, inst),
+            Op::VRotr => self.w_rotate(v, inst),
+            Op::VClMul => return self.w_carry_less(v, inst),
             Op::VShuf => self.w_shuffle(v, inst),
             Op::VConst => self.w_const(v, inst),
             Op::VMovMask => self.w_mask(v, inst),

@@ -6,6 +6,7 @@
 //!
 //! With VLEN 256 whole-register loads and stores move a pair at any alignment, whatever `vtype` is.
 
+use super::crypto::{byte_order, has_zvkb};
 use super::packed::simm;
 use super::{Lowerer, V0, ZERO, abi, pairs, sew};
 use crate::ir::{Inst, Op, VSTORE_ALIGNED, Value, Var};
@@ -534,6 +535,11 @@ impl Lowerer<'_> {
         } else {
             (self.v(inst.args[0]), self.v(inst.args[1]))
         };
+        let one = patterns[0] == patterns[1] && !across;
+        let low = patterns[0].map(|s| if a == b && s < 32 { s & 15 } else { s });
+        if let (true, Some(order)) = (one && has_zvkb(self.isa), byte_order(low)) {
+            return self.reorder(v, a, order);
+        }
         let mut p = [From::Zero; 32];
         for (i, from) in (0..).zip(&mut p) {
             let s = patterns[usize::from(i / 16)][usize::from(i % 16)];

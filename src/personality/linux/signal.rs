@@ -564,6 +564,7 @@ pub fn fault(ctx: &mut Ctx<'_>, fault: Fault) {
         Fault::DivideError => (0, 0, kernel_info(libc::SIGFPE, 1, rip)),
         Fault::Debug => (1, 0, kernel_info(libc::SIGTRAP, 2, rip)),
         Fault::Breakpoint => (3, 0, kernel_info(libc::SIGTRAP, SI_KERNEL, 0)),
+        Fault::Overflow => (4, 0, kernel_info(libc::SIGSEGV, SI_KERNEL, 0)),
         Fault::InvalidOpcode => (6, 0, kernel_info(libc::SIGILL, 2, rip)),
         Fault::StackFault => (12, 0, kernel_info(libc::SIGBUS, SI_KERNEL, 0)),
         Fault::GeneralProtection => (13, 0, kernel_info(libc::SIGSEGV, SI_KERNEL, 0)),
