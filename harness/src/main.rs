@@ -252,6 +252,11 @@ fn run(command: Command) -> Result<bool> {
         } => {
             let jit = engines.iter().any(|e| e == "jit" || e == "baseline");
             let generator = Generator::new(&parse_mnemonics(&only)?, length, jit);
+            ensure!(
+                generator.codes().next().is_some(),
+                "no cases are made of these mnemonics: see EXCLUDED and generated() in \
+                 harness/src/generate.rs"
+            );
             fuzz::fuzz(
                 &generator, cases, seed, &engines, &oracles, &out, stop_after,
             )
