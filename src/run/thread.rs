@@ -7,6 +7,7 @@
 
 use super::{End, Runner};
 use crate::kernel::Task;
+use crate::kernel::task::AltStack;
 use crate::mem::space;
 use crate::personality::linux::{CloneArgs, Result, clone_flag as flag};
 use crate::sys::{Errno, guest, host, signal, thread};
@@ -78,6 +79,7 @@ impl Runner {
         self.process.threads.fetch_add(1, Ordering::AcqRel);
         let body = move || {
             let mut task = Task::new(host::gettid(), mask);
+            task.altstack = AltStack::OFF;
             let tid = id(task.tid);
             Self::parent_settid(&args, tid);
             Self::introduce(&mut task, &args);
@@ -150,7 +152,12 @@ impl Runner {
         let process = self.process.for_child(true);
         let engine = self.engine.for_thread().map_err(|_| Errno::EAGAIN)?;
         let mut task = Task::new(0, self.task.mask);
-        task.altstack = self.task.altstack;
+        // A vfork's child comes back to its parent's frames.
+        task.altstack = if args.flags & flag::VFORK != 0 {
+            self.task.altstack
+        } else {
+            AltStack::OFF
+        };
         Ok(move || {
             task.tid = host::gettid();
             Self::introduce(&mut task, &args);

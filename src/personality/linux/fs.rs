@@ -7,7 +7,6 @@ use crate::kernel::procfs::{Special, special};
 use crate::kernel::vfs::{At, Last};
 use crate::sys::cast::{int, low32, reg, size};
 use crate::sys::host::{address_of, address_of_mut};
-use crate::sys::signal::SYNC;
 use crate::sys::{Errno, host, raw};
 use std::os::fd::{AsRawFd, IntoRawFd};
 
@@ -424,9 +423,7 @@ fn call_mask(ctx: &mut Ctx<'_>, pointer: u64, len: u64) -> Result<Option<u64>> {
     if len != 8 {
         return Err(Errno::EINVAL);
     }
-    let mask = ctx.get_u64(pointer)?;
-    ctx.task.call_mask = Some(mask);
-    Ok(Some(mask & !SYNC))
+    super::signal::mask_of_call(ctx, pointer).map(Some)
 }
 
 fn wait_epoll(ctx: &mut Ctx<'_>, nr: libc::c_long, a: [u64; 6], timeout: u64) -> Result<u64> {

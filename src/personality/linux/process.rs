@@ -217,7 +217,8 @@ fn run(ctx: &mut Ctx<'_>, dirfd: u64, path: u64, argv: u64, envp: u64, flags: u6
         argv,
         envp,
     };
-    match exec::again(ctx.process, &exec) {
+    let process = ctx.process.clone();
+    match super::signal::hand_on(ctx, || exec::again(&process, &exec)) {
         Errno::ENOEXEC | Errno::ENOENT
             if ctx.process.single_threaded() && !ctx.process.borrowed_memory =>
         {

@@ -264,7 +264,7 @@ const ROWS: &[Row] = &[
     r(124, "getsid", &[Int], Full, Pass(libc::SYS_getsid)),
     r(125, "capget", &[Ptr, Ptr], Full, Pass(libc::SYS_capget)),
     r(126, "capset", &[Ptr, Ptr], Full, Pass(libc::SYS_capset)),
-    r(127, "rt_sigpending", &[Ptr, Size], Full, Pass(libc::SYS_rt_sigpending)),
+    r(127, "rt_sigpending", &[Ptr, Size], Full, Call(signal::rt_sigpending)),
     r(128, "rt_sigtimedwait", &[Ptr, Ptr, Ptr, Size], Full, Call(signal::rt_sigtimedwait)),
     r(129, "rt_sigqueueinfo", &[Int, Sig, Ptr], Full, Pass(libc::SYS_rt_sigqueueinfo)),
     r(130, "rt_sigsuspend", &[Ptr, Size], Full, Call(signal::rt_sigsuspend)),
