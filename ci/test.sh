@@ -49,7 +49,7 @@ stage_build_riscv() {
 run_matrix() {
     export FELIX_TEST_CPU=$1 QEMU_CPU=$1
     riscv-qemu/build.sh test --release --lib
-    cargo test --release --test corpus --test programs
+    cargo test --release --test corpus --test linux --test programs
     echo "FELIX_SEED=$SEED repeats this"
     cargo run --release -p harness -- fuzz --engines jit,baseline --oracles native --cases 5000 \
         --seed "$SEED" --out "$CI_DIR/differences"

@@ -6,7 +6,7 @@ mod run;
 use crate::error::Error;
 use crate::lift::ROWS;
 use crate::lift::table::row_for;
-use crate::personality::linux::table;
+use crate::personality::linux::table::{self, Handler};
 use crate::replay;
 use crate::x86::cpuid;
 use clap::{Parser, Subcommand};
@@ -33,7 +33,11 @@ enum Command {
     /// Show what a sequence of instructions becomes.
     Dump(DumpArgs),
     /// List instructions and system calls with their support.
-    List,
+    List {
+        /// Only the system calls, as a table in Markdown.
+        #[arg(long)]
+        markdown: bool,
+    },
     /// Internal: executes what the harness translates.
     #[command(hide = true)]
     Worker {
@@ -103,7 +107,21 @@ fn missing() -> BTreeMap<String, String> {
     out
 }
 
-fn list() -> Result<(), Error> {
+/// The page of the documentation about system calls.
+fn syscalls(out: &mut impl Write) -> std::io::Result<()> {
+    writeln!(out, "| number | name | support | |\n|---|---|---|---|")?;
+    for r in table::TABLE {
+        let (level, why) = r.level.words();
+        let errno = match r.handler {
+            Handler::Refused(e) => format!("{e:?}: "),
+            _ => String::new(),
+        };
+        writeln!(out, "| {} | {} | {level} | {errno}{why} |", r.nr, r.name)?;
+    }
+    Ok(())
+}
+
+fn list(markdown: bool) -> Result<(), Error> {
     let mut out = std::io::stdout().lock();
     let print = |out: &mut std::io::StdoutLock<'_>| -> std::io::Result<()> {
         for row in ROWS {
@@ -122,12 +140,22 @@ fn list() -> Result<(), Error> {
             writeln!(out, "feature {}", f.name)?;
         }
         for r in table::TABLE {
-            let level = format!("{:?}", r.level).to_lowercase();
-            writeln!(out, "syscall {:3} {:24} {level}", r.nr, r.name)?;
+            let (level, why) = r.level.words();
+            let why = match r.handler {
+                Handler::Refused(e) => format!("{e:?}: {why}"),
+                _ => why.to_owned(),
+            };
+            let line = format!("syscall {:3} {:24} {level:7} {why}", r.nr, r.name);
+            writeln!(out, "{}", line.trim_end())?;
         }
         Ok(())
     };
-    match print(&mut out) {
+    let printed = if markdown {
+        syscalls(&mut out)
+    } else {
+        print(&mut out)
+    };
+    match printed {
         Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::Host {
             what: "standard output".into(),
             source: e,
@@ -169,7 +197,7 @@ pub fn main() -> ExitCode {
     let result = match cli.command {
         Command::Run(args) => run::run(args).map(|never| match never {}),
         Command::Dump(args) => dump::dump(&args),
-        Command::List => list(),
+        Command::List { markdown } => list(markdown),
         Command::Worker { host_isa } => worker(host_isa.as_deref()),
     };
     match result {

@@ -83,6 +83,13 @@ fn open(fs: &Fs, dirfd: RawFd, path: &[u8]) -> Result<(OwnedFd, u64), ExecError>
         .open(libc::O_RDONLY | libc::O_NONBLOCK)
         .map_err(|e| plain(e, path))?;
     let len = check(&fd, path)?;
+    if host::is_open_for_writing(fd.as_raw_fd()) {
+        return Err(error(
+            Errno::ETXTBSY,
+            path,
+            "open for writing; wait until it is written",
+        ));
+    }
     if host::faccessat(at.fd(), &at.name, libc::X_OK).is_err() {
         return Err(error(
             Errno::EACCES,
@@ -138,7 +145,8 @@ pub fn plan(
         Some(f) => check(&f, &path).map(|l| (f, l))?,
         None => open(fs, dirfd, &path)?,
     };
-    for _ in 0..5 {
+    // The program and five interpreters.
+    for _ in 0..6 {
         let mut head = [0u8; script::HEAD];
         let n = host::pread_full(fd.as_raw_fd(), &mut head, 0).map_err(|e| plain(e, &path))?;
         let Some(parsed) = script::parse(&head[..n]) else {

@@ -59,7 +59,10 @@ pub fn special(process: &Process, at: &At) -> Option<Special> {
     }
     match &name[..] {
         b"exe" => Some(Special::Exe(process.exe().path)),
-        b"maps" => Some(Special::Content(space().maps())),
+        b"maps" => {
+            let host = std::fs::read("/proc/self/maps").unwrap_or_default();
+            Some(Special::Content(space().maps(&host)))
+        }
         b"cmdline" => Some(Special::Content(process.exe().cmdline)),
         b"auxv" => Some(Special::Content(process.exe().auxv)),
         b"mountinfo" if process.fs.is_rooted() => Some(Special::Content(mounts(process, true))),

@@ -15,14 +15,23 @@ pub struct TrapInfo {
 }
 
 /// Alternate signal stack (sigaltstack(2)).
-#[derive(Clone, Copy, Default, Debug)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub struct AltStack {
     /// Base.
     pub sp: u64,
-    /// SS_* flags.
+    /// SS_* flags as they were given.
     pub flags: u32,
     /// Size; 0 means disabled.
     pub size: u64,
+}
+
+impl AltStack {
+    /// Switched off: what a thread starts with, and what SS_AUTODISARM leaves.
+    pub const OFF: AltStack = AltStack {
+        sp: 0,
+        flags: 2,
+        size: 0,
+    };
 }
 
 /// State of one guest thread. Owned by the host thread that runs it.
@@ -73,19 +82,33 @@ impl Task {
 
     /// The next signal to deliver: one that is not blocked.
     pub fn take_signal(&mut self) -> Option<RawInfo> {
-        let blocked = |info: &RawInfo, mask| bit(signal_number(info)) & mask != 0;
-        if let Some(i) = self.deferred.iter().position(|d| !blocked(d, self.mask)) {
-            return Some(self.deferred.remove(i));
+        let mask = self.call_mask.unwrap_or(self.mask);
+        if let Some(info) = self.take_deferred(!mask) {
+            return Some(info);
         }
         while let Some(info) = self.mailbox.take() {
             // The host's mask mirrors the guest's, so only the signals felix keeps unblocked can be blocked here.
-            if bit(signal_number(&info)) & SYNC != 0 && blocked(&info, self.mask) {
+            if bit(signal_number(&info)) & SYNC & mask != 0 {
                 self.deferred.push(info);
             } else {
                 return Some(info);
             }
         }
         None
+    }
+
+    /// Takes the lowest of the deferred signals that are in `set`.
+    pub fn take_deferred(&mut self, set: SigSet) -> Option<RawInfo> {
+        let wanted = self.deferred.iter().enumerate();
+        let wanted = wanted.filter(|(_, info)| bit(signal_number(info)) & set != 0);
+        let (i, _) = wanted.min_by_key(|(_, info)| signal_number(info))?;
+        Some(self.deferred.remove(i))
+    }
+
+    /// True if a deferred signal gets through this mask.
+    #[must_use]
+    pub fn has_deferred(&self, mask: SigSet) -> bool {
+        (self.deferred.iter()).any(|info| bit(signal_number(info)) & mask == 0)
     }
 }
 

@@ -17,6 +17,8 @@ pub struct Script {
 #[must_use]
 pub fn parse(head: &[u8]) -> Option<Option<Script>> {
     let rest = head.strip_prefix(b"#!")?;
+    // Linux keeps the last byte for a NUL.
+    let rest = &rest[..rest.len().min(HEAD - 3)];
     let (line, complete) = match rest.iter().position(|b| *b == b'\n' || *b == 0) {
         Some(end) => (&rest[..end], true),
         None => (rest, head.len() < HEAD),

@@ -369,6 +369,44 @@ fn is_quiet_file(fd: RawFd) -> bool {
     fd >= 0 && host::fs_type(fd).is_ok_and(|ty| !IN_MEMORY.contains(&ty))
 }
 
+/// How /proc/PID/maps marks a file that has no name any more.
+const DELETED: &[u8] = b" (deleted)";
+
+/// What the host says is behind a mapping.
+struct Behind<'a> {
+    end: u64,
+    id: (u32, u32, u64),
+    name: &'a [u8],
+}
+
+/// The named lines of the host's /proc/self/maps, by start.
+fn host_names(maps: &[u8]) -> BTreeMap<u64, Behind<'_>> {
+    let line = |l: &'_ [u8]| -> Option<(u64, u64, (u32, u32, u64))> {
+        let text = std::str::from_utf8(&l[..l.len().min(73)]).ok()?;
+        let mut fields = text.split_ascii_whitespace();
+        let (start, end) = fields.next()?.split_once('-')?;
+        let (major, minor) = fields.nth(2)?.split_once(':')?;
+        let hex = |t: &str| u64::from_str_radix(t, 16).ok();
+        let small = |t: &str| u32::from_str_radix(t, 16).ok();
+        let id = (small(major)?, small(minor)?, fields.next()?.parse().ok()?);
+        Some((hex(start)?, hex(end)?, id))
+    };
+    (maps.split(|b| *b == b'\n'))
+        .filter(|l| l.len() > 73)
+        .filter_map(|l| {
+            let (start, end, id) = line(l)?;
+            Some((
+                start,
+                Behind {
+                    end,
+                    id,
+                    name: &l[73..],
+                },
+            ))
+        })
+        .collect()
+}
+
 impl AddressSpace {
     fn lock(&self) -> MutexGuard<'_, Inner> {
         // A panic elsewhere does not leave the map half-changed in a way that matters more than going on.
@@ -394,6 +432,12 @@ impl AddressSpace {
         let len = round_up(req.len)
             .filter(|l| *l <= LIMIT)
             .ok_or(Errno::ENOMEM)?;
+        let anonymous = flag::PRIVATE | flag::ANONYMOUS;
+        if req.flags & flag::GROWSDOWN != 0
+            && req.flags & (flag::TYPE | flag::ANONYMOUS) != anonymous
+        {
+            return Err(Errno::EINVAL);
+        }
         let mut inner = self.lock();
         let own =
             flag::X32BIT | flag::ABOVE4G | flag::GROWSDOWN | flag::FIXED | flag::FIXED_NOREPLACE;
@@ -495,7 +539,10 @@ impl AddressSpace {
             return Ok(());
         }
         let mut inner = self.lock();
-        if !inner.gaps(&r).is_empty() {
+        // As Linux: what comes before a hole is changed all the same.
+        let hole = inner.gaps(&r).first().map(|gap| gap.start);
+        let r = r.start..hole.unwrap_or(r.end);
+        if r.is_empty() {
             return Err(Errno::ENOMEM);
         }
         let prot = prot & (READ | WRITE | EXEC);
@@ -513,7 +560,32 @@ impl AddressSpace {
         if prot & WRITE != 0 {
             inner.writable_now(&r, changes);
         }
-        Ok(())
+        match hole {
+            None => Ok(()),
+            Some(_) => Err(Errno::ENOMEM),
+        }
+    }
+
+    /// Where the stack begins that has this address in it (for PROT_GROWSDOWN).
+    #[must_use]
+    pub fn stack_start(&self, addr: u64) -> Option<u64> {
+        let inner = self.lock();
+        let (start, region) = inner.overlapping(&(addr..addr + 1)).next()?;
+        (region.backing == Backing::Named("[stack]")).then_some(*start)
+    }
+
+    /// The parts of a range that the guest has mapped.
+    #[must_use]
+    pub fn parts(&self, r: &Range<u64>) -> Vec<Range<u64>> {
+        let mut parts: Vec<Range<u64>> = Vec::new();
+        for (start, region) in self.lock().overlapping(r) {
+            let part = r.start.max(*start)..r.end.min(region.end);
+            match parts.last_mut() {
+                Some(last) if last.end == part.start => last.end = part.end,
+                _ => parts.push(part),
+            }
+        }
+        parts
     }
 
     /// mremap(2); flags 1 MAYMOVE, 2 FIXED, 4 DONTUNMAP.
@@ -686,12 +758,19 @@ impl AddressSpace {
 
     /// Lets the guest write to all watched pages of a range again; true if there were any.
     pub fn unwatch_range(&self, r: Range<u64>) -> bool {
-        let pages: Vec<u64> = self.lock().watched.range(r).copied().collect();
-        let before = pages.len();
-        pages.into_iter().for_each(|p| {
+        !self.unwatch_pages(r).is_empty()
+    }
+
+    /// The same; which pages they were.
+    pub fn unwatch_pages(&self, r: Range<u64>) -> Vec<u64> {
+        let pages: Vec<u64> = match self.lock().watched {
+            ref w if w.is_empty() => Vec::new(),
+            ref w => w.range(r).copied().collect(),
+        };
+        for &p in &pages {
             self.unwatch(p);
-        });
-        before != 0
+        }
+        pages
     }
 
     /// How many bytes from `addr` on the guest may execute, up to `max`.
@@ -760,14 +839,20 @@ impl AddressSpace {
         inner.regions.iter().map(|(s, r)| *s..r.end).collect()
     }
 
-    /// The text of /proc/PID/maps (proc(5)).
+    /// The text of /proc/PID/maps (proc(5)). The host's own tells which files are deleted by now, and what is behind
+    /// shared anonymous memory.
     #[must_use]
-    pub fn maps(&self) -> Vec<u8> {
+    pub fn maps(&self, host: &[u8]) -> Vec<u8> {
+        let host = host_names(host);
         let mut out = Vec::new();
         for (start, r) in &self.lock().regions {
             let bit = |b, c| if r.prot & b != 0 { c } else { '-' };
+            let behind = (host.range(..=*start).next_back())
+                .filter(|(_, b)| b.end > *start)
+                .map(|(_, b)| b);
             let (major, minor, ino) = match r.backing {
                 Backing::File { dev, ino, .. } => (dev.0, dev.1, ino),
+                Backing::Anonymous if r.shared => behind.map_or((0, 0, 0), |b| b.id),
                 _ => (0, 0, 0),
             };
             let offset = if ino != 0 { r.offset } else { 0 };
@@ -781,10 +866,18 @@ impl AddressSpace {
                 bit(EXEC, 'x'),
                 if r.shared { 's' } else { 'p' },
             );
+            let deleted = behind.is_some_and(|b| b.name.ends_with(DELETED));
             let name: &[u8] = match &r.backing {
+                Backing::Anonymous if r.shared => behind.map_or(b"", |b| b.name),
                 Backing::Anonymous => b"",
                 Backing::Named(n) => n.as_bytes(),
                 Backing::File { path, .. } => path,
+            };
+            let is_file = matches!(r.backing, Backing::File { .. });
+            let mark = if deleted && is_file && !name.ends_with(DELETED) {
+                DELETED
+            } else {
+                b""
             };
             if !name.is_empty() {
                 while line.len() < 73 {
@@ -793,6 +886,7 @@ impl AddressSpace {
             }
             out.extend_from_slice(line.as_bytes());
             out.extend_from_slice(name);
+            out.extend_from_slice(mark);
             out.push(b'\n');
         }
         out

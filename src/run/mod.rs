@@ -94,7 +94,7 @@ pub fn run(job: Job, engine: Box<dyn Engine + Send>) -> Result<std::convert::Inf
     )?;
 
     crate::sys::start::restore_sigpipe();
-    signal::inherit(&process);
+    signal::inherit(&process).map_err(|e| fail("cannot install signal handlers")(e.io()))?;
     crate::sys::fault::install().map_err(fail("cannot install the fault handler"))?;
     let task = Task::new(host::gettid(), crate::sys::signal::mask());
     let mut runner = Runner {

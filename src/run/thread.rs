@@ -7,8 +7,9 @@
 
 use super::{End, Runner};
 use crate::kernel::Task;
+use crate::kernel::task::AltStack;
 use crate::mem::space;
-use crate::personality::linux::{CloneArgs, Result, clone_flag as flag};
+use crate::personality::linux::{CloneArgs, Result, clone_flag as flag, signal as dispositions};
 use crate::sys::{Errno, guest, host, signal, thread};
 use crate::x86::{CpuState, Gpr, GuestAddr};
 use std::sync::Arc;
@@ -25,6 +26,16 @@ fn id(tid: i32) -> u64 {
 impl Runner {
     /// Makes what the guest's clone asks for; the new task's id. In a forked child it returns 0.
     pub(super) fn clone_task(&mut self, cpu: &mut CpuState, args: &CloneArgs) -> Result<u64> {
+        let tid = self.make_task(cpu, args)?;
+        if args.flags & flag::PIDFD != 0 && tid != 0 {
+            // A child that has ended by now and left nothing to wait for has no descriptor any more.
+            let fd = host::pidfd_open(tid, args.flags & flag::THREAD != 0).unwrap_or(-1);
+            guest::write_u32(GuestAddr(args.pidfd), fd.cast_unsigned())?;
+        }
+        Ok(tid)
+    }
+
+    fn make_task(&mut self, cpu: &mut CpuState, args: &CloneArgs) -> Result<u64> {
         match args.flags & (flag::VM | flag::THREAD | flag::VFORK) {
             f if f & flag::THREAD != 0 => self.new_thread(cpu, args),
             f if f & flag::VM == 0 => self.fork(cpu, args),
@@ -78,6 +89,7 @@ impl Runner {
         self.process.threads.fetch_add(1, Ordering::AcqRel);
         let body = move || {
             let mut task = Task::new(host::gettid(), mask);
+            task.altstack = AltStack::OFF;
             let tid = id(task.tid);
             Self::parent_settid(&args, tid);
             Self::introduce(&mut task, &args);
@@ -106,6 +118,8 @@ impl Runner {
             | flag::PARENT_SETTID
             | flag::CHILD_CLEARTID
             | flag::CHILD_SETTID
+            | flag::PIDFD
+            | flag::CLEAR_SIGHAND
             | flag::VFORK;
         let host_flags = args.flags & !own | args.exit_signal;
         let pid = signal::blocked(|| {
@@ -129,6 +143,9 @@ impl Runner {
         cpu.poll.store(0, Ordering::Release);
         self.engine.after_fork();
         self.process = Arc::new(self.process.for_child(false));
+        if args.flags & flag::CLEAR_SIGHAND != 0 {
+            dispositions::reset(&self.process);
+        }
         self.task.tid = host::gettid();
         self.task.clear_child_tid = 0;
         self.task.robust_list = 0;
@@ -150,13 +167,23 @@ impl Runner {
         let process = self.process.for_child(true);
         let engine = self.engine.for_thread().map_err(|_| Errno::EAGAIN)?;
         let mut task = Task::new(0, self.task.mask);
-        task.altstack = self.task.altstack;
+        // A vfork's child comes back to its parent's frames.
+        task.altstack = if args.flags & flag::VFORK != 0 {
+            self.task.altstack
+        } else {
+            AltStack::OFF
+        };
         Ok(move || {
             task.tid = host::gettid();
             Self::introduce(&mut task, &args);
             told(id(task.tid));
             let runner = Runner {
-                process: Arc::new(process),
+                process: {
+                    if args.flags & flag::CLEAR_SIGHAND != 0 {
+                        dispositions::reset(&process);
+                    }
+                    Arc::new(process)
+                },
                 task,
                 cpu: child,
                 engine,

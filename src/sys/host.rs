@@ -40,6 +40,17 @@ pub fn fcntl(fd: RawFd, cmd: i32, arg: u64) -> Result<u64, Errno> {
     raw::syscall(libc::SYS_fcntl, [reg(fd), reg(cmd), arg, 0, 0, 0])
 }
 
+/// True if anybody has the file of this read-only descriptor open for writing, where the host says so: it then gives no read
+/// lease (fcntl(2), F_SETLEASE).
+#[must_use]
+pub fn is_open_for_writing(fd: RawFd) -> bool {
+    let lease = |kind: i32| fcntl(fd, libc::F_SETLEASE, reg(kind));
+    match lease(libc::F_RDLCK) {
+        Ok(_) => lease(libc::F_UNLCK).is_err(),
+        Err(e) => e == Errno::EAGAIN,
+    }
+}
+
 /// close(2) of a descriptor that felix does not own (the guest's).
 pub fn close(fd: RawFd) -> Result<(), Errno> {
     raw::syscall(libc::SYS_close, [reg(fd), 0, 0, 0, 0, 0]).map(drop)
@@ -297,6 +308,12 @@ pub fn gettid() -> i32 {
 #[must_use]
 pub fn getpid() -> i32 {
     int(raw::syscall(libc::SYS_getpid, [0; 6]).unwrap_or(0))
+}
+
+/// pidfd_open(2), close-on-exec; of a single thread with PIDFD_THREAD.
+pub fn pidfd_open(id: u64, thread: bool) -> Result<RawFd, Errno> {
+    let flags = if thread { libc::O_EXCL } else { 0 };
+    raw::syscall(libc::SYS_pidfd_open, [id, reg(flags), 0, 0, 0, 0]).map(int)
 }
 
 /// uname(2): the six fields of 65 bytes.

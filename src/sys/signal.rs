@@ -302,9 +302,8 @@ pub fn is_ignored(sig: i32) -> bool {
         && act.handler == libc::SIG_IGN
 }
 
-fn procmask(mask: SigSet) -> SigSet {
+fn procmask(new: SigSet) -> SigSet {
     let mut old = 0u64;
-    let new = mask & !SYNC;
     let (n, o) = (
         (&raw const new).expose_provenance() as u64,
         (&raw mut old).expose_provenance() as u64,
@@ -319,6 +318,12 @@ fn procmask(mask: SigSet) -> SigSet {
 
 /// Makes the host mask of this thread mirror the guest's `mask`.
 pub fn set_mask(mask: SigSet) {
+    procmask(mask & !SYNC);
+}
+
+/// The same with the signals the CPU raises, for as long as neither felix nor the guest can fault: around a call that waits
+/// for such signals, and before exec, which hands the mask on.
+pub fn set_mask_wholly(mask: SigSet) {
     procmask(mask);
 }
 
@@ -333,7 +338,7 @@ pub fn mask() -> SigSet {
 
 /// Runs `f` with all asynchronous signals blocked.
 pub fn blocked<R>(f: impl FnOnce() -> R) -> R {
-    let old = procmask(!0);
+    let old = procmask(!SYNC);
     let r = f();
     procmask(old);
     r

@@ -40,6 +40,18 @@ pub fn riscv_cpu() -> Option<String> {
         .filter(|c| !c.is_empty())
 }
 
+/// Why the C programs of tests/guest cannot be compiled and run natively here, if so.
+pub fn no_native_guests() -> Option<String> {
+    let cc = || Command::new("cc").arg("--version").output();
+    if !cfg!(target_arch = "x86_64") {
+        Some("this machine's CPU is not x86-64, so they cannot be run natively".into())
+    } else if !cc().is_ok_and(|o| o.status.success()) {
+        Some("no C compiler cc".into())
+    } else {
+        None
+    }
+}
+
 /// Why guest programs cannot be run natively here to compare with, if so.
 pub fn no_native_programs() -> Option<String> {
     let root = rootfs();

@@ -5,9 +5,9 @@ use super::{CWD, Ctx, Result, fd_of};
 use crate::kernel::fd;
 use crate::kernel::procfs::{Special, special};
 use crate::kernel::vfs::{At, Last};
+use crate::mem::space::PAGE;
 use crate::sys::cast::{int, low32, reg, size};
 use crate::sys::host::{address_of, address_of_mut};
-use crate::sys::signal::SYNC;
 use crate::sys::{Errno, host, raw};
 use std::os::fd::{AsRawFd, IntoRawFd};
 
@@ -89,8 +89,17 @@ pub(super) fn openat(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
 
 /// openat2(2). With a rootfs only calls without RESOLVE_ flags; others get ENOSYS, and callers fall back.
 pub(super) fn openat2(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
-    if a[3] < 24 {
+    const HOW: u64 = 24;
+    if a[3] < HOW {
         return Err(Errno::EINVAL);
+    }
+    if a[3] > PAGE {
+        return Err(Errno::E2BIG);
+    }
+    for i in HOW..a[3] {
+        if ctx.get::<1>(a[2].wrapping_add(i))? != [0] {
+            return Err(Errno::E2BIG);
+        }
     }
     let (flags, mode, resolve) = (
         ctx.get_u64(a[2])?,
@@ -103,8 +112,21 @@ pub(super) fn openat2(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
         }
         return raw::interruptible(libc::SYS_openat2, a);
     }
+    // What open(2) forgets is refused here (build_open_flags in fs/open.c).
+    let with_path = libc::O_PATH | libc::O_DIRECTORY | libc::O_NOFOLLOW | libc::O_CLOEXEC;
+    let has = |f: i32| flags & reg(f) == reg(f);
+    let refused = flags & !OPEN_FLAGS != 0
+        || mode & !0o7777 != 0
+        || (mode != 0 && !has(libc::O_CREAT) && !has(libc::O_TMPFILE))
+        || (has(libc::O_PATH) && flags & !reg(with_path) != 0);
+    if refused {
+        return Err(Errno::EINVAL);
+    }
     open_path(ctx, a[0], a[1], int(flags), mode)
 }
+
+/// The flags open(2) knows (VALID_OPEN_FLAGS in include/linux/fcntl.h).
+const OPEN_FLAGS: u64 = 0o37_777_703;
 
 fn put_stat(ctx: &mut Ctx<'_>, to: u64, st: &host::Stat) -> Result<u64> {
     ctx.put(to, &Stat::from_host(st).bytes())?;
@@ -424,9 +446,7 @@ fn call_mask(ctx: &mut Ctx<'_>, pointer: u64, len: u64) -> Result<Option<u64>> {
     if len != 8 {
         return Err(Errno::EINVAL);
     }
-    let mask = ctx.get_u64(pointer)?;
-    ctx.task.call_mask = Some(mask);
-    Ok(Some(mask & !SYNC))
+    super::signal::mask_of_call(ctx, pointer).map(Some)
 }
 
 fn wait_epoll(ctx: &mut Ctx<'_>, nr: libc::c_long, a: [u64; 6], timeout: u64) -> Result<u64> {

@@ -19,10 +19,10 @@ pub(super) fn personality(_: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
 
 /// prctl(2): what concerns the process as the host sees it. Refused: seccomp, memory layout (PR_SET_MM), CPU features of
 /// other machines.
-pub(super) fn prctl(_: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+pub(super) fn prctl(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     match int(a[0]) {
         // PDEATHSIG, DUMPABLE, KEEPCAPS, NAME, CAPBSET, SECUREBITS, TIMERSLACK, CHILD_SUBREAPER, NO_NEW_PRIVS,
-        // GET_TID_ADDRESS's neighbours, THP_DISABLE, CAP_AMBIENT, PTRACER, VMA names.
+        // MCE_KILL and others, THP_DISABLE, CAP_AMBIENT, PTRACER, VMA names.
         1..=4
         | 7
         | 8
@@ -37,8 +37,15 @@ pub(super) fn prctl(_: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
         | 47
         | 0x5961_6d61
         | 0x5356_4d41 => raw::syscall(libc::SYS_prctl, a),
-        // PR_GET_SECCOMP: off.
-        21 => Ok(0),
+        // PR_GET_TIMING: statistical. PR_GET_SECCOMP: off.
+        13 | 21 => Ok(0),
+        // PR_GET_TSC: RDTSC is allowed.
+        25 => ctx.put(a[1], &1u32.to_le_bytes()).map(|()| 0),
+        // PR_GET_TID_ADDRESS.
+        40 => {
+            let at = ctx.task.clear_child_tid.to_le_bytes();
+            ctx.put(a[1], &at).map(|()| 0)
+        }
         _ => Err(Errno::EINVAL),
     }
 }

@@ -45,8 +45,33 @@ pub(super) fn munmap(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
 }
 
 pub(super) fn mprotect(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    const GROWSDOWN: u32 = 0x0100_0000;
+    const GROWSUP: u32 = 0x0200_0000;
+    const KNOWN: u32 = 0xf; // PROT_SEM (8) means nothing.
+    let (mut start, end) = (a[0], a[0].wrapping_add(a[1]));
+    let mut prot = low32(a[2]);
+    if prot & GROWSUP != 0 || !start.is_multiple_of(PAGE) {
+        return Err(Errno::EINVAL);
+    }
+    if prot & GROWSDOWN != 0 {
+        // From where the stack begins, whatever was given.
+        prot &= !GROWSDOWN;
+        start = space().stack_start(start).ok_or(Errno::EINVAL)?;
+    }
+    if a[1] == 0 {
+        return Ok(0);
+    }
+    if end
+        .checked_next_multiple_of(PAGE)
+        .is_none_or(|e| e <= start)
+    {
+        return Err(Errno::ENOMEM);
+    }
+    if prot & !KNOWN != 0 {
+        return Err(Errno::EINVAL);
+    }
     space()
-        .protect(a[0], a[1], low32(a[2]), &mut ctx.changes)
+        .protect(start, end - start, prot, &mut ctx.changes)
         .map(|()| 0)
 }
 
@@ -75,7 +100,13 @@ pub(super) fn on_guest_memory(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
         _ => libc::SYS_mlock2,
     };
     if !space().covers(a[0], a[1]) {
-        return Err(Errno::ENOMEM);
+        let wraps = a[0].checked_add(a[1]).is_none();
+        let locks = nr != libc::SYS_msync;
+        return Err(if wraps && locks {
+            Errno::EINVAL
+        } else {
+            Errno::ENOMEM
+        });
     }
     raw::interruptible(nr, a)
 }
@@ -89,10 +120,20 @@ pub(super) fn mincore(_: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
 
 /// madvise(2): only on the guest's memory; advice that drops content drops code, too.
 pub(super) fn madvise(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
-    if !space().covers(a[0], a[1]) {
-        return Err(Errno::ENOMEM);
-    }
-    let r = raw::interruptible(libc::SYS_madvise, a);
+    let end = (a[1].checked_next_multiple_of(PAGE))
+        .and_then(|len| a[0].checked_add(len))
+        .ok_or(Errno::EINVAL)?;
+    let r = if !a[0].is_multiple_of(PAGE) || space().covers(a[0], a[1]) {
+        raw::interruptible(libc::SYS_madvise, a)
+    } else {
+        // As Linux: around a hole it is done, and then said.
+        (space().parts(&(a[0]..end)).into_iter())
+            .try_for_each(|part| {
+                let args = [part.start, part.end - part.start, a[2], 0, 0, 0];
+                raw::interruptible(libc::SYS_madvise, args).map(drop)
+            })
+            .and(Err(Errno::ENOMEM))
+    };
     // MADV_DONTNEED, MADV_FREE, MADV_REMOVE.
     if matches!(a[2], 4 | 8 | 9) && space().any_executable(a[0], a[1]) {
         ctx.changes.push(a[0]..a[0].saturating_add(a[1]));

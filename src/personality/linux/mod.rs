@@ -24,7 +24,7 @@ use crate::sys::cast::{int, size};
 use crate::sys::{Errno, guest, host, raw};
 use crate::x86::{CpuState, Gpr, GuestAddr, MemFault, MemFaultKind, cpuid};
 use std::sync::Arc;
-use table::{Arg, Handler, Source};
+use table::{Arg, Handler, Source, Written};
 
 pub use process::{CloneArgs, flag as clone_flag};
 
@@ -212,6 +212,25 @@ fn dispatch(ctx: &mut Ctx<'_>, row: &table::Row, args: [u64; 6]) -> Result<u64> 
             return Err(Errno::EBADF);
         }
     }
+    if let Some(out) = table::written_by(row.nr) {
+        let place = |i: usize, at: u64| -> Option<(u64, u64)> {
+            let p = args[i].wrapping_add(at);
+            Some((ctx.get_u64(p).ok()?, ctx.get_u64(p.wrapping_add(8)).ok()?))
+        };
+        let buffers: Vec<(u64, u64)> = match out {
+            Written::Buffer => vec![(args[1], args[2])],
+            Written::Vector => (0..args[2].min(1024))
+                .map_while(|i| place(1, 16 * i))
+                .collect(),
+            Written::Message => (place(1, 16).into_iter())
+                .flat_map(|(vector, n)| (0..n.min(1024)).map(move |i| vector.wrapping_add(16 * i)))
+                .map_while(|p| place(1, p.wrapping_sub(args[1])))
+                .collect(),
+        };
+        for (start, len) in buffers {
+            prepare_for_writing(ctx, start, len);
+        }
+    }
     match row.handler {
         Handler::Call(f) => f(ctx, args),
         Handler::Refused(e) => {
@@ -289,7 +308,19 @@ fn pass(
     if result == Err(Errno::EFAULT) {
         retry_after_unprotect(ctx, row, args)?;
     }
+    ctx.task.unprotected = None;
     result
+}
+
+/// Code translated from where a call is about to write is dropped, so that the host can write there: it would stop at a
+/// page that only felix has write-protected, and report what it did until then.
+fn prepare_for_writing(ctx: &mut Ctx<'_>, start: u64, len: u64) {
+    let end = start.saturating_add(len);
+    for page in space().unwatch_pages(start & !(PAGE - 1)..end) {
+        let range = page..page + PAGE;
+        ctx.changes.extend(space().aliases(&range));
+        ctx.changes.push(range);
+    }
 }
 
 /// The host may have failed to write a page that is write-protected only because code was translated from it. If an argument
@@ -309,6 +340,5 @@ fn retry_after_unprotect(ctx: &mut Ctx<'_>, row: &table::Row, args: [u64; 6]) ->
             return Err(Errno::ERESTARTNOINTR);
         }
     }
-    ctx.task.unprotected = None;
     Ok(())
 }

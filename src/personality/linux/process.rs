@@ -3,21 +3,30 @@
 use super::{CWD, Ctx, Flow, Result, fd_of};
 use crate::kernel::exec::{self, Exec};
 use crate::kernel::vfs::Last;
+use crate::mem::space::PAGE;
 use crate::sys::cast::int;
 use crate::sys::{Errno, host, raw};
+use std::os::fd::AsRawFd;
 
 /// clone(2) flags.
 pub mod flag {
     #![allow(missing_docs)] // clone(2)'s names.
     pub const VM: u64 = 0x100;
+    pub const FS: u64 = 0x200;
     pub const SIGHAND: u64 = 0x800;
     pub const PIDFD: u64 = 0x1000;
     pub const VFORK: u64 = 0x4000;
+    pub const PARENT: u64 = 0x8000;
     pub const THREAD: u64 = 0x1_0000;
+    pub const NEWNS: u64 = 0x2_0000;
     pub const SETTLS: u64 = 0x8_0000;
     pub const PARENT_SETTID: u64 = 0x10_0000;
     pub const CHILD_CLEARTID: u64 = 0x20_0000;
+    pub const DETACHED: u64 = 0x40_0000;
     pub const CHILD_SETTID: u64 = 0x100_0000;
+    pub const NEWUSER: u64 = 0x1000_0000;
+    pub const NEWPID: u64 = 0x2000_0000;
+    pub const CLEAR_SIGHAND: u64 = 1 << 32;
 }
 
 /// A request for a thread or a process.
@@ -35,18 +44,25 @@ pub struct CloneArgs {
     pub child_tid: u64,
     /// FS base.
     pub tls: u64,
+    /// Where the parent finds a descriptor for the child.
+    pub pidfd: u64,
 }
 
+/// Leaves the request to `run`, if Linux would not refuse it (copy_process in kernel/fork.c).
 fn request(ctx: &mut Ctx<'_>, args: CloneArgs) -> Result<u64> {
-    let f = args.flags;
-    if (f & flag::THREAD != 0 && f & flag::SIGHAND == 0)
-        || (f & flag::SIGHAND != 0 && f & flag::VM == 0)
-    {
+    let has = |f: u64| args.flags & f != 0;
+    let refused = (has(flag::NEWNS) && has(flag::FS))
+        || (has(flag::NEWUSER) && has(flag::FS))
+        || (has(flag::THREAD) && !has(flag::SIGHAND))
+        || (has(flag::SIGHAND) && !has(flag::VM))
+        || (has(flag::THREAD) && has(flag::NEWUSER | flag::NEWPID))
+        || (has(flag::PIDFD) && has(flag::DETACHED));
+    if refused {
         return Err(Errno::EINVAL);
     }
-    if f & flag::PIDFD != 0 {
-        // Callers have pidfd_open(2).
-        return Err(Errno::EINVAL);
+    if has(flag::PIDFD) {
+        // Before there is a child: Linux would undo it.
+        ctx.put(args.pidfd, &(-1i32).to_le_bytes())?;
     }
     ctx.flow = Flow::Clone(args);
     Ok(0)
@@ -60,32 +76,54 @@ pub(super) fn clone(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
         parent_tid: a[2],
         child_tid: a[3],
         tls: a[4],
+        pidfd: a[2],
     };
+    if args.flags & flag::PIDFD != 0 && args.flags & flag::PARENT_SETTID != 0 {
+        return Err(Errno::EINVAL);
+    }
     request(ctx, args)
 }
 
-/// clone3(2): without CLONE_PIDFD, set_tid and cgroups.
+/// clone3(2): without set_tid and cgroups.
 pub(super) fn clone3(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
-    if !(64..=4096).contains(&a[1]) {
-        return Err(Errno::EINVAL);
+    const SMALLEST: u64 = 64;
+    const KNOWN: u64 = 88;
+    match a[1] {
+        n if n > PAGE => return Err(Errno::E2BIG),
+        n if n < SMALLEST => return Err(Errno::EINVAL),
+        _ => {}
     }
-    let word = |i: u64| ctx.get_u64(a[0].wrapping_add(8 * i));
+    for i in KNOWN..a[1] {
+        if ctx.get::<1>(a[0].wrapping_add(i))? != [0] {
+            return Err(Errno::E2BIG);
+        }
+    }
+    let word = |i: u64| match 8 * i < a[1] {
+        true => ctx.get_u64(a[0].wrapping_add(8 * i)),
+        false => Ok(0),
+    };
+    let (flags, exit_signal) = (word(0)?, word(4)?);
     let (stack, size) = (word(5)?, word(6)?);
-    if a[1] >= 80 && word(9)? != 0 {
-        return Err(Errno::EINVAL);
-    }
-    let flags = word(0)?;
-    // CLONE_INTO_CGROUP and later flags.
-    if flags >> 32 != 0 {
+    let (set_tid, set_tid_size) = (word(8)?, word(9)?);
+    let known = 0xffff_ffff & !(flag::DETACHED | 0x7f) | flag::CLEAR_SIGHAND;
+    let refused = set_tid != 0
+        || set_tid_size != 0
+        || exit_signal > 64
+        || flags & !known != 0
+        || (flags & flag::SIGHAND != 0 && flags & flag::CLEAR_SIGHAND != 0)
+        || (flags & (flag::THREAD | flag::PARENT) != 0 && exit_signal != 0)
+        || (stack == 0) != (size == 0);
+    if refused {
         return Err(Errno::EINVAL);
     }
     let args = CloneArgs {
         flags,
-        exit_signal: word(4)?,
+        exit_signal,
         stack: stack.wrapping_add(size),
         parent_tid: word(3)?,
         child_tid: word(2)?,
         tls: word(7)?,
+        pidfd: word(1)?,
     };
     request(ctx, args)
 }
@@ -168,23 +206,37 @@ fn strings(ctx: &Ctx<'_>, array: u64) -> Result<Vec<Vec<u8>>> {
     Ok(out)
 }
 
+/// AT_EMPTY_PATH and AT_SYMLINK_NOFOLLOW.
+const EMPTY_PATH: u64 = 0x1000;
+const NO_FOLLOW: u64 = 0x100;
+
 fn run(ctx: &mut Ctx<'_>, dirfd: u64, path: u64, argv: u64, envp: u64, flags: u64) -> Result<u64> {
+    if flags & !(EMPTY_PATH | NO_FOLLOW) != 0 {
+        return Err(Errno::EINVAL);
+    }
     let named = ctx.cstr(path)?;
     let (argv, envp) = (strings(ctx, argv)?, strings(ctx, envp)?);
     let fs = &ctx.process.fs;
     let mut path = named.clone();
     let mut file = None;
     if named.is_empty() {
-        if flags & 0x1000 == 0 {
+        if flags & EMPTY_PATH == 0 {
             return Err(Errno::ENOENT);
         }
         let n = fd_of(dirfd);
         path = format!("/dev/fd/{n}").into_bytes();
         // A descriptor opened with O_PATH cannot be read: open it again.
         let again = host::cstring(format!("/proc/self/fd/{n}").as_bytes())?;
-        file = Some(host::openat(libc::AT_FDCWD, &again, libc::O_RDONLY, 0)?);
-    } else if dirfd != CWD && named[0] != b'/' {
-        let dir = host::fd_path(fd_of(dirfd))?;
+        let open = host::openat(libc::AT_FDCWD, &again, libc::O_RDONLY, 0)?;
+        let mut head = [0; 2];
+        let script = host::pread_full(open.as_raw_fd(), &mut head, 0) == Ok(2) && head == *b"#!";
+        if script && host::fcntl(n, libc::F_GETFD, 0)? & 1 != 0 {
+            // Its interpreter would find nothing behind the name.
+            return Err(Errno::ENOENT);
+        }
+        file = Some(open);
+    } else if fd_of(dirfd) != libc::AT_FDCWD && named[0] != b'/' {
+        let dir = host::fd_path(fd_of(dirfd)).map_err(|_| Errno::EBADF)?;
         let dir = fs.guest_path(&dir).ok_or(Errno::EACCES)?;
         path = [&dir[..], b"/", &named[..]].concat();
     } else if let Some(crate::kernel::procfs::Special::Exe(exe)) = fs
@@ -194,7 +246,7 @@ fn run(ctx: &mut Ctx<'_>, dirfd: u64, path: u64, argv: u64, envp: u64, flags: u6
     {
         path = exe;
     }
-    if flags & 0x100 != 0
+    if flags & NO_FOLLOW != 0
         && fs
             .resolve(libc::AT_FDCWD, &path, Last::NoFollow)
             .and_then(|at| host::readlinkat(at.fd(), &at.name))
@@ -217,7 +269,8 @@ fn run(ctx: &mut Ctx<'_>, dirfd: u64, path: u64, argv: u64, envp: u64, flags: u6
         argv,
         envp,
     };
-    match exec::again(ctx.process, &exec) {
+    let process = ctx.process.clone();
+    match super::signal::hand_on(ctx, || exec::again(&process, &exec)) {
         Errno::ENOEXEC | Errno::ENOENT
             if ctx.process.single_threaded() && !ctx.process.borrowed_memory =>
         {

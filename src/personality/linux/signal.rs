@@ -9,8 +9,8 @@ use super::strace::signal_name;
 use super::{Ctx, Result};
 use crate::kernel::process::{Action, DEFAULT, IGNORE, Process};
 use crate::kernel::task::{AltStack, signal_number};
-use crate::sys::cast::{int, low32, reg};
-use crate::sys::host::address_of;
+use crate::sys::cast::{int, low32, reg, size};
+use crate::sys::host::{address_of, address_of_mut};
 use crate::sys::signal::{self, HostAction, RawInfo, SYNC, SigSet, bit};
 use crate::sys::{Errno, guest, host, raw};
 use crate::x86::fxsave::Form;
@@ -26,6 +26,17 @@ const SA_ONSTACK: u64 = 0x0800_0000;
 const SA_RESTART: u64 = 0x1000_0000;
 const SA_NODEFER: u64 = 0x4000_0000;
 const SA_RESETHAND: u64 = 0x8000_0000;
+
+/// The flags Linux knows; it forgets all others (UAPI_SA_FLAGS in include/linux/signal_types.h). 0x800 is SA_EXPOSE_TAGBITS.
+const SA_KNOWN: u64 = SA_NOCLDSTOP
+    | SA_NOCLDWAIT
+    | SA_SIGINFO
+    | 0x800
+    | SA_RESTORER
+    | SA_ONSTACK
+    | SA_RESTART
+    | SA_NODEFER
+    | SA_RESETHAND;
 
 const SS_ONSTACK: u32 = 1;
 const SS_DISABLE: u32 = 2;
@@ -58,6 +69,8 @@ fn fpstate(cpu: &CpuState) -> Vec<u8> {
     let mut area = [0; xsave::SIZE];
     xsave::store(cpu, &mut area, features, Format::Standard, Form::Wide);
     let size = xsave::size(features);
+    // As Linux: these two always count as stored, so that a handler's change of them is taken over.
+    area[xsave::HEADER] |= 3;
     let mut out = area[..size].to_vec();
     out.extend_from_slice(&FP_XSTATE_MAGIC2.to_le_bytes());
     let mut put = |at: usize, b: &[u8]| {
@@ -102,14 +115,47 @@ fn restore_fpstate(ctx: &mut Ctx<'_>, fp: u64) -> Result<()> {
     if restored { Ok(()) } else { Err(Errno::EFAULT) }
 }
 
+/// The signals of `SYNC` that felix itself has no handler for: they are caught as well, because the host delivers
+/// them although the guest blocks them.
+const CAUGHT: [i32; 3] = [libc::SIGILL, libc::SIGFPE, libc::SIGTRAP];
+
 /// Takes over the dispositions felix was started with: what is ignored stays so.
-pub fn inherit(process: &Process) {
+pub fn inherit(process: &Process) -> Result<()> {
     let mut actions = process.actions();
     for (n, a) in actions.iter_mut().enumerate().skip(1) {
         if i32::try_from(n).is_ok_and(signal::is_ignored) {
             a.handler = IGNORE;
         }
     }
+    catch()
+}
+
+fn catch() -> Result<()> {
+    (CAUGHT.into_iter()).try_for_each(|sig| signal::set_action(sig, HostAction::Catch(0)))
+}
+
+/// Executes something that the guest's program gives way to. What the new one inherits and felix otherwise keeps from the
+/// host is made so: which of `SYNC` are blocked and ignored. `exec` returns only if it failed.
+pub(super) fn hand_on(ctx: &mut Ctx<'_>, exec: impl FnOnce() -> Errno) -> Errno {
+    let is_ignored = |(n, a): (usize, &Action)| {
+        let sig = i32::try_from(n).unwrap_or(0);
+        (bit(sig) & SYNC != 0 && a.handler == IGNORE).then_some(sig)
+    };
+    let ignored: Vec<i32> = (ctx.process.actions().iter().enumerate())
+        .filter_map(is_ignored)
+        .collect();
+    if ignored.is_empty() && ctx.task.mask & SYNC == 0 {
+        return exec();
+    }
+    signal::set_mask_wholly(ctx.task.mask | SYNC);
+    for sig in ignored {
+        let _ = signal::set_action(sig, HostAction::Ignore);
+    }
+    signal::set_mask_wholly(ctx.task.mask);
+    let e = exec();
+    let again = crate::sys::fault::install().map_err(|e| Errno::of(&e));
+    signal::set_mask(ctx.task.mask);
+    again.and_then(|()| catch()).err().unwrap_or(e)
 }
 
 /// Dispositions after exec: handlers are gone.
@@ -125,9 +171,9 @@ pub fn reset(process: &Process) {
     }
 }
 
-/// Makes the host's disposition follow the guest's. SIGSEGV and SIGBUS stay felix's.
+/// Makes the host's disposition follow the guest's. What the CPU raises stays felix's.
 fn follow(sig: i32, a: &Action) -> Result<()> {
-    if sig == libc::SIGSEGV || sig == libc::SIGBUS {
+    if bit(sig) & SYNC != 0 {
         return Ok(());
     }
     let host = match a.handler {
@@ -165,7 +211,7 @@ pub(super) fn rt_sigaction(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
             let word = |i: u64| ctx.get_u64(p.wrapping_add(8 * i));
             Some(Action {
                 handler: word(0)?,
-                flags: word(1)?,
+                flags: word(1)? & SA_KNOWN,
                 restorer: word(2)?,
                 mask: word(3)? & !UNBLOCKABLE,
             })
@@ -213,20 +259,60 @@ pub(super) fn rt_sigprocmask(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     Ok(0)
 }
 
+/// The mask a waiting call puts in force. If a signal that only felix knows to be pending gets through, there is
+/// nothing to wait for.
+pub(super) fn mask_of_call(ctx: &mut Ctx<'_>, pointer: u64) -> Result<SigSet> {
+    let mask = ctx.get_u64(pointer)? & !UNBLOCKABLE;
+    ctx.task.call_mask = Some(mask);
+    if ctx.task.has_deferred(mask) {
+        return Err(Errno::EINTR);
+    }
+    Ok(mask)
+}
+
 pub(super) fn rt_sigsuspend(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     check_size(a[1])?;
-    let mask = ctx.get_u64(a[0])? & !UNBLOCKABLE;
-    ctx.task.call_mask = Some(mask);
-    let host = mask & !SYNC;
-    raw::interruptible(libc::SYS_rt_sigsuspend, [address_of(&host), 8, 0, 0, 0, 0])
+    let mask = mask_of_call(ctx, a[0])?;
+    raw::interruptible(libc::SYS_rt_sigsuspend, [address_of(&mask), 8, 0, 0, 0, 0])
 }
 
 pub(super) fn pause(_: &mut Ctx<'_>, _: [u64; 6]) -> Result<u64> {
     raw::interruptible(libc::SYS_ppoll, [0; 6])
 }
 
-pub(super) fn rt_sigtimedwait(_: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
-    raw::interruptible(libc::SYS_rt_sigtimedwait, a)
+pub(super) fn rt_sigpending(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    if a[1] > 8 {
+        return Err(Errno::EINVAL);
+    }
+    let mut set = 0u64;
+    raw::syscall(
+        libc::SYS_rt_sigpending,
+        [address_of_mut(&mut set), 8, 0, 0, 0, 0],
+    )?;
+    for info in &ctx.task.deferred {
+        set |= bit(signal_number(info));
+    }
+    ctx.put(a[0], &set.to_le_bytes()[..size(a[1])])?;
+    Ok(0)
+}
+
+/// rt_sigtimedwait(2): signals the CPU raises may wait in the task, and the host has to block them meanwhile.
+pub(super) fn rt_sigtimedwait(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    check_size(a[3])?;
+    let set = ctx.get_u64(a[0])?;
+    if set & SYNC == 0 {
+        return raw::interruptible(libc::SYS_rt_sigtimedwait, a);
+    }
+    if let Some(info) = ctx.task.take_deferred(set) {
+        if a[1] != 0 {
+            ctx.put(a[1], &info)?;
+        }
+        return Ok(reg(signal_number(&info)));
+    }
+    signal::set_mask_wholly(ctx.task.mask);
+    let r = raw::interruptible(libc::SYS_rt_sigtimedwait, a);
+    signal::set_mask(ctx.task.mask);
+    r
 }
 
 fn on_altstack(alt: &AltStack, sp: u64) -> bool {
@@ -236,48 +322,54 @@ fn on_altstack(alt: &AltStack, sp: u64) -> bool {
 pub(super) fn sigaltstack(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     let sp = ctx.cpu.reg(Gpr::RSP);
     let old = ctx.task.altstack;
-    let on = on_altstack(&old, sp);
     if a[0] != 0 {
         let b: [u8; 24] = ctx.get(a[0])?;
-        let flags = u32::from_le_bytes([b[8], b[9], b[10], b[11]]);
-        if on {
-            return Err(Errno::EPERM);
-        }
-        ctx.task.altstack = match flags & !SS_AUTODISARM {
-            SS_DISABLE => AltStack {
-                sp: 0,
-                flags,
-                size: 0,
-            },
-            0 | SS_ONSTACK => {
-                let size = ctx.get_u64(a[0].wrapping_add(16))?;
-                if size < 2048 {
-                    return Err(Errno::ENOMEM);
-                }
-                AltStack {
-                    sp: ctx.get_u64(a[0])?,
-                    flags: flags & SS_AUTODISARM,
-                    size,
-                }
-            }
-            _ => return Err(Errno::EINVAL),
-        };
+        set_altstack(ctx, &b, sp)?;
     }
     if a[1] != 0 {
-        ctx.put(a[1], &stack_bytes(&old, on))?;
+        let state = match old.size {
+            0 => SS_DISABLE,
+            _ => u32::from(on_altstack(&old, sp)) * SS_ONSTACK,
+        };
+        let shown = AltStack {
+            flags: old.flags & SS_AUTODISARM | state,
+            ..old
+        };
+        ctx.put(a[1], &stack_bytes(&shown))?;
     }
     Ok(0)
 }
 
-fn stack_bytes(alt: &AltStack, on: bool) -> [u8; 24] {
-    let state = if alt.size == 0 {
-        SS_DISABLE
-    } else {
-        u32::from(on) * SS_ONSTACK
+/// Takes over a stack_t, for code whose stack pointer is `sp` (do_sigaltstack in kernel/signal.c).
+fn set_altstack(ctx: &mut Ctx<'_>, b: &[u8; 24], sp: u64) -> Result<()> {
+    let word = |at: usize| {
+        let mut w = [0; 8];
+        w.copy_from_slice(&b[at..at + 8]);
+        u64::from_le_bytes(w)
     };
+    let mut new = AltStack {
+        sp: word(0),
+        flags: low32(word(8)),
+        size: word(16),
+    };
+    if on_altstack(&ctx.task.altstack, sp) {
+        return Err(Errno::EPERM);
+    }
+    match new.flags & !SS_AUTODISARM {
+        SS_DISABLE => (new.sp, new.size) = (0, 0),
+        0 | SS_ONSTACK if new == ctx.task.altstack => {}
+        0 | SS_ONSTACK if new.size < 2048 => return Err(Errno::ENOMEM),
+        0 | SS_ONSTACK => {}
+        _ => return Err(Errno::EINVAL),
+    }
+    ctx.task.altstack = new;
+    Ok(())
+}
+
+fn stack_bytes(alt: &AltStack) -> [u8; 24] {
     let mut b = [0; 24];
     b[..8].copy_from_slice(&alt.sp.to_le_bytes());
-    b[8..12].copy_from_slice(&(alt.flags & SS_AUTODISARM | state).to_le_bytes());
+    b[8..12].copy_from_slice(&alt.flags.to_le_bytes());
     b[16..].copy_from_slice(&alt.size.to_le_bytes());
     b
 }
@@ -330,7 +422,7 @@ fn push_frame(
     // UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS.
     let xstate = if xsave::xcr0() == 0 { 0 } else { UC_FP_XSTATE };
     put(frame::UC_FLAGS, &(6 | xstate).to_le_bytes());
-    put(frame::UC_STACK, &stack_bytes(&alt, on));
+    put(frame::UC_STACK, &stack_bytes(&alt));
     for (i, r) in GREGS.into_iter().enumerate() {
         put(frame::GREGS + 8 * i, &ctx.cpu.reg(r).to_le_bytes());
     }
@@ -354,7 +446,7 @@ fn push_frame(
     ctx.put(at, &f)?;
 
     if alt.flags & SS_AUTODISARM != 0 {
-        ctx.task.altstack = AltStack::default();
+        ctx.task.altstack = AltStack::OFF;
     }
     let cpu = &mut *ctx.cpu;
     cpu.set_reg(Gpr::RDI, reg(sig));
@@ -406,20 +498,10 @@ pub(super) fn rt_sigreturn(ctx: &mut Ctx<'_>, _: [u64; 6]) -> Result<u64> {
     }
     ctx.task.mask = word(frame::UC_SIGMASK) & !UNBLOCKABLE;
     signal::set_mask(ctx.task.mask);
-    let (sp, size) = (word(frame::UC_STACK), word(frame::UC_STACK + 16));
-    let flags = low32(word(frame::UC_STACK + 8));
-    if !on_altstack(&ctx.task.altstack, ctx.cpu.reg(Gpr::RSP)) {
-        let disabled = flags & SS_DISABLE != 0 || size == 0;
-        ctx.task.altstack = if disabled {
-            AltStack::default()
-        } else {
-            AltStack {
-                sp,
-                flags: flags & SS_AUTODISARM,
-                size,
-            }
-        };
-    }
+    let mut stack = [0; 24];
+    stack.copy_from_slice(&f[frame::UC_STACK..frame::UC_STACK + 24]);
+    // As Linux: what cannot be taken over is left.
+    let _ = set_altstack(ctx, &stack, ctx.cpu.reg(Gpr::RSP));
     Ok(ctx.cpu.reg(Gpr::RAX))
 }
 
@@ -567,7 +649,10 @@ pub fn fault(ctx: &mut Ctx<'_>, fault: Fault) {
         Fault::Overflow => (4, 0, kernel_info(libc::SIGSEGV, SI_KERNEL, 0)),
         Fault::InvalidOpcode => (6, 0, kernel_info(libc::SIGILL, 2, rip)),
         Fault::StackFault => (12, 0, kernel_info(libc::SIGBUS, SI_KERNEL, 0)),
-        Fault::GeneralProtection => (13, 0, kernel_info(libc::SIGSEGV, SI_KERNEL, 0)),
+        Fault::GeneralProtection => {
+            let info = kernel_info(libc::SIGSEGV, SI_KERNEL, 0);
+            (13, gate_error(ctx), info)
+        }
         Fault::X87 => {
             let x = &ctx.cpu.x87;
             (
@@ -594,7 +679,9 @@ pub fn fault(ctx: &mut Ctx<'_>, fault: Fault) {
         }
         Fault::Page(p) => {
             ctx.task.trap.address = p.addr.0;
-            let present = u64::from(p.kind == MemFaultKind::Protection);
+            // Linux does not tell what is mapped in the kernel's half (sanitize_error_code in arch/x86/mm/fault.c).
+            let kernel = p.addr.0 >= 1 << 47;
+            let present = u64::from(p.kind == MemFaultKind::Protection || kernel);
             let error = present | u64::from(p.write) << 1 | 4 | u64::from(p.fetch) << 4;
             let info = match p.kind {
                 MemFaultKind::NotMapped => kernel_info(libc::SIGSEGV, 1, p.addr.0),
@@ -609,6 +696,14 @@ pub fn fault(ctx: &mut Ctx<'_>, fault: Fault) {
     let sig = signal_number(&info);
     tracing::debug!("{fault:?} at {rip:#x}: {}", signal_name(sig));
     force(ctx, &info);
+}
+
+/// The error code of a general protection fault: INT n names the gate it may not use, everything else has 0.
+fn gate_error(ctx: &Ctx<'_>) -> u64 {
+    match ctx.get::<2>(ctx.cpu.rip) {
+        Ok([0xcd, n]) => u64::from(n) << 3 | 2,
+        _ => 0,
+    }
 }
 
 /// The vsyscall page (vsyscall=emulate): a call to one of its three entries does the system call and returns.

@@ -1,0 +1,52 @@
+// epoll(7): level, edge, one-shot, data, modification, nesting, errors.
+#include "check.h"
+int main(void) {
+    int e = epoll_create1(EPOLL_CLOEXEC), p[2], n;
+    pipe(p);
+    struct epoll_event ev = {EPOLLIN, {.u64 = 0xfedcba9876543210}}, got[4];
+    VALUE(epoll_ctl(e, EPOLL_CTL_ADD, p[0], &ev));
+    VALUE(epoll_ctl(e, EPOLL_CTL_ADD, p[0], &ev));
+    ev.data.u64 = 5;
+    ev.events = EPOLLOUT;
+    VALUE(epoll_ctl(e, EPOLL_CTL_ADD, p[1], &ev));
+    n = VALUE(epoll_wait(e, got, 4, 0));
+    write(p[1], "x", 1);
+    n = VALUE(epoll_wait(e, got, 4, 0));
+    for (int k = 0; k < n; k++) say("events %#x data %#lx\n", got[k].events, got[k].data.u64);
+    VALUE(epoll_wait(e, got, 1, 0));
+    VALUE(epoll_ctl(e, EPOLL_CTL_DEL, p[1], NULL));
+    ev.events = EPOLLIN | EPOLLET;
+    VALUE(epoll_ctl(e, EPOLL_CTL_MOD, p[0], &ev));
+    VALUE(epoll_wait(e, got, 4, 0));
+    VALUE(epoll_wait(e, got, 4, 0));
+    write(p[1], "y", 1);
+    VALUE(epoll_wait(e, got, 4, 0));
+    ev.events = EPOLLIN | EPOLLONESHOT;
+    VALUE(epoll_ctl(e, EPOLL_CTL_MOD, p[0], &ev));
+    VALUE(epoll_wait(e, got, 4, 0));
+    VALUE(epoll_wait(e, got, 4, 0));
+    VALUE(epoll_ctl(e, EPOLL_CTL_MOD, p[1], &ev));
+    VALUE(epoll_ctl(e, EPOLL_CTL_DEL, p[1], NULL));
+    VALUE(epoll_ctl(e, EPOLL_CTL_ADD, e, &ev));
+    VALUE(epoll_ctl(e, EPOLL_CTL_ADD, 99, &ev));
+    VALUE(epoll_ctl(e, 77, p[0], &ev));
+    VALUE(epoll_ctl(p[0], EPOLL_CTL_ADD, p[1], &ev));
+    VALUE(epoll_ctl(e, EPOLL_CTL_ADD, open("f", O_CREAT | O_RDWR, 0600), &ev));
+    VALUE(epoll_ctl(e, EPOLL_CTL_MOD, p[0], (void *)8));
+    VALUE(epoll_wait(e, got, 0, 0));
+    VALUE(epoll_wait(e, got, -1, 0));
+    VALUE(epoll_wait(p[0], got, 1, 0));
+    VALUE(epoll_wait(99, got, 1, 0));
+    int f = epoll_create1(0);
+    VALUE(epoll_ctl(f, EPOLL_CTL_ADD, e, &(struct epoll_event){EPOLLIN, {.u64 = 1}}));
+    VALUE(epoll_wait(f, got, 1, 0));
+    VALUE(epoll_create(0));
+    VALUE(epoll_create1(77));
+    close(p[1]);
+    ev.events = 0;
+    VALUE(epoll_ctl(e, EPOLL_CTL_MOD, p[0], &ev));
+    n = VALUE(epoll_wait(e, got, 4, 100));
+    say("%#x\n", got[0].events);
+    struct timespec t = {0, 1000000};
+    VALUE(syscall(SYS_epoll_pwait2, f, got, 1, &t, NULL, 8));
+}

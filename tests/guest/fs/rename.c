@@ -1,0 +1,52 @@
+// rename, renameat2 with NOREPLACE and EXCHANGE, and the errors of directories.
+#include "check.h"
+int main(void) {
+    put_file("a", "aa");
+    put_file("b", "bbb");
+    mkdir("d", 0755);
+    mkdir("e", 0755);
+    put_file("e/x", "");
+    struct stat s;
+    VALUE(renameat2(AT_FDCWD, "a", AT_FDCWD, "b", RENAME_NOREPLACE));
+    VALUE(renameat2(AT_FDCWD, "a", AT_FDCWD, "b", RENAME_EXCHANGE));
+    stat("a", &s);
+    VALUE(s.st_size);
+    VALUE(renameat2(AT_FDCWD, "a", AT_FDCWD, "missing", RENAME_EXCHANGE));
+    VALUE(renameat2(AT_FDCWD, "a", AT_FDCWD, "b", RENAME_EXCHANGE | RENAME_NOREPLACE));
+    VALUE(renameat2(AT_FDCWD, "a", AT_FDCWD, "b", 64));
+    VALUE(rename("a", "d"));
+    VALUE(rename("d", "a"));
+    VALUE(rename("d", "e"));
+    VALUE(rename("d", "d/in"));
+    VALUE(rename("missing", "x"));
+    VALUE(rename("a", "nodir/x"));
+    VALUE(rename("a/", "x"));
+    VALUE(rename("d/", "new"));
+    VALUE(rename("new", "d/"));
+    VALUE(rename("a", ""));
+    VALUE(rename("a", "a"));
+    VALUE(rename(".", "x"));
+    VALUE(rename("a", "b"));
+    VALUE(access("a", F_OK));
+    VALUE(rmdir("e"));
+    VALUE(rmdir("b"));
+    VALUE(rmdir("."));
+    VALUE(rmdir("e/.."));
+    VALUE(unlink("e"));
+    VALUE(mkdir("e", 0700));
+    VALUE(mkdir("e/y/z", 0700));
+    VALUE(mkdir("slash/", 0700));
+    VALUE(symlink("", "empty"));
+    VALUE(link("d", "dl"));
+    VALUE(mknod("fifo", S_IFIFO | 0600, 0));
+    VALUE(mknod("odd", S_IFDIR | 0600, 0));
+    VALUE(truncate("e", 0));
+    VALUE(truncate("b", -1));
+    VALUE(truncate("b", 100));
+    stat("b", &s);
+    VALUE(s.st_size);
+    VALUE(chdir("b"));
+    VALUE(chdir("missing"));
+    VALUE(chmod("missing", 0600));
+    VALUE(access("b", 9));
+}

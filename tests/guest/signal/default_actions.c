@@ -1,0 +1,20 @@
+// What each signal does by default, as the wait status tells, and that SIG_IGN keeps each away.
+#include "check.h"
+
+int main(void) {
+    struct rlimit none = {0, 0};
+    setrlimit(RLIMIT_CORE, &none);
+    for (int sig = 1; sig <= SIGRTMAX; sig++) {
+        char who[32];
+        snprintf(who, sizeof who, "%s", signal_name(sig));
+        pid_t p = CHILD(syscall(SYS_kill, getpid(), sig); _exit(7));
+        int status;
+        waitpid(p, &status, WUNTRACED);
+        say_status(who, status);
+        if (WIFSTOPPED(status)) { kill(p, SIGCONT); reap("  then", p); }
+        if (sig == SIGKILL || sig == SIGSTOP) continue;
+        p = CHILD(signal(sig, SIG_IGN); syscall(SYS_kill, getpid(), sig); _exit(8));
+        waitpid(p, &status, WUNTRACED);
+        if (!WIFEXITED(status) || WEXITSTATUS(status) != 8) say_status("  ignored", status);
+    }
+}

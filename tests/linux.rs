@@ -1,0 +1,263 @@
+//! What Linux promises to programs: the C programs of `tests/guest/AREA`, one call or behaviour each, compiled here, run
+//! natively and then under felix; standard output and exit status must be equal.
+//!
+//! Which felix: as in `tests/programs.rs`. A program whose source has a line `// qemu-user: WHY` needs what qemu-user
+//! cannot do: with a RISC-V CPU it is ignored, and its name says so (`--ignored` runs those all the same).
+//! Each run has an empty directory of its own to work in.
+
+mod support;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use support::Ended;
+
+/// How long a program may take under felix.
+const LIMIT: Duration = Duration::from_secs(60);
+/// And natively.
+const NATIVE_LIMIT: Duration = Duration::from_secs(10);
+/// The compiler's options; part of what decides whether a program is made again. Bad pointers and sizes are what is tested.
+const OPTIONS: &[&str] = &[
+    "-O1",
+    "-Wall",
+    "-Werror",
+    "-Wno-stringop-overread",
+    "-Wno-stringop-overflow",
+    "-Wno-unused-result",
+    "-Wno-nonnull",
+    "-Wno-array-bounds",
+    "-static",
+    "-s",
+    "-pthread",
+];
+
+/// A test: a C file.
+struct Program {
+    /// `AREA/NAME`.
+    name: String,
+    source: PathBuf,
+    /// Why not under qemu-user.
+    only_native: Option<String>,
+}
+
+fn folder() -> PathBuf {
+    support::top().join("tests/guest")
+}
+
+fn find() -> Result<Vec<Program>, String> {
+    let read = |dir: &Path| -> Result<Vec<PathBuf>, String> {
+        let entries = std::fs::read_dir(dir).map_err(|e| format!("{}: {e}", dir.display()))?;
+        let mut paths: Vec<PathBuf> = entries.flatten().map(|e| e.path()).collect();
+        paths.sort();
+        Ok(paths)
+    };
+    let mut found = Vec::new();
+    for area in read(&folder())?.into_iter().filter(|p| p.is_dir()) {
+        for source in read(&area)? {
+            if source.extension().is_none_or(|e| e != "c") {
+                continue;
+            }
+            let text = std::fs::read_to_string(&source)
+                .map_err(|e| format!("{}: {e}", source.display()))?;
+            let why = |l: &str| l.strip_prefix("// qemu-user: ").map(str::to_owned);
+            found.push(Program {
+                name: format!(
+                    "{}/{}",
+                    area.file_name().unwrap_or_default().display(),
+                    source.file_stem().unwrap_or_default().display()
+                ),
+                only_native: text.lines().find_map(why),
+                source,
+            });
+        }
+    }
+    Ok(found)
+}
+
+/// The static executable of a program, made if its sources have changed.
+fn compiled(program: &Program) -> Result<PathBuf, String> {
+    let read = |p: &Path| std::fs::read(p).map_err(|e| format!("{}: {e}", p.display()));
+    let mut key = DefaultHasher::new();
+    read(&program.source)?.hash(&mut key);
+    read(&folder().join("check.h"))?.hash(&mut key);
+    OPTIONS.hash(&mut key);
+    let dir = support::target_dir().join("felix-ci/guest").join(
+        Path::new(&program.name)
+            .parent()
+            .unwrap_or_else(|| Path::new("")),
+    );
+    std::fs::create_dir_all(&dir).map_err(|e| format!("{}: {e}", dir.display()))?;
+    let name = Path::new(&program.name)
+        .file_name()
+        .unwrap_or_default()
+        .display()
+        .to_string();
+    let (made, key_file) = (dir.join(&name), dir.join(format!("{name}.key")));
+    let key = format!("{:016x}", key.finish());
+    if made.exists() && std::fs::read_to_string(&key_file).is_ok_and(|k| k == key) {
+        return Ok(made);
+    }
+    // Made beside and moved into place: two test runs may be at it.
+    let fresh = dir.join(format!("{name}.{}", std::process::id()));
+    let out = Command::new("cc")
+        .args(OPTIONS)
+        .arg(format!("-I{}", folder().display()))
+        .arg("-o")
+        .args([&fresh, &program.source])
+        .output()
+        .map_err(|e| format!("cc: {e}"))?;
+    if !out.status.success() {
+        let said = String::from_utf8_lossy(&out.stderr);
+        return Err(format!(
+            "cc does not compile {}: {said}",
+            program.source.display()
+        ));
+    }
+    std::fs::rename(&fresh, &made)
+        .and_then(|()| std::fs::write(&key_file, key))
+        .map_err(|e| format!("{}: {e}", made.display()))?;
+    Ok(made)
+}
+
+/// An empty directory that is gone when it is dropped.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new() -> Result<Scratch, String> {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let n = COUNT.fetch_add(1, Ordering::Relaxed);
+        let dir = std::env::temp_dir().join(format!("felix-guest-{}-{n}", std::process::id()));
+        std::fs::create_dir(&dir).map_err(|e| format!("{}: {e}", dir.display()))?;
+        Ok(Scratch(dir))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn run(mut c: Command, limit: Duration) -> Result<Ended, String> {
+    let scratch = Scratch::new()?;
+    c.env("PATH", "/usr/bin:/bin")
+        .env("LC_ALL", "C")
+        .env("TZ", "UTC")
+        .current_dir(&scratch.0);
+    support::run(&mut c, b"", limit)
+}
+
+fn natively(program: &Path) -> Result<Ended, String> {
+    let mut c = Command::new(program);
+    c.env_clear();
+    run(c, NATIVE_LIMIT)
+}
+
+fn under_felix(program: &Path, cpu: Option<&str>) -> Result<Ended, String> {
+    let mut c = match cpu {
+        None => Command::new(env!("CARGO_BIN_EXE_felix")),
+        Some(_) => Command::new(support::top().join("riscv-qemu/run.sh")),
+    };
+    c.env_clear();
+    if let Some(cpu) = cpu {
+        c.env("QEMU_CPU", cpu)
+            .env("CARGO_TARGET_DIR", support::target_dir());
+    }
+    c.args([
+        "run",
+        "--engine",
+        if cpu.is_some() { "jit" } else { "interp" },
+        "--",
+    ]);
+    c.arg(program);
+    run(c, LIMIT)
+}
+
+/// What differs, line by line, with the line before for orientation.
+fn differences(native: &[u8], felix: &[u8]) -> String {
+    let text = |b| String::from_utf8_lossy(b).into_owned();
+    let (native, felix) = (text(native), text(felix));
+    let (a, b): (Vec<_>, Vec<_>) = (native.lines().collect(), felix.lines().collect());
+    let mut out = String::new();
+    let mut shown = 0;
+    for n in 0..a.len().max(b.len()) {
+        let (x, y) = (a.get(n), b.get(n));
+        if x != y && shown < 12 {
+            let line = |l: Option<&&str>| l.map_or("(nothing)".into(), |l| (*l).to_owned());
+            out += &format!(
+                "line {}\n  native: {}\n  felix:  {}\n",
+                n + 1,
+                line(x),
+                line(y)
+            );
+            shown += 1;
+        }
+    }
+    out
+}
+
+fn check(program: &Program, cpu: Option<&str>) -> Result<(), Failed> {
+    let executable = compiled(program)?;
+    let native = natively(&executable)?;
+    if native.code() != Some(0) || native.stdout.is_empty() || !native.stderr.is_empty() {
+        let why = format!(
+            "the test is broken: natively {}; exit status 0, some output and no complaint expected\n{}{}",
+            native.how(),
+            String::from_utf8_lossy(&native.stdout),
+            native.stderr
+        );
+        return Err(why.into());
+    }
+    let felix = under_felix(&executable, cpu)?;
+    let mut wrong = String::new();
+    if felix.status != native.status {
+        wrong += &format!("{}; natively {}\n", felix.how(), native.how());
+    }
+    if felix.stdout != native.stdout {
+        wrong += &differences(&native.stdout, &felix.stdout);
+    }
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    let lines: Vec<&str> = felix.stderr.lines().collect();
+    let last = &lines[lines.len().saturating_sub(10)..];
+    Err(format!("{wrong}stderr ends: {}", last.join("\n")).into())
+}
+
+fn main() -> ExitCode {
+    let mut args = Arguments::from_args();
+    args.test_threads.get_or_insert(2);
+    let cpu = support::riscv_cpu();
+    let missing = support::no_native_guests().or_else(|| cpu.as_ref().and(support::no_riscv()));
+    if let Some(why) = missing {
+        if cpu.is_some() || support::in_ci() {
+            eprintln!("guest programs cannot be tested: {why}");
+            return ExitCode::FAILURE;
+        }
+        println!("guest programs: left to ci/test.sh ({why})");
+        return ExitCode::SUCCESS;
+    }
+    let programs = match find() {
+        Ok(p) => p,
+        Err(e) => {
+            eprintln!("{e}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let trials = programs
+        .into_iter()
+        .map(|p| {
+            let cpu = cpu.clone();
+            let left_out = p.only_native.as_ref().filter(|_| cpu.is_some());
+            let kind = left_out.map(|why| format!("PC only: {why}"));
+            Trial::test(p.name.clone(), move || check(&p, cpu.as_deref()))
+                .with_ignored_flag(kind.is_some())
+                .with_kind(kind.unwrap_or_default())
+        })
+        .collect();
+    libtest_mimic::run(&args, trials).exit_code()
+}
