@@ -9,6 +9,8 @@
 # Environment: FELIX_CPU  what the guest is shown, as felix's --cpu; the native run sees this machine's
 #              FELIX_RUN_TIMEOUT  seconds for one program, 3600 unless set
 # Needs user namespaces or root, and about 2 GB in target/felix-ci/programs, made once.
+# qemu makes every load and store under Ztso a full barrier, ten times slower: for long programs take
+# --cpu max,ztso=false.
 set -euo pipefail
 # shellcheck source=ci/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -16,7 +18,8 @@ set -euo pipefail
 . "$TOP/ci/debian.sh"
 
 ROOT=$CI_DIR/programs
-PACKAGES=busybox-static,bash,coreutils,stockfish,ffmpeg,x264,openssl,7zip,python3-numpy,python3-all,libpython3.13-testsuite,bc,gnuplot-nox
+PACKAGES=busybox-static,bash,coreutils,stockfish,ffmpeg,x264,openssl,7zip,python3-numpy,python3-all,libpython3.13-testsuite,bc,gnuplot-nox,nodejs
+KEY="$SUITE $PACKAGES"
 CACHE= # too large to keep twice
 
 make_root() {
@@ -44,9 +47,13 @@ done
 if [ ${#names[@]} -eq 0 ]; then
     for s in "$TOP"/ci/programs/*.sh; do names+=("$(basename "$s" .sh)"); done
 fi
+if [ -d "$ROOT" ] && [ "$(cat "$ROOT.key" 2>/dev/null)" != "$KEY" ]; then
+    rm -rf "$ROOT"
+fi
 if [ ! -d "$ROOT" ]; then
     workdir
     product "programs-$SUITE" "$ROOT" make_root
+    printf '%s\n' "$KEY" >"$ROOT.key"
 fi
 cc -O2 -o "$ROOT/usr/local/bin/long_double" "$TOP/tests/guest/long_double.c" -lm
 OUT=$(mktemp -d)

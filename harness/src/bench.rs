@@ -26,8 +26,9 @@ pub fn bench(time: Duration, jobs: usize) -> Result<()> {
             quiet: true,
         };
         let summary = campaign::run(&config, &run)?;
+        let cpu = config.cpu.map_or(String::new(), |c| format!(" on {c}"));
         println!(
-            "{engine} against {}: {:.0} cases/s, {jobs} processes, {} cases in {:.1} s",
+            "{engine}{cpu} against {}: {:.0} cases/s, {jobs} processes, {} cases in {:.1} s",
             oracles.join("+"),
             summary.rate(),
             summary.cases,
