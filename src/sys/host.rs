@@ -282,12 +282,18 @@ pub fn ids() -> [u64; 4] {
 /// The soft limit of a resource (getrlimit(2)); `u64::MAX` is no limit.
 #[must_use]
 pub fn soft_limit(resource: u32) -> u64 {
+    limit(resource)[0]
+}
+
+/// Both limits of a resource.
+#[must_use]
+pub fn limit(resource: u32) -> [u64; 2] {
     let mut lim = [u64::MAX; 2];
     let _ = raw::syscall(
         libc::SYS_prlimit64,
         [0, resource.into(), 0, ptr(lim.as_mut_ptr()), 0, 0],
     );
-    lim[0]
+    lim
 }
 
 /// Random bytes from the host (getrandom(2)).

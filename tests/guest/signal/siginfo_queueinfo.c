@@ -14,7 +14,6 @@ int main(void) {
     for (unsigned n = 0; n < sizeof codes / sizeof *codes; n++) {
         memset(&i, 0, sizeof i);
         i.si_signo = 99;
-        i.si_errno = 5 + n;
         i.si_code = codes[n];
         i.si_pid = 11;
         i.si_uid = 22;
