@@ -23,6 +23,9 @@ fn main() -> ExitCode {
     if let Some(why) = missing {
         println!("  - the guest programs of tests/programs.rs ({why})");
     }
+    if let Some(why) = support::no_native_guests() {
+        println!("  - what Linux promises, tests/linux.rs ({why})");
+    }
     if support::riscv_cpu().is_none() {
         println!("  - guest programs and corpus on the RISC-V JIT under qemu-riscv64, on each CPU");
     }

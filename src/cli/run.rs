@@ -5,7 +5,7 @@ use crate::exec::Engine;
 use crate::exec::interp::InterpEngine;
 use crate::exec::jit::{self, JitEngine, Observer, Wishes};
 use crate::kernel::Options;
-use crate::kernel::exec::{inherited, take_environment};
+use crate::kernel::exec::{inherited, take_environment, take_limit};
 use crate::kernel::fd::keep_stderr;
 use crate::kernel::vfs::{Fs, Last};
 use crate::run::{GuestMemory, Job};
@@ -71,6 +71,9 @@ pub(super) struct RunArgs {
     /// Internal: the path of a program that a guest executes.
     #[arg(long, hide = true)]
     exec_path: Option<OsString>,
+    /// Internal: a limit of a program that a guest executes.
+    #[arg(long, hide = true)]
+    exec_limit: Vec<String>,
     /// Internal: the descriptor of a program that a guest executes.
     #[arg(long, hide = true)]
     exec_fd: Option<i32>,
@@ -309,6 +312,9 @@ pub(super) fn run(args: RunArgs) -> Result<Infallible, Error> {
     let engine = engine(&args, isa)?;
     if args.stats || args.strace {
         keep_stderr();
+    }
+    if let Some(wrong) = args.exec_limit.iter().find(|l| !take_limit(l)) {
+        return Err(Error::Usage(format!("--exec-limit {wrong}: no limit")));
     }
     let mut argv = args.program;
     let file = match args.exec_fd {

@@ -8,7 +8,9 @@ use super::fd;
 use super::process::{Exe, Process};
 use super::vfs::{Fs, Last};
 use crate::loader::{elf, script, stack, vdso};
-use crate::mem::space::{self, Backing, Changes, EXEC, PAGE, READ, Request, WRITE, flag, space};
+use crate::mem::space::{
+    self, Backing, Changes, EXEC, PAGE, READ, Request, Resource, WRITE, flag, space,
+};
 use crate::sys::cast::size;
 use crate::sys::{Errno, guest, host};
 use crate::x86::GuestAddr;
@@ -474,9 +476,14 @@ pub fn load(
         cmdline.extend_from_slice(a);
         cmdline.push(0);
     }
+    crate::sys::start::show_arguments(&cmdline);
+    let environ = (envp.iter())
+        .flat_map(|e| e.iter().copied().chain([0]))
+        .collect();
     process.set_exe(Exe {
         path: path.clone(),
         cmdline,
+        environ,
         auxv: image.auxv,
     });
     host::set_name(program.execfn.rsplit(|b| *b == b'/').next().unwrap_or(b""));
@@ -532,6 +539,12 @@ pub fn again(process: &Process, exec: &Exec) -> Errno {
     args.push(o.felix.clone());
     args.push("run".into());
     args.extend(o.again.iter().cloned());
+    for (name, which) in [("as", Resource::Space), ("data", Resource::Data)] {
+        if let Some([soft, hard]) = space().limit(which) {
+            args.push("--exec-limit".into());
+            args.push(format!("{name}:{soft}:{hard}").into());
+        }
+    }
     args.push("--exec-path".into());
     args.push(OsStr::from_bytes(&exec.path).into());
     let kept = match &exec.file {
@@ -590,6 +603,24 @@ pub fn close_on_exec() {
         if !fd::is_hidden(n) && host::fcntl(n, libc::F_GETFD, 0).is_ok_and(|f| f & 1 != 0) {
             let _ = host::close(n);
         }
+    }
+}
+
+/// Takes over a limit that `again` has handed on; false if it is none.
+#[must_use]
+pub fn take_limit(text: &str) -> bool {
+    let mut parts = text.split(':');
+    let which = match parts.next() {
+        Some("as") => Resource::Space,
+        Some("data") => Resource::Data,
+        _ => return false,
+    };
+    match (parts.next().map(str::parse), parts.next().map(str::parse)) {
+        (Some(Ok(soft)), Some(Ok(hard))) => {
+            space().set_limit(which, Some([soft, hard]));
+            true
+        }
+        _ => false,
     }
 }
 

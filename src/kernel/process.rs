@@ -46,6 +46,8 @@ pub struct Exe {
     pub path: Vec<u8>,
     /// /proc/self/cmdline.
     pub cmdline: Vec<u8>,
+    /// /proc/self/environ.
+    pub environ: Vec<u8>,
     /// /proc/self/auxv.
     pub auxv: Vec<u8>,
 }

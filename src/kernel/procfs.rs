@@ -1,10 +1,33 @@
 //! The files of /proc (proc(5)) that must tell the guest's story instead of felix's.
 
-use super::process::Process;
+use super::process::{DEFAULT, IGNORE, Process};
+use super::task::{Task, signal_number};
 use super::vfs::{At, is_own};
-use crate::mem::space;
+use crate::mem::space::space;
 use crate::sys::host;
+use crate::sys::signal::{SYNC, bit};
+use crate::x86::cpuid;
+use std::ffi::OsStr;
+use std::fmt::Write as _;
 use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+/// The names that can be special.
+const NAMES: [&[u8]; 9] = [
+    b"exe",
+    b"maps",
+    b"cmdline",
+    b"environ",
+    b"auxv",
+    b"status",
+    b"mountinfo",
+    b"mounts",
+    b"cpuinfo",
+];
+/// Programs are loaded below this, at their own addresses or at the fixed place of position-independent ones.
+const LOADED_BELOW: u64 = 0x20_0000_0000;
 
 /// What a path turns out to be.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -20,10 +43,7 @@ fn directory(at: &At) -> Option<(Vec<u8>, Vec<u8>)> {
     let path = at.name.as_bytes();
     let slash = path.iter().rposition(|b| *b == b'/');
     let name = slash.map_or(path, |s| &path[s + 1..]).to_vec();
-    if !matches!(
-        &name[..],
-        b"exe" | b"maps" | b"cmdline" | b"auxv" | b"mountinfo" | b"mounts"
-    ) {
+    if !NAMES.contains(&&name[..]) {
         return None;
     }
     let dir = match slash {
@@ -50,25 +70,162 @@ fn directory(at: &At) -> Option<(Vec<u8>, Vec<u8>)> {
     Some((dir, name))
 }
 
-/// What is special about a resolved path, if anything is.
+/// What is special about a resolved path, if anything is, for this thread.
 #[must_use]
-pub fn special(process: &Process, at: &At) -> Option<Special> {
+pub fn special(process: &Process, task: &Task, at: &At) -> Option<Special> {
     let (dir, name) = directory(at)?;
+    if dir == b"/proc" && name == b"cpuinfo" {
+        return Some(Special::Content(cpuinfo()));
+    }
     if !is_own(&dir) {
-        return None;
+        return of_other(process, &dir, &name);
     }
     match &name[..] {
         b"exe" => Some(Special::Exe(process.exe().path)),
-        b"maps" => {
-            let host = std::fs::read("/proc/self/maps").unwrap_or_default();
-            Some(Special::Content(space().maps(&host)))
-        }
+        b"maps" => Some(Special::Content(
+            space().maps(&host_file(b"/proc/self", "maps")),
+        )),
         b"cmdline" => Some(Special::Content(process.exe().cmdline)),
+        b"environ" => Some(Special::Content(process.exe().environ)),
         b"auxv" => Some(Special::Content(process.exe().auxv)),
+        b"status" => Some(Special::Content(status(process, task, &dir))),
         b"mountinfo" if process.fs.is_rooted() => Some(Special::Content(mounts(process, true))),
         b"mounts" if process.fs.is_rooted() => Some(Special::Content(mounts(process, false))),
         _ => None,
     }
+}
+
+/// A file of the host's /proc, empty if it cannot be read.
+fn host_file(dir: &[u8], name: &str) -> Vec<u8> {
+    std::fs::read(Path::new(OsStr::from_bytes(dir)).join(name)).unwrap_or_default()
+}
+
+/// The same of another process that felix runs.
+fn of_other(process: &Process, dir: &[u8], name: &[u8]) -> Option<Special> {
+    let number = dir.strip_prefix(b"/proc/")?;
+    if !matches!(name, b"exe" | b"cmdline") || !number.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let identity = |dir: &[u8]| {
+        let st = std::fs::metadata(Path::new(OsStr::from_bytes(dir)).join("exe")).ok()?;
+        Some((st.dev(), st.ino()))
+    };
+    if identity(dir)? != identity(b"/proc/self")? {
+        return None;
+    }
+    if name == b"cmdline" {
+        // It shows the guest's arguments, in felix's room for them.
+        let mut text = host_file(dir, "cmdline");
+        let end = text.iter().rposition(|b| *b != 0).map_or(0, |i| i + 2);
+        text.truncate(end);
+        return Some(Special::Content(text));
+    }
+    // The program is the first file in its memory; felix itself lies above.
+    let maps = host_file(dir, "maps");
+    let first = maps
+        .split(|b| *b == b'\n')
+        .find(|l| l.get(73) == Some(&b'/'))?;
+    let start = first.split(|b| *b == b'-').next()?;
+    let start = u64::from_str_radix(std::str::from_utf8(start).ok()?, 16).ok()?;
+    let path = process.fs.guest_path(&first[73..])?;
+    (start < LOADED_BELOW).then_some(Special::Exe(path))
+}
+
+/// /proc/self/status: the host's, with the guest's signals.
+fn status(process: &Process, task: &Task, dir: &[u8]) -> Vec<u8> {
+    let (mut ignored, mut caught) = (0, 0);
+    for (n, a) in process.actions().iter().enumerate().skip(1) {
+        let set = bit(i32::try_from(n).unwrap_or(0));
+        match a.handler {
+            DEFAULT => {}
+            IGNORE => ignored |= set,
+            _ => caught |= set,
+        }
+    }
+    let deferred = (task.deferred.iter()).fold(0, |set, d| set | bit(signal_number(d)));
+    let text = host_file(dir, "status");
+    let mut out = Vec::with_capacity(text.len());
+    for line in text.split_inclusive(|b| *b == b'\n') {
+        let value = |name: &[u8]| {
+            let text = line.strip_prefix(name)?.trim_ascii();
+            u64::from_str_radix(std::str::from_utf8(text).ok()?, 16).ok()
+        };
+        let changed = (value(b"SigPnd:").map(|v| ("SigPnd", v | deferred)))
+            .or_else(|| value(b"SigBlk:").map(|v| ("SigBlk", v | task.mask & SYNC)))
+            .or_else(|| value(b"SigIgn:").map(|_| ("SigIgn", ignored)))
+            .or_else(|| value(b"SigCgt:").map(|_| ("SigCgt", caught)));
+        match changed {
+            Some((name, v)) => out.extend_from_slice(format!("{name}:\t{v:016x}\n").as_bytes()),
+            None => out.extend_from_slice(line),
+        }
+    }
+    out
+}
+
+/// /proc/cpuinfo (arch/x86/kernel/cpu/proc.c): the guest's CPU, as many of them as the host has.
+fn cpuinfo() -> Vec<u8> {
+    let host = host_file(b"/proc", "cpuinfo");
+    let lines = || host.split(|b| *b == b'\n');
+    let count = lines()
+        .filter(|l| l.starts_with(b"processor"))
+        .count()
+        .max(1);
+    let mhz = lines()
+        .find_map(|l| l.strip_prefix(b"cpu MHz\t\t: "))
+        .map_or("1000.000".into(), String::from_utf8_lossy);
+    let text = |registers: &[u32]| {
+        let bytes: Vec<u8> = registers.iter().flat_map(|r| r.to_le_bytes()).collect();
+        String::from_utf8_lossy(&bytes)
+            .trim_matches(['\0', ' '])
+            .to_owned()
+    };
+    let [level, b, c, d] = cpuid::leaf(0, 0);
+    let vendor = text(&[b, d, c]);
+    let brand: Vec<u32> = (0x8000_0002..=0x8000_0004)
+        .flat_map(|leaf| cpuid::leaf(leaf, 0))
+        .collect();
+    let brand = text(&brand);
+    let signature = cpuid::leaf(1, 0)[0];
+    let family = (signature >> 8 & 0xf)
+        + if signature >> 8 & 0xf == 0xf {
+            signature >> 20 & 0xff
+        } else {
+            0
+        };
+    let model = signature >> 4 & 0xf | signature >> 12 & 0xf0;
+    let stepping = signature & 0xf;
+    let mut flags: Vec<_> = (cpuid::FEATURES.iter())
+        .filter(|f| f.name != "osxsave")
+        .filter(|f| cpuid::leaf(f.leaf, f.subleaf)[f.reg as usize] >> f.bit & 1 != 0)
+        .collect();
+    // In the order of Linux's words (arch/x86/include/asm/cpufeatures.h).
+    flags.sort_by_key(|f| {
+        let word = match (f.leaf, f.reg) {
+            (1, cpuid::Reg::Edx) => 0,
+            (0x8000_0001, cpuid::Reg::Edx) => 1,
+            (1, _) => 4,
+            (0x8000_0001, _) => 6,
+            (7, cpuid::Reg::Ebx) => 9,
+            (0xd, _) => 10,
+            _ => 16,
+        };
+        (word, f.bit)
+    });
+    let flags: Vec<&str> = flags.iter().map(|f| f.name).collect();
+    let flags = flags.join(" ");
+    let mut out = String::new();
+    for i in 0..count {
+        let _ = write!(
+            out,
+            "processor\t: {i}\nvendor_id\t: {vendor}\ncpu family\t: {family}\nmodel\t\t: {model}\n\
+             model name\t: {brand}\nstepping\t: {stepping}\ncpu MHz\t\t: {mhz}\nphysical id\t: 0\n\
+             siblings\t: {count}\ncore id\t\t: {i}\ncpu cores\t: {count}\napicid\t\t: {i}\n\
+             initial apicid\t: {i}\nfpu\t\t: yes\nfpu_exception\t: yes\ncpuid level\t: {level}\nwp\t\t: yes\n\
+             flags\t\t: {flags}\nbugs\t\t:\nbogomips\t: 2000.00\nclflush size\t: 64\ncache_alignment\t: 64\n\
+             address sizes\t: 48 bits physical, 48 bits virtual\npower management:\n\n"
+        );
+    }
+    out.into_bytes()
 }
 
 fn mounts(process: &Process, info: bool) -> Vec<u8> {

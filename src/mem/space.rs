@@ -11,6 +11,7 @@
 //! is a leaf: nothing else is locked under it.
 
 use crate::sys::{Errno, host};
+use behind::{DELETED, host_names};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::ops::Range;
@@ -111,6 +112,7 @@ struct Inner {
     code: Range<u64>,
     brk_start: u64,
     brk: u64,
+    limits: limits::Limits,
 }
 
 /// See the module's head.
@@ -129,6 +131,7 @@ static SPACE: AddressSpace = AddressSpace {
         code: 0..0,
         brk_start: 0,
         brk: 0,
+        limits: limits::Limits::NONE,
     }),
 };
 
@@ -369,44 +372,6 @@ fn is_quiet_file(fd: RawFd) -> bool {
     fd >= 0 && host::fs_type(fd).is_ok_and(|ty| !IN_MEMORY.contains(&ty))
 }
 
-/// How /proc/PID/maps marks a file that has no name any more.
-const DELETED: &[u8] = b" (deleted)";
-
-/// What the host says is behind a mapping.
-struct Behind<'a> {
-    end: u64,
-    id: (u32, u32, u64),
-    name: &'a [u8],
-}
-
-/// The named lines of the host's /proc/self/maps, by start.
-fn host_names(maps: &[u8]) -> BTreeMap<u64, Behind<'_>> {
-    let line = |l: &'_ [u8]| -> Option<(u64, u64, (u32, u32, u64))> {
-        let text = std::str::from_utf8(&l[..l.len().min(73)]).ok()?;
-        let mut fields = text.split_ascii_whitespace();
-        let (start, end) = fields.next()?.split_once('-')?;
-        let (major, minor) = fields.nth(2)?.split_once(':')?;
-        let hex = |t: &str| u64::from_str_radix(t, 16).ok();
-        let small = |t: &str| u32::from_str_radix(t, 16).ok();
-        let id = (small(major)?, small(minor)?, fields.next()?.parse().ok()?);
-        Some((hex(start)?, hex(end)?, id))
-    };
-    (maps.split(|b| *b == b'\n'))
-        .filter(|l| l.len() > 73)
-        .filter_map(|l| {
-            let (start, end, id) = line(l)?;
-            Some((
-                start,
-                Behind {
-                    end,
-                    id,
-                    name: &l[73..],
-                },
-            ))
-        })
-        .collect()
-}
-
 impl AddressSpace {
     fn lock(&self) -> MutexGuard<'_, Inner> {
         // A panic elsewhere does not leave the map half-changed in a way that matters more than going on.
@@ -439,6 +404,17 @@ impl AddressSpace {
             return Err(Errno::EINVAL);
         }
         let mut inner = self.lock();
+        let replaced = if req.flags & flag::FIXED != 0 {
+            req.addr..req.addr.saturating_add(len)
+        } else {
+            0..0
+        };
+        inner.within_limits(
+            len,
+            req.prot,
+            req.flags & flag::TYPE != flag::PRIVATE,
+            &replaced,
+        )?;
         let own =
             flag::X32BIT | flag::ABOVE4G | flag::GROWSDOWN | flag::FIXED | flag::FIXED_NOREPLACE;
         let host_flags = req.flags & !own;
@@ -617,6 +593,8 @@ impl AddressSpace {
         if inner.executable(&from) {
             changes.push(from.clone());
         }
+        let more = new.saturating_sub(from.end - from.start);
+        inner.within_limits(more, first.1.prot, first.1.shared, &(0..0))?;
         let mut claimed = Vec::new();
         if flags & 2 != 0 {
             let target = range(to, new)?;
@@ -893,5 +871,8 @@ impl AddressSpace {
     }
 }
 
+mod behind;
+mod limits;
+pub use limits::{Limit, Resource};
 #[cfg(test)]
 mod tests;

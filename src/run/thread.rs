@@ -8,7 +8,7 @@
 use super::{End, Runner};
 use crate::kernel::Task;
 use crate::kernel::task::AltStack;
-use crate::mem::space;
+use crate::mem::space::{Resource, space};
 use crate::personality::linux::{CloneArgs, Result, clone_flag as flag, signal as dispositions};
 use crate::sys::{Errno, guest, host, signal, thread};
 use crate::x86::{CpuState, Gpr, GuestAddr};
@@ -123,7 +123,7 @@ impl Runner {
             | flag::VFORK;
         let host_flags = args.flags & !own | args.exit_signal;
         let pid = signal::blocked(|| {
-            let guard = space::space().for_fork();
+            let guard = space().for_fork();
             let pid = if host_flags == id(libc::SIGCHLD) {
                 thread::fork()
             } else {
@@ -197,7 +197,13 @@ impl Runner {
     fn vfork(&mut self, cpu: &CpuState, args: &CloneArgs) -> Result<u64> {
         let parent = *args;
         let body = self.sharing_child(cpu, args, move |tid| Self::parent_settid(&parent, tid))?;
-        signal::blocked(|| thread::vfork(args.exit_signal, body))
+        // Limits are a process's own, but the child's are kept in the memory that is shared.
+        let limits = [Resource::Space, Resource::Data].map(|r| (r, space().limit(r)));
+        let made = signal::blocked(|| thread::vfork(args.exit_signal, body));
+        for (which, limit) in limits {
+            space().set_limit(which, limit);
+        }
+        made
     }
 
     /// CLONE_VM without CLONE_VFORK: an idle host thread waits for the child, and lends it its thread-local storage.

@@ -40,15 +40,22 @@ pub fn fcntl(fd: RawFd, cmd: i32, arg: u64) -> Result<u64, Errno> {
     raw::syscall(libc::SYS_fcntl, [reg(fd), reg(cmd), arg, 0, 0, 0])
 }
 
-/// True if anybody has the file of this read-only descriptor open for writing, where the host says so: it then gives no read
-/// lease (fcntl(2), F_SETLEASE).
+/// True if execve(2) would refuse this file because it is open for writing, where the host can be asked (AT_EXECVE_CHECK,
+/// Linux 6.14).
 #[must_use]
 pub fn is_open_for_writing(fd: RawFd) -> bool {
-    let lease = |kind: i32| fcntl(fd, libc::F_SETLEASE, reg(kind));
-    match lease(libc::F_RDLCK) {
-        Ok(_) => lease(libc::F_UNLCK).is_err(),
-        Err(e) => e == Errno::EAGAIN,
-    }
+    const EXECVE_CHECK: i32 = 0x1_0000;
+    let argv = [ptr(c"".as_ptr()), 0];
+    let flags = reg(libc::AT_EMPTY_PATH | EXECVE_CHECK);
+    let args = [
+        reg(fd),
+        argv[0],
+        ptr(&raw const argv),
+        ptr(&raw const argv[1]),
+        flags,
+        0,
+    ];
+    raw::syscall(libc::SYS_execveat, args) == Err(Errno::ETXTBSY)
 }
 
 /// close(2) of a descriptor that felix does not own (the guest's).
@@ -282,12 +289,18 @@ pub fn ids() -> [u64; 4] {
 /// The soft limit of a resource (getrlimit(2)); `u64::MAX` is no limit.
 #[must_use]
 pub fn soft_limit(resource: u32) -> u64 {
+    limit(resource)[0]
+}
+
+/// Both limits of a resource.
+#[must_use]
+pub fn limit(resource: u32) -> [u64; 2] {
     let mut lim = [u64::MAX; 2];
     let _ = raw::syscall(
         libc::SYS_prlimit64,
         [0, resource.into(), 0, ptr(lim.as_mut_ptr()), 0, 0],
     );
-    lim[0]
+    lim
 }
 
 /// Random bytes from the host (getrandom(2)).

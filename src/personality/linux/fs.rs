@@ -24,14 +24,14 @@ fn follow(ctx: &Ctx<'_>, dirfd: u64, path: &[u8], last: Last) -> Result<(At, Opt
     let at = match (at, last) {
         (Err(Errno::EACCES), Last::Follow) => {
             let link = ctx.process.fs.resolve(fd_of(dirfd), path, Last::NoFollow)?;
-            match special(ctx.process, &link) {
+            match special(ctx.process, ctx.task, &link) {
                 Some(Special::Exe(_)) => link,
                 _ => return Err(Errno::EACCES),
             }
         }
         (at, _) => at?,
     };
-    match special(ctx.process, &at) {
+    match special(ctx.process, ctx.task, &at) {
         Some(Special::Exe(exe)) if last == Last::Follow => ctx
             .process
             .fs
@@ -253,7 +253,7 @@ fn readlink_path(ctx: &mut Ctx<'_>, dirfd: u64, path: u64, to: u64, len: u64) ->
             .process
             .fs
             .resolve(fd_of(dirfd), &text, Last::NoFollow)?;
-        match special(ctx.process, &at) {
+        match special(ctx.process, ctx.task, &at) {
             Some(Special::Exe(exe)) => exe,
             _ => {
                 let link = host::readlinkat(at.fd(), &at.name)?;

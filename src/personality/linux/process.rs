@@ -3,8 +3,8 @@
 use super::{CWD, Ctx, Flow, Result, fd_of};
 use crate::kernel::exec::{self, Exec};
 use crate::kernel::vfs::Last;
-use crate::mem::space::PAGE;
-use crate::sys::cast::int;
+use crate::mem::space::{PAGE, Resource, space};
+use crate::sys::cast::{int, low32};
 use crate::sys::{Errno, host, raw};
 use std::os::fd::AsRawFd;
 
@@ -183,6 +183,49 @@ pub(super) fn set_robust_list(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     raw::syscall(libc::SYS_set_robust_list, a)
 }
 
+pub(super) fn getrlimit(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    prlimit64(ctx, [0, a[0], 0, a[1], 0, 0])
+}
+
+pub(super) fn setrlimit(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    prlimit64(ctx, [0, a[0], a[1], 0, 0, 0])
+}
+
+/// prlimit(2): the host's, but for what would limit felix itself (see `mem::space`).
+pub(super) fn prlimit64(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    let own = int(a[0]) == 0 || int(a[0]) == host::getpid();
+    let which = match low32(a[1]) {
+        2 if own => Resource::Data,
+        9 if own => Resource::Space,
+        _ => return raw::syscall(libc::SYS_prlimit64, a),
+    };
+    let new = match a[2] {
+        0 => None,
+        p => Some([ctx.get_u64(p)?, ctx.get_u64(p.wrapping_add(8))?]),
+    };
+    let old = match space().limit(which) {
+        Some(limit) => limit,
+        None => host::limit(low32(a[1])),
+    };
+    if let Some([soft, hard]) = new {
+        if soft > hard {
+            return Err(Errno::EINVAL);
+        }
+        // CAP_SYS_RESOURCE is root's.
+        if hard > old[1] && host::ids()[1] != 0 {
+            return Err(Errno::EPERM);
+        }
+        space().set_limit(which, Some([soft, hard]));
+    }
+    if a[3] != 0 {
+        let mut out = [0; 16];
+        out[..8].copy_from_slice(&old[0].to_le_bytes());
+        out[8..].copy_from_slice(&old[1].to_le_bytes());
+        ctx.put(a[3], &out)?;
+    }
+    Ok(0)
+}
+
 /// A null-terminated array of strings.
 fn strings(ctx: &Ctx<'_>, array: u64) -> Result<Vec<Vec<u8>>> {
     let mut out = Vec::new();
@@ -242,7 +285,7 @@ fn run(ctx: &mut Ctx<'_>, dirfd: u64, path: u64, argv: u64, envp: u64, flags: u6
     } else if let Some(crate::kernel::procfs::Special::Exe(exe)) = fs
         .resolve(libc::AT_FDCWD, &named, Last::NoFollow)
         .ok()
-        .and_then(|at| crate::kernel::procfs::special(ctx.process, &at))
+        .and_then(|at| crate::kernel::procfs::special(ctx.process, ctx.task, &at))
     {
         path = exe;
     }

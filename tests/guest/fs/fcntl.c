@@ -27,9 +27,6 @@ int main(void) {
     VALUE(fcntl(fd, F_SETLEASE, F_WRLCK));
     VALUE(fcntl(fd, F_SETLEASE, F_UNLCK));
     VALUE(fcntl(fd, F_SETLEASE, 77));
-    uint64_t hint = RWH_WRITE_LIFE_SHORT;
-    VALUE(fcntl(fd, F_SET_RW_HINT, &hint));
-    VALUE(fcntl(fd, F_GET_RW_HINT, &hint));
     VALUE(fcntl(open("f", O_PATH), F_SETFL, 0));
     VALUE(dup2(fd, fd));
     VALUE(dup2(99, 99));

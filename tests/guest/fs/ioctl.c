@@ -9,7 +9,7 @@ int main(void) {
     VALUE(n);
     n = 1;
     VALUE(ioctl(p[0], FIONBIO, &n));
-    say("%#x\n", fcntl(p[0], F_GETFL));
+    say("%#x\n", fcntl(p[0], F_GETFL) & ~0100000);
     VALUE(ioctl(p[0], FIOCLEX));
     VALUE(fcntl(p[0], F_GETFD));
     VALUE(ioctl(p[0], TCGETS, &n));

@@ -29,3 +29,4 @@ int main(void) {
     VALUE(madvise(s, PAGE, MADV_FREE));
     VALUE(madvise(s, PAGE, MADV_REMOVE));
 }
+// qemu-user: knows few kinds of advice

@@ -14,7 +14,7 @@ int main(void) {
     say("connect %s\n", r == 0 || errno == EINPROGRESS ? "under way" : error_name(errno));
     l = sizeof b;
     int x = accept4(s, (void *)&b, &l, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    say("accepted %d family %d loopback %d flags %#x %d\n", x > 0, b.sin_family, b.sin_addr.s_addr == a.sin_addr.s_addr, fcntl(x, F_GETFL), fcntl(x, F_GETFD));
+    say("accepted %d family %d loopback %d flags %#x %d\n", x > 0, b.sin_family, b.sin_addr.s_addr == a.sin_addr.s_addr, fcntl(x, F_GETFL) & ~0100000, fcntl(x, F_GETFD));
     struct pollfd f = {c, POLLOUT, 0};
     VALUE(poll(&f, 1, 1000));
     k = 4;

@@ -34,7 +34,10 @@ int main(int argc, char **argv) {
     n = load("/proc/thread-self/cmdline");
     say("thread-self %d\n", !strcmp(b, argv[0]));
     n = load("/proc/self/environ");
-    for (char *e = b; e < b + n; e += strlen(e) + 1) say("env %s\n", e);
+    int same = 1;
+    char *e = b;
+    for (char **v = environ; *v && e < b + n; v++, e += strlen(e) + 1) same &= !strcmp(*v, e);
+    say("environ whole %d same %d\n", e == b + n, same);
     n = load("/proc/self/auxv");
     Elf64_auxv_t *a = (void *)b;
     int good = 0, bad = 0;
@@ -52,13 +55,13 @@ int main(int argc, char **argv) {
     link[readlink(path, link, 4095)] = 0;
     say("fd %s\n", strrchr(link, '/'));
     load("/proc/self/status");
-    const char *f[] = {"Name:\tself", "State:\tR", "Threads:\t1\n", "SigBlk:", "SigIgn:", "SigCgt:", "VmRSS:", "Uid:", "Cpus_allowed_list:", "TracerPid:\t0"};
-    for (int k = 0; k < 10; k++) field(f[k]);
+    const char *f[] = {"Name:", "State:\tR", "SigBlk:", "SigIgn:", "SigCgt:", "VmRSS:", "Uid:", "Cpus_allowed_list:", "TracerPid:\t0"};
+    for (int k = 0; k < 9; k++) field(f[k]);
     load("/proc/self/stat");
     int pid, ppid;
     char name[40], state;
     sscanf(b, "%d %39s %c %d", &pid, name, &state, &ppid);
-    say("stat %d %s %c %d\n", pid == getpid(), name, state, ppid == getppid());
+    say("stat %d %c %d\n", pid == getpid(), state, ppid == getppid());
     load("/proc/self/limits");
     field("Max open files");
     load("/proc/self/statm");

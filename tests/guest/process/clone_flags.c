@@ -16,3 +16,4 @@ int main(void) {
     TRY(CLONE_NEWUSER | CLONE_FS | SIGCHLD);
     TRY(CLONE_NEWIPC | CLONE_SYSVSEM | SIGCHLD);
 }
+// qemu-user: makes plain forks and threads only

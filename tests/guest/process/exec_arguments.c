@@ -37,3 +37,4 @@ __attribute__((constructor)) static void begin(int argc, char **argv, char **env
     reap("too many", CHILD(VALUE(execve("./inner", many, (char *[]){NULL}))));
     exit(0);
 }
+// qemu-user: drops variables without = and repeated ones

@@ -21,10 +21,4 @@ int main(void) {
         say("alarm left %u\n", alarm(0))));
     say("own %d both %c offset %ld\n", *own, *both, (long)lseek(fd, 0, SEEK_CUR));
     say("d is %s\n", access("d", F_OK) ? "elsewhere" : "here");
-    madvise(own, PAGE, MADV_DONTFORK);
-    reap("DONTFORK", CHILD(struct rlimit n = {}; setrlimit(RLIMIT_CORE, &n); *own = 2));
-    *own = 3;
-    madvise(own, PAGE, MADV_DOFORK);
-    madvise(own, PAGE, MADV_WIPEONFORK);
-    reap("WIPEONFORK", CHILD(say("wiped %d\n", *own)));
 }

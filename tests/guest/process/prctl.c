@@ -21,7 +21,6 @@ int main(void) {
     int tsc = 0;
     VALUE(prctl(PR_GET_TSC, &tsc));
     say("tsc %d\n", tsc);
-    VALUE(prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0));
     VALUE(prctl(PR_CAPBSET_READ, 99));
     VALUE(prctl(PR_SET_PDEATHSIG, 99));
     VALUE(prctl(999999));

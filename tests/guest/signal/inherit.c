@@ -40,3 +40,4 @@ int main(int argc, char **argv) {
     execv("/proc/self/exe", (char *[]){"again", NULL});
     give_up("exec", __LINE__);
 }
+// qemu-user: does not ignore SIGSEGV over exec

@@ -22,3 +22,4 @@ int main(void) {
     pid_t p = CHILD(_exit(9));
     reap("kept", p);
 }
+// qemu-user: forgets SA_NOCLDWAIT

@@ -10,7 +10,7 @@ int main(void) {
     sigset_t set;
     sigfillset(&set);
     struct sigaction a = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO, .sa_mask = set};
-    int sigs[] = {SIGRTMIN + 2, SIGUSR1, SIGRTMIN, SIGRTMAX, SIGUSR2};
+    int sigs[] = {SIGRTMIN + 2, SIGUSR1, SIGRTMIN, SIGRTMIN + 20, SIGUSR2};
     for (int n = 0; n < 5; n++) sigaction(sigs[n], &a, NULL);
     sigprocmask(SIG_BLOCK, &set, NULL);
     for (int v = 0; v < 4; v++)

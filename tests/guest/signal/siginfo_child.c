@@ -46,3 +46,4 @@ int main(void) {
     wait_for(6);
     reap("last", child);
 }
+// qemu-user: forgets SA_NOCLDSTOP

@@ -8,11 +8,11 @@ static void handler(int sig, siginfo_t *i, void *context) {
 }
 
 int main(void) {
-    for (int sig = 1; sig <= SIGRTMAX; sig++) {
+    for (int sig = 1; sig <= SIGRTMIN + 20; sig++) {
         if (sig == SIGKILL || sig == SIGSTOP || sig == 32 || sig == 33) continue;
         handle_with(sig, handler, 0);
     }
-    for (int sig = 1; sig <= SIGRTMAX; sig++)
+    for (int sig = 1; sig <= SIGRTMIN + 20; sig++)
         if (sig != SIGKILL && sig != SIGSTOP && sig != 32 && sig != 33) MUST(kill(getpid(), sig));
     syscall(SYS_tgkill, getpid(), getpid(), SIGUSR1);
     syscall(SYS_tkill, getpid(), SIGUSR2);

@@ -3,7 +3,8 @@
 
 static void handler(int sig, siginfo_t *i, void *context) {
     (void)context;
-    say("%s errno %d code %d pid %d uid %d value %#lx\n", signal_name(sig), i->si_errno, i->si_code, i->si_pid, i->si_uid, (long)i->si_value.sival_ptr);
+    say("%s errno %d code %d pid %d uid %d value %#lx\n", signal_name(sig), i->si_errno, i->si_code, i->si_pid, i->si_uid,
+        i->si_code >= 0 || i->si_code == SI_TKILL ? 0 : (long)i->si_value.sival_ptr);
 }
 
 int main(void) {
@@ -14,7 +15,6 @@ int main(void) {
     for (unsigned n = 0; n < sizeof codes / sizeof *codes; n++) {
         memset(&i, 0, sizeof i);
         i.si_signo = 99;
-        i.si_errno = 5 + n;
         i.si_code = codes[n];
         i.si_pid = 11;
         i.si_uid = 22;

@@ -4,7 +4,15 @@ static void *returns(void *x) { return (void *)((long)x * 2); }
 static void *exits(void *x) { pause_ms(5); exit((long)x); return x; }
 static void *outlives(void *x) { pause_ms(20); say("outlived\n"); _exit((long)x); return x; }
 static void *forever(void *x) { for (;;) pause(); return x; }
+static int count(void) {
+    int n = 0;
+    DIR *d = opendir("/proc/self/task");
+    for (struct dirent *e; (e = readdir(d));) n += e->d_name[0] != '.';
+    closedir(d);
+    return n;
+}
 int main(void) {
+    int before = count();
     pthread_t t;
     void *v;
     pthread_create(&t, NULL, returns, (void *)21);
@@ -17,14 +25,8 @@ int main(void) {
     reap("killed with threads", CHILD(pthread_create(&t, NULL, forever, NULL); pause_ms(5); raise(SIGKILL)));
     reap("cancel", CHILD(pthread_create(&t, NULL, forever, NULL); pthread_cancel(t); pthread_join(t, &v); say("canceled %d\n", v == PTHREAD_CANCELED)));
     for (int n = 0; n < 300; n++) { MUST(pthread_create(&t, NULL, returns, NULL)); pthread_join(t, NULL); }
-    int n = 0;
+    int left = count();
     // A thread may be joined before it is quite gone.
-    for (int tries = 0; n != 1 && tries < 1000; tries++) {
-        DIR *d = opendir("/proc/self/task");
-        n = 0;
-        for (struct dirent *e; (e = readdir(d));) n += e->d_name[0] != '.';
-        closedir(d);
-        usleep(1000);
-    }
-    say("threads left %d\n", n);
+    for (int tries = 0; left != before && tries < 1000; tries++) { usleep(1000); left = count(); }
+    say("threads left %d\n", left - before);
 }
