@@ -33,6 +33,9 @@ pub struct Lane {
     /// Those that differed and were not reduced: the round had differed often enough, or it did not happen
     /// again.
     pub unreduced: u64,
+    /// The first of those that did not differ again: as they were, with what the oracle said then.
+    #[serde(default)]
+    pub once: Vec<Case>,
     /// What differed, by cause.
     pub causes: BTreeMap<String, Cause>,
     /// How often an exclusion was needed, by its evidence.
@@ -68,6 +71,8 @@ pub struct Cause {
 /// Differences reduced in a round. To reduce one takes a hundred runs: a bug that shows in every tenth case
 /// must not turn the campaign into one of reducing.
 const REDUCED: usize = 4;
+/// Cases that are kept of those that differed once.
+const ONCE: usize = 4;
 /// Of so many cases one is lifted to count operations of the IR.
 const IR_SAMPLE: u64 = 16;
 
@@ -135,7 +140,18 @@ impl Lane {
                 if let Some(edges) = rig.edges {
                     self.reach(rig.universe, edges, &case, *index);
                 }
-                if let Verdict::Differ { engine, oracle, .. } = verdict {
+                if let Verdict::Differ {
+                    engine,
+                    oracle,
+                    differences,
+                } = verdict
+                {
+                    let mut case = case;
+                    case.about = format!(
+                        "{engine} once differed from {oracle}: {}",
+                        differences.join("; ")
+                    );
+                    case.after = outcomes.get(oracle).cloned();
                     differing.push((case, engine, oracle));
                 }
             }
@@ -152,10 +168,15 @@ impl Lane {
         // What a known cause does not explain comes first: a common bug must not hide a rare one.
         differing.sort_by_key(|(case, engine, _)| self.explains(case, engine));
         for (case, engine, oracle) in differing.into_iter().take(REDUCED) {
-            match rig.arena.reduce(case, engine, oracle) {
+            match rig.arena.reduce(case.clone(), engine, oracle) {
                 Ok(small) => self.found(rig.arena, small, engine, oracle),
                 // It does not happen alone: a matter of time, or of the case before it.
-                Err(_) => self.unreduced += 1,
+                Err(_) => {
+                    self.unreduced += 1;
+                    if self.once.len() < ONCE {
+                        self.once.push(case);
+                    }
+                }
             }
         }
         self.coverage = Named::of(rig.universe, &counts);

@@ -250,18 +250,27 @@ impl Store {
         self.dir.join(format!("differences/{key}.json"))
     }
 
+    /// The file of the `n`th case that differed once and not again.
+    #[must_use]
+    pub fn once(&self, n: usize) -> PathBuf {
+        self.case_file(&format!("once-{n}"))
+    }
+
     /// Writes a case for every cause.
     ///
     /// # Errors
     /// If they cannot be written.
     pub fn publish(&self, summary: &Summary) -> Result<()> {
-        if summary.causes.is_empty() {
+        if summary.causes.is_empty() && summary.once.is_empty() {
             return Ok(());
         }
         fs::create_dir_all(self.dir.join("differences"))?;
-        for (key, cause) in &summary.causes {
-            let text = serde_json::to_vec_pretty(&cause.case)?;
-            let file = self.case_file(key);
+        let causes = summary.causes.iter();
+        let causes = causes.map(|(key, cause)| (self.case_file(key), &cause.case));
+        let once = summary.once.iter().enumerate();
+        let once = once.map(|(n, case)| (self.once(n), case));
+        for (file, case) in causes.chain(once) {
+            let text = serde_json::to_vec_pretty(case)?;
             if fs::read(&file).ok().as_ref() != Some(&text) {
                 replace(&file, &text)?;
             }

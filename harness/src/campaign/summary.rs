@@ -6,6 +6,7 @@ use super::store::{Sample, Store};
 use crate::coverage::{Counts, Universe};
 use crate::edges::Seen;
 use anyhow::Result;
+use felix::replay::Case;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -23,6 +24,8 @@ pub struct Summary {
     pub unknown: u64,
     /// Those that differed and were not reduced.
     pub unreduced: u64,
+    /// Some of those that did not differ again.
+    pub once: Vec<Case>,
     /// What differed.
     pub causes: BTreeMap<String, Cause>,
     /// How often exclusions were needed.
@@ -58,6 +61,7 @@ impl Summary {
             agreed: 0,
             unknown: 0,
             unreduced: 0,
+            once: Vec::new(),
             causes: BTreeMap::new(),
             excused: BTreeMap::new(),
             unicorn_wrong: BTreeMap::new(),
@@ -75,6 +79,7 @@ impl Summary {
             all.agreed += lane.agreed;
             all.unknown += lane.unknown;
             all.unreduced += lane.unreduced;
+            all.once.extend(lane.once);
             add(&mut all.excused, lane.excused);
             add(&mut all.unicorn_wrong, lane.unicorn_wrong);
             for (key, cause) in lane.causes {
@@ -138,8 +143,15 @@ impl Summary {
         }
         if self.unreduced > 0 {
             println!(
-                "{} more cases differed and were not reduced",
-                self.unreduced
+                "{} more cases differed and were not reduced{}",
+                self.unreduced,
+                match self.once.len() {
+                    0 => String::new(),
+                    n => format!(
+                        "; {n} that did not differ again are {}",
+                        store.once(0).display()
+                    ),
+                }
             );
         }
     }
