@@ -105,13 +105,7 @@ impl Lowerer<'_> {
         } else {
             self.vfresh(v)
         };
-        let current = match self.simd.vtype {
-            Some((s, 0, n)) if aligned && u64::from(n) << (s.bits() + 3) == 128 => s,
-            _ => Sew::E8,
-        };
-        if current == Sew::E8 {
-            self.full(Width::W8);
-        }
+        let current = self.full_of(aligned);
         let at = self.plain_address(inst);
         self.access(inst, at, Imm12::ZERO, 0);
         match current {
@@ -141,13 +135,7 @@ impl Lowerer<'_> {
         let r = self.v(inst.args[1]);
         self.check_alignment(inst);
         let aligned = inst.aux & 1 != 0;
-        let current = match self.simd.vtype {
-            Some((s, 0, n)) if aligned && u64::from(n) << (s.bits() + 3) == 128 => s,
-            _ => Sew::E8,
-        };
-        if current == Sew::E8 {
-            self.full(Width::W8);
-        }
+        let current = self.full_of(aligned);
         let at = self.plain_address(inst);
         if aligned {
             self.access(inst, at, Imm12::ZERO, 0);

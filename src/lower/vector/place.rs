@@ -51,6 +51,18 @@ impl Lowerer<'_> {
         self.vtype(super::sew(w), 0, super::lanes(w) << both);
     }
 
+    /// 128 bits in lanes of any width: those of the current vector type if it has as many and `any` allows,
+    /// else bytes. Gives the width.
+    pub(super) fn full_of(&mut self, any: bool) -> Sew {
+        match self.simd.vtype {
+            Some((s, 0, n)) if any && u64::from(n) << (s.bits() + 3) == 128 => s,
+            _ => {
+                self.full(Width::W8);
+                Sew::E8
+            }
+        }
+    }
+
     /// Any vector type whose lanes are those of 128 bits (of 256 in an operation on pairs).
     pub(super) fn all_bits(&mut self) {
         let bits = if self.simd.pair.is_some() { 256 } else { 128 };
