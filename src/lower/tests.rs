@@ -1,6 +1,6 @@
 //! Lowered code as text: what a change in code quality shows in.
 
-use super::{FpMode, Memory, lower, lower_with};
+use super::{FpMode, Memory, Translation, lower, lower_with};
 use crate::ir::Op;
 use crate::lift::{self, Fetch, Limits};
 use crate::rv64::{Feature, HostIsa, listing};
@@ -116,19 +116,17 @@ fn addresses_and_32_bit_values_cost_no_extensions() {
     );
 }
 
+fn counted(region: &crate::ir::Region) -> Translation {
+    let memory = &mut Memory::default();
+    lower_with(region, HostIsa::GC, FpMode::Usual, true, memory).unwrap()
+}
+
 #[test]
 fn counting_lies_between_the_blocks() {
     // cmp rdi, rsi; jle +5; mov eax, 1; ret
     let region = region("48 39 f7 7e 05 b8 01 00 00 00 c3");
     let plain = lower(&region, HostIsa::GC, FpMode::Usual).unwrap();
-    let counted = lower_with(
-        &region,
-        HostIsa::GC,
-        FpMode::Usual,
-        true,
-        &mut Memory::default(),
-    )
-    .unwrap();
+    let counted = counted(&region);
     assert!(plain.counters.is_empty());
     assert!(counted.counters.len() >= region.blocks.len());
     let words = |code: &[u8]| code.chunks(4).map(<[u8]>::to_vec).collect::<Vec<_>>();
@@ -151,14 +149,7 @@ fn counting_lies_between_the_blocks() {
 fn what_is_counted_behind_an_exit_begins_with_the_next_instruction() {
     // cmp rdi, rsi; jle +0x1000; mov eax, 1; ret
     let region = region("48 39 f7 0f 8e 00 10 00 00 b8 01 00 00 00 c3");
-    let counted = lower_with(
-        &region,
-        HostIsa::GC,
-        FpMode::Usual,
-        true,
-        &mut Memory::default(),
-    )
-    .unwrap();
+    let counted = counted(&region);
     let behind: Vec<Op> = counted
         .counters
         .iter()

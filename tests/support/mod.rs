@@ -7,7 +7,7 @@
 use std::io::{Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Command, ExitCode, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// The top of the checkout.
@@ -31,6 +31,18 @@ pub fn rootfs() -> PathBuf {
 /// True under ci/test.sh, where nothing may be left out.
 pub fn in_ci() -> bool {
     std::env::var_os("FELIX_CI").is_some_and(|v| v == "1")
+}
+
+/// Says that guest programs cannot be tested, and why; how the test ends then. If a CPU was asked for, or
+/// nothing may be left out, that is a failure; otherwise tests/what_is_left.rs names it at the end of the
+/// run.
+pub fn left_out(why: &str) -> ExitCode {
+    if riscv_cpu().is_some() || in_ci() {
+        eprintln!("guest programs cannot be tested: {why}");
+        return ExitCode::FAILURE;
+    }
+    println!("guest programs: left to ci/test.sh ({why})");
+    ExitCode::SUCCESS
 }
 
 /// The RISC-V CPU to test, as qemu names it; none: the portable engine on this machine.
