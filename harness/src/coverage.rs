@@ -240,14 +240,17 @@ impl Universe {
     /// A number that changes when the table does.
     #[must_use]
     pub fn fingerprint(&self) -> String {
-        let names = self.items.iter().map(|i| format!("{i} "));
-        let hash = names.fold(0xcbf2_9ce4_8422_2325_u64, |h, name| {
-            // FNV-1a
-            name.bytes()
-                .fold(h, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
-        });
-        format!("{hash:016x}")
+        fingerprint(self.items.iter().map(|i| format!("{i} ")))
     }
+}
+
+/// A number, as text, that other texts have not (FNV-1a).
+pub fn fingerprint(texts: impl Iterator<Item = String>) -> String {
+    let hash = texts.fold(0xcbf2_9ce4_8422_2325_u64, |h, text| {
+        text.bytes()
+            .fold(h, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
+    });
+    format!("{hash:016x}")
 }
 
 /// How often each thing was exercised.

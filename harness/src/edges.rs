@@ -5,6 +5,7 @@
 //! program's table; numbers of another build mean nothing, which `Edges::fingerprint` tells.
 
 use crate::compare::instructions;
+use crate::coverage::fingerprint;
 use crate::sys::edges::{addresses, clear, counters};
 use addr2line::Loader;
 use anyhow::{Context, Result, ensure};
@@ -73,14 +74,7 @@ impl Edges {
     #[must_use]
     pub fn fingerprint(&self) -> String {
         let both = self.places.iter().zip(&self.lines);
-        let hash = both.fold(0xcbf2_9ce4_8422_2325_u64, |h, (place, (file, line))| {
-            // FNV-1a
-            let words = [*place as u64, file.len() as u64, u64::from(*line)];
-            words
-                .iter()
-                .fold(h, |h, w| (h ^ w).wrapping_mul(0x0100_0000_01b3))
-        });
-        format!("{hash:016x}")
+        fingerprint(both.map(|(place, (file, line))| format!("{place} {file} {line} ")))
     }
 
     /// The edges on the way from a case to its translation, on the `host`th of the hosts.
@@ -92,7 +86,7 @@ impl Edges {
         // What cannot be translated has a way to that, too.
         let _ = JitEngine::translate(&code, isa, mode, at);
         let addresses = instructions(case).map(|i| i.ip());
-        let _ = JitEngine::translate_plainly(&code, isa, addresses);
+        JitEngine::translate_plainly(&code, isa, addresses);
         let counters = counters();
         let taken = |place: &usize| counters[*place].load(Ordering::Relaxed) != 0;
         let places = self.places.iter().enumerate();

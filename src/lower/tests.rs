@@ -160,37 +160,6 @@ fn what_is_counted_behind_an_exit_begins_with_the_next_instruction() {
 }
 
 #[test]
-fn a_vector_is_stored_whole_after_an_operation_on_a_part() {
-    // What comes before movaps [rdi], xmm2; hlt.
-    let parts = [
-        "66 48 0f 3a 16 c0 01", // pextrq rax, xmm0, 1
-        "66 0f 3a 16 c0 02",    // pextrd eax, xmm0, 2
-        "66 0f c5 c0 03",       // pextrw eax, xmm0, 3
-        "0f 5a c1",             // cvtps2pd xmm0, xmm1
-        "66 0f 5a c1",          // cvtpd2ps xmm0, xmm1
-        "f3 0f e6 c1",          // cvtdq2pd xmm0, xmm1
-        "f2 0f 70 c1 1b",       // pshuflw xmm0, xmm1, 27
-        "66 0f f6 c1",          // psadbw xmm0, xmm1
-        "0f 12 c1",             // movhlps xmm0, xmm1
-        "66 0f 38 20 c1",       // pmovsxbw xmm0, xmm1
-        "f2 0f 7c c1",          // haddps xmm0, xmm1
-        "f3 0f 10 c1",          // movss xmm0, xmm1
-        "66 0f d7 c1",          // pmovmskb eax, xmm1
-        "66 0f 63 c1",          // packsswb xmm0, xmm1
-    ];
-    for part in parts {
-        let code = hot(&format!("{part} 0f 29 17 f4"), "gc,zba,zbb,zbs,v128");
-        let store = code.iter().rposition(|l| l.starts_with("vse")).unwrap();
-        let kind = code[..store].iter().rfind(|l| l.starts_with("vsetivli"));
-        // vsetivli zero, LANES, eBITS, m1, ...
-        let words = kind.unwrap().split([' ', ',', 'e']);
-        let mut numbers = words.filter_map(|w| w.parse::<u32>().ok());
-        let (lanes, bits) = (numbers.next().unwrap(), numbers.next().unwrap());
-        assert_eq!(lanes * bits, 128, "{part}: {code:#?}");
-    }
-}
-
-#[test]
 fn an_aligned_store_takes_the_vector_type_that_is_there() {
     // paddq xmm0, xmm1; movaps [rdi], xmm0; movaps xmm2, [rsi]; paddq xmm2, xmm0; hlt
     let code = hot(

@@ -255,22 +255,18 @@ impl JitEngine {
     }
 
     /// Makes code instruction by instruction, to be looked at only, for guest code whose instructions are at
-    /// these addresses, ascending; for how many there is such code.
-    #[must_use]
+    /// these addresses, ascending.
     pub fn translate_plainly(
         memory: &dyn CodeMemory,
         isa: HostIsa,
         code: impl Iterator<Item = u64>,
-    ) -> usize {
+    ) {
         let (mut cold, mut plain) = (Cold::new(0), Vec::new());
         let mut baseline = Baseline::default();
-        let (mut next, mut made) = (0, 0);
+        let mut next = 0;
         for at in code {
-            if at < next {
+            if at < next || !matches!(cold.lift(memory, at, |_| false), Ok(Some(_))) {
                 continue;
-            }
-            if !matches!(cold.lift(memory, at, |_| false), Ok(Some(_))) {
-                break;
             }
             plain.clear();
             if let Heat::Warm(unit) = cold.heat(at, 1) {
@@ -279,9 +275,7 @@ impl JitEngine {
             let n = baseline.lower(GuestAddr(at), &plain, isa);
             let len: u64 = plain[..n].iter().map(|q| u64::from(q.len)).sum();
             next = at + len;
-            made += n;
         }
-        made
     }
 
     /// The words of the register file that code and thunks look at.
