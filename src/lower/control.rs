@@ -4,7 +4,7 @@
 //! `Point` that says what happened. A direct exit is one aligned `jal` that goes to such a call until
 //! it is patched to go to its target.
 
-use super::{Cold, ExitLink, Lowerer, Point, What, abi};
+use super::{Cold, ExitLink, Lowerer, Point, VENEER_WORDS, What, abi};
 use crate::ir::{IndirectKind, Inst, Op, Target, Term, Value};
 use crate::rv64::{Assembler, Imm12, Label, Shamt, Xreg};
 use crate::x86::state::offset;
@@ -215,15 +215,14 @@ impl Lowerer<'_> {
                 flags: None,
             });
             debug_assert_eq!(self.asm.offset(), first + n * STUB + STUB_LEAVES);
-            self.asm.ebreak();
-            self.asm.ebreak();
+            (0..VENEER_WORDS).for_each(|_| self.asm.ebreak());
         }
         first
     }
 }
 
-/// Bytes of an exit's stub: the call of the leaving routine, and room for a farther jump.
-pub(super) const STUB: usize = STUB_LEAVES + 8;
+/// Bytes of an exit's stub: the call of the leaving routine, and the veneer.
+pub(super) const STUB: usize = STUB_LEAVES + 4 * VENEER_WORDS;
 /// Bytes of the call.
 pub(super) const STUB_LEAVES: usize = 8;
 

@@ -40,7 +40,8 @@ use std::mem::take;
 pub use vector::FpMode;
 
 pub use translation::{
-    Counter, Link, Place, Point, Recipe, Step, Translation, What, bytes, record_at, width,
+    Counter, Link, Place, Point, Recipe, Step, Translation, VENEER_WORDS, What, bytes, record_at,
+    width,
 };
 
 /// Bytes of what `Lowerer::count_execution` emits.

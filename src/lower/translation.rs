@@ -82,6 +82,9 @@ pub mod bytes {
     }
 }
 
+/// Words of an exit's veneer: `auipc`, `ld` and `jalr`. Each is `ebreak` until the first farther jump is made.
+pub const VENEER_WORDS: usize = 3;
+
 /// An exit that can be patched to go straight to its target's code.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Link {
@@ -89,7 +92,7 @@ pub struct Link {
     pub word: u32,
     /// Where that goes while the link is not made.
     pub stub: u32,
-    /// Offset of two words for a farther jump: nobody goes there until `word` does.
+    /// Offset of `VENEER_WORDS` for a farther jump: nobody goes there until `word` does.
     pub veneer: u32,
     /// The guest address it goes to.
     pub target: u64,

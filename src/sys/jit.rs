@@ -194,6 +194,18 @@ impl Executable {
         self.cell(at).store(word, Ordering::Release);
     }
 
+    /// Replaces the aligned doubleword at `at` while others may load it.
+    ///
+    /// # Panics
+    /// If it does not lie in the memory or is not aligned.
+    pub fn patch_double(&self, at: usize, value: u64) {
+        assert!(at.is_multiple_of(8) && at + 8 <= self.len);
+        // SAFETY: aligned and inside the mapping (asserted; the mapping is page-aligned); all concurrent
+        // accesses are loads by code, and stores through this function.
+        let cell = unsafe { AtomicU64::from_ptr(self.base.add(at).cast()) };
+        cell.store(value, Ordering::Release);
+    }
+
     /// Makes this thread fetch instructions anew.
     pub fn flush_here(&self) {
         #[cfg(target_arch = "riscv64")]

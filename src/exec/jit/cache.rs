@@ -8,12 +8,13 @@
 //! which are for a process with one thread.
 //!
 //! A link is one aligned word: another thread sees the old jump or the new one, and both are right. A
-//! veneer, which is two, leads to one place for ever.
+//! veneer, which is more, is written once: it goes where its target's far cell says, a doubleword that is
+//! changed with the target's code.
 
 use super::lookup::Lookup;
 use crate::lift::addr_map::AddrMap;
 use crate::lower::baseline::{self, Baseline, LEAVE_BYTES, Place};
-use crate::lower::{FpMode, Point, Translation};
+use crate::lower::{FpMode, Point, Translation, VENEER_WORDS};
 use crate::rv64::{Assembler, Imm12, Off21, Xreg};
 use crate::sys::jit::Executable;
 use crate::x86::GuestAddr;
@@ -34,6 +35,8 @@ pub const TURN: usize = 32 << 20;
 const UNIT_ALIGN: usize = 8;
 /// How many units there can be: their counters take the end of the memory.
 const MOST_UNITS: usize = 1 << 20;
+/// How many targets can have far cells, which are before the counters.
+const MOST_FAR: usize = 1 << 18;
 
 /// Number of a region in the cache.
 pub type RegionId = usize;
@@ -121,7 +124,7 @@ impl Exit {
     /// Makes it leave the code.
     fn leave(&self, memory: &Executable) {
         if let Some(j) = jump(self.word, self.stub) {
-            memory.patch(self.word, j);
+            change(memory, self.word, j);
         }
     }
 }
@@ -148,6 +151,8 @@ pub struct Cache {
     entered: Vec<Entered>,
     /// Positions in `targets`, by guest address, for each mode.
     target_index: [AddrMap; 2],
+    /// How many far cells are in use.
+    far: usize,
     /// All links.
     links: Vec<Link>,
     pages: Vec<Page>,
@@ -163,6 +168,8 @@ struct Target {
     code: Option<(Owner, usize)>,
     /// The newest of the links to it, or `NONE`.
     newest: u32,
+    /// The number of its far cell, or `NONE`.
+    far: u32,
 }
 
 /// There is code at `at` for a target, which has the number `target`.
@@ -247,6 +254,7 @@ impl Cache {
         self.targets.push(Target {
             code: None,
             newest: NONE,
+            far: NONE,
         });
         n
     }
@@ -437,9 +445,15 @@ impl Cache {
         let mut patched = false;
         let mut entered = take(&mut self.entered);
         for e in entered.drain(..) {
-            for link in self.links_to(e.target) {
-                self.patch_link(memory, link.owner, link.exit as usize, e.at);
-                patched = true;
+            let Target { newest, far, .. } = self.targets[e.target];
+            if far != NONE {
+                lead_far(memory, far, e.at);
+            }
+            let mut n = newest;
+            while let Some(link) = self.links.get(n as usize).copied() {
+                let linked = self.patch_link(memory, link.owner, link.exit as usize, e.at);
+                patched |= linked == Some(true);
+                n = link.before;
             }
             if let Some(Owner::Unit(n)) = e.old {
                 self.units[n].alive = false;
@@ -459,8 +473,7 @@ impl Cache {
 
     /// Makes exit `n` of `owner` go straight to the code at `to`.
     pub fn link(&mut self, memory: &Executable, owner: Owner, n: usize, to: usize) {
-        if self.alive(owner) {
-            self.write_link(memory, owner, n, to);
+        if self.alive(owner) && self.write_link(memory, owner, n, to) {
             // Other threads may take the old way for a while: it leads to the same place.
             memory.flush_here();
         }
@@ -508,17 +521,20 @@ impl Cache {
         self.exit(owner, n).0.target
     }
 
-    fn write_link(&mut self, memory: &Executable, owner: Owner, n: usize, to: usize) {
-        if self.patch_link(memory, owner, n, to) {
-            let (exit, mode) = self.exit(owner, n);
-            let target = self.target_at(exit.target, mode);
-            let newest = number(self.links.len());
-            self.links.push(Link {
-                owner,
-                exit: number(n),
-                before: std::mem::replace(&mut self.targets[target].newest, newest),
-            });
-        }
+    /// The same, and takes note of it; true if code changed.
+    fn write_link(&mut self, memory: &Executable, owner: Owner, n: usize, to: usize) -> bool {
+        let Some(changed) = self.patch_link(memory, owner, n, to) else {
+            return false;
+        };
+        let (exit, mode) = self.exit(owner, n);
+        let target = self.target_at(exit.target, mode);
+        let newest = number(self.links.len());
+        self.links.push(Link {
+            owner,
+            exit: number(n),
+            before: std::mem::replace(&mut self.targets[target].newest, newest),
+        });
+        changed
     }
 
     /// The links to a target.
@@ -528,15 +544,60 @@ impl Cache {
         std::iter::successors(newest, move |link| get(link.before))
     }
 
-    /// Makes an exit go to `to`; if it cannot, it leaves.
-    fn patch_link(&self, memory: &Executable, owner: Owner, n: usize, to: usize) -> bool {
-        let (exit, _) = self.exit(owner, n);
-        let Some(word) = jump(exit.word, to).or_else(|| far_link(memory, &exit, to)) else {
+    /// Makes an exit go to `to`, and says if code changed for it; `None` if it cannot, and leaves.
+    fn patch_link(
+        &mut self,
+        memory: &Executable,
+        owner: Owner,
+        n: usize,
+        to: usize,
+    ) -> Option<bool> {
+        let (exit, mode) = self.exit(owner, n);
+        let word = jump(exit.word, to).or_else(|| self.far_link(memory, &exit, mode, to));
+        if word.is_none() {
             exit.leave(memory);
-            return false;
-        };
-        memory.patch(exit.word, word);
-        true
+        }
+        Some(change(memory, exit.word, word?))
+    }
+
+    /// The jump from `exit` to `to` by way of its veneer and its target's far cell.
+    fn far_link(
+        &mut self,
+        memory: &Executable,
+        exit: &Exit,
+        mode: FpMode,
+        to: usize,
+    ) -> Option<u32> {
+        let target = self.target_at(exit.target, mode);
+        if self.targets[target].far == NONE {
+            if self.far == MOST_FAR {
+                return None;
+            }
+            self.targets[target].far = number(self.far);
+            self.far += 1;
+        }
+        let far = self.targets[target].far;
+        lead_far(memory, far, to);
+        if memory.word(exit.veneer) == EBREAK {
+            let words = veneer(exit.veneer, far_cell(memory, far))?;
+            memory.write_words(exit.veneer, &words);
+            memory.flush(exit.veneer, 4 * words.len());
+        }
+        jump(exit.word, exit.veneer)
+    }
+
+    /// Where exit `n` of `owner` goes by a far cell.
+    #[cfg(test)]
+    pub fn leads(&mut self, memory: &Executable, owner: Owner, n: usize) -> Option<usize> {
+        let (exit, mode) = self.exit(owner, n);
+        let target = self.target_at(exit.target, mode);
+        let cell = far_cell(memory, self.targets[target].far);
+        let there = memory.word(exit.word) == jump(exit.word, exit.veneer)?
+            && (veneer(exit.veneer, cell)?.into_iter().enumerate())
+                .all(|(i, w)| memory.word(exit.veneer + 4 * i) == w);
+        let [low, high] = [0, 4].map(|i| u64::from(memory.word(cell + i)));
+        let to = usize::try_from(high << 32 | low).ok()?;
+        there.then_some(to - memory.base())
     }
 
     /// What is at offset `place` of the memory.
@@ -636,10 +697,8 @@ impl Cache {
             for link in self.links_to(target) {
                 self.exit(link.owner, link.exit as usize).0.leave(memory);
             }
-            self.targets[target] = Target {
-                code: None,
-                newest: NONE,
-            };
+            let t = &mut self.targets[target];
+            (t.code, t.newest) = (None, NONE);
             for lookup in self.lookups.iter().filter_map(Weak::upgrade) {
                 lookup.remove(guest);
             }
@@ -669,6 +728,7 @@ impl Cache {
         self.targets.clear();
         self.entered.clear();
         self.target_index.iter_mut().for_each(AddrMap::clear);
+        self.far = 0;
         self.links.clear();
         self.pages.clear();
         self.page_index.clear();
@@ -702,12 +762,31 @@ fn number(n: usize) -> u32 {
 
 /// Where code ends at the latest.
 fn room(memory: &Executable) -> usize {
-    memory.len().saturating_sub(4 * MOST_UNITS)
+    memory.len().saturating_sub(4 * MOST_UNITS + 8 * MOST_FAR)
+}
+
+/// The offset of far cell `n`.
+fn far_cell(memory: &Executable, n: u32) -> usize {
+    room(memory) + 8 * n as usize
+}
+
+/// Far cell `n` leads to the code at `to`.
+fn lead_far(memory: &Executable, n: u32, to: usize) {
+    memory.patch_double(far_cell(memory, n), (memory.base() + to) as u64);
 }
 
 /// The offset of unit `n`'s counter.
 fn cell(memory: &Executable, n: usize) -> usize {
-    room(memory) + 4 * n
+    room(memory) + 8 * MOST_FAR + 4 * n
+}
+
+/// Makes `word` the one at `at`; true if it was not. What is not written need not be fetched anew.
+fn change(memory: &Executable, at: usize, word: u32) -> bool {
+    let other = memory.word(at) != word;
+    if other {
+        memory.patch(at, word);
+    }
+    other
 }
 
 /// `jal zero` from `at` to `to`, if it reaches.
@@ -716,34 +795,17 @@ fn jump(at: usize, to: usize) -> Option<u32> {
     Some(0x6f | Off21::new(d)?.bits())
 }
 
-/// The jump from `exit` to `to` by way of its veneer, which leads to one place for ever: somebody may be
-/// between its words at any time.
-fn far_link(memory: &Executable, exit: &Exit, to: usize) -> Option<u32> {
-    let far = far_jump(exit.veneer, to)?;
-    let words = [0, 4].map(|i| memory.word(exit.veneer + i));
-    if words != far {
-        if words[0] != EBREAK {
-            return None;
-        }
-        for (i, w) in far.into_iter().enumerate() {
-            memory.patch(exit.veneer + 4 * i, w);
-        }
-        memory.flush(exit.veneer, 8);
-    }
-    jump(exit.word, exit.veneer)
-}
-
 /// What is in a veneer that leads nowhere yet.
 const EBREAK: u32 = 0x0010_0073;
 
-/// A jump by `auipc` and `jalr` from `at` to `to`.
-fn far_jump(at: usize, to: usize) -> Option<[u32; 2]> {
-    let d = i64::try_from(to).ok()? - i64::try_from(at).ok()?;
+/// What jumps from `at` to where the doubleword at `cell` says.
+fn veneer(at: usize, cell: usize) -> Option<[u32; VENEER_WORDS]> {
+    let d = i64::try_from(cell).ok()? - i64::try_from(at).ok()?;
     let low = Imm12::low(d);
     let high = i32::try_from(d - low.get()).ok()?;
     let mut a = Assembler::new();
     a.auipc(Xreg::T6, high.cast_unsigned() >> 12);
-    a.jalr(Xreg::ZERO, low, Xreg::T6);
-    let done = a.finish().ok()?;
-    done.words.try_into().ok()
+    a.ld(Xreg::T6, low, Xreg::T6);
+    a.jalr(Xreg::ZERO, Imm12::ZERO, Xreg::T6);
+    a.finish().ok()?.words.try_into().ok()
 }

@@ -709,3 +709,60 @@ fn what_was_placed_in_an_earlier_batch_is_not_run() {
     cache.begin_batch();
     cache.install_placed(&memory, placed);
 }
+
+#[test]
+fn an_exit_goes_to_the_newest_code_for_its_target_however_far() {
+    let mut runner = Runner::new(HostIsa::GC);
+    let from = runner.lower(&region(vec![Block {
+        term: Term::Jump(Target::Exit(END)),
+        ..block(Vec::new())
+    }]));
+    let to = |next| {
+        runner.lower(&region(vec![Block {
+            addr: END,
+            term: Term::Syscall { next },
+            ..block(Vec::new())
+        }]))
+    };
+    let nexts = [7, 8, 9].map(GuestAddr);
+    let targets = nexts.map(to);
+    // Farther than `jal` reaches.
+    let far = Translation {
+        code: vec![0; 3 << 20],
+        entries: Vec::new(),
+        exits: Vec::new(),
+        ..from.clone()
+    };
+    let alone = (
+        Executable::new(CODE_BYTES).unwrap(),
+        Mutex::new(Cache::new()),
+    );
+    let shared = runner.0.as_ref().map(|e| Arc::clone(&e.shared));
+    let (memory, cache) = match &shared {
+        Some(s) => (&s.code, &s.cache),
+        None => (&alone.0, &alone.1),
+    };
+    let cache = || cache.lock().unwrap();
+    let install = |t: &Translation| cache().install(memory, Box::new(t.clone())).unwrap();
+    let first = install(&from);
+    let owner = cache::Owner::Region(first);
+    let start = cache().start(first);
+    for (next, target) in nexts.iter().zip(&targets) {
+        install(&far);
+        let id = install(target);
+        let at = cache().start(id);
+        assert_eq!(cache().entry(END.0, FpMode::Usual), Some(at));
+        // Made when it is asked for, and kept up to date.
+        if *next == nexts[0] {
+            cache().link(memory, owner, 0, at);
+        }
+        assert_eq!(cache().leads(memory, owner, 0), Some(at));
+        if let Some(engine) = &mut runner.0 {
+            let mut cpu = CpuState::default();
+            engine.prepare(&mut cpu);
+            let left = engine.enter(&mut cpu, start);
+            assert!(matches!(left, Left::Stopped(Outcome::Syscall)));
+            assert_eq!(cpu.rip, next.0);
+        }
+    }
+}

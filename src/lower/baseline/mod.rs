@@ -14,9 +14,9 @@ mod flags;
 mod ops;
 mod vector;
 
-use super::abi;
 use super::control::{self, Ready};
 use super::mem::{READ, WRITE};
+use super::{VENEER_WORDS, abi};
 use crate::lift::quick::{Address, Kind, NO_REG, Quick, RIP_BASE, Segment};
 use crate::rv64::{Assembler, Feature, HostIsa, Imm12, Label, Off21, Shamt, Vtype, Xreg};
 use crate::x86::state::offset;
@@ -67,7 +67,7 @@ pub struct Place {
 pub struct Exit {
     /// Offset of the `jal zero` to patch.
     pub word: u16,
-    /// Where that goes while the link is not made: `LEAVE_BYTES`, and then two words for a farther jump.
+    /// Where that goes while the link is not made: `LEAVE_BYTES`, and then the veneer.
     pub stub: u16,
     /// The guest address it goes to.
     pub target: u64,
@@ -217,8 +217,7 @@ impl Baseline {
             self.jump(self.exits[i].word, stub);
             self.place(0, Why::Exit(u8::try_from(i).expect("two at most")));
             self.leave();
-            self.asm.ebreak();
-            self.asm.ebreak();
+            (0..VENEER_WORDS).for_each(|_| self.asm.ebreak());
         }
         if !self.literals.is_empty() && !self.asm.offset().is_multiple_of(8) {
             self.asm.ebreak();
