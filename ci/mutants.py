@@ -27,7 +27,7 @@ HOSTS = ["max", "rv64,v=false"]
 # In the order in which they are made.
 CHECKS = ["corpus", "fuzz", "goldens", "units"]
 SEED = "4711"
-CASES, JIT_CASES = "10000", "3000"
+CASES, JIT_CASES = "40000", "15000"
 WANTED = 0.95
 # What a process of a check may compute, and what a check may take: unchanged, none takes a tenth of either. What
 # does not end mostly computes, and time of the CPU is the same on a busy machine.

@@ -201,3 +201,16 @@ fn a_block_goes_on_behind_its_branches() {
     let hot: Vec<&str> = code.iter().map(|l| &l[..3]).take(4).collect();
     assert_eq!(hot, ["beq", "ld ", "blt", "and"]);
 }
+
+#[test]
+fn a_block_that_jumps_back_falls_through_to_what_its_last_exit_leads_to() {
+    // jmp head; test: jrcxz over; head: lea rdi, [rdi-1]; jmp test; over: syscall
+    let code = hot("eb 02 e3 06 48 8d 7f ff eb f8 0f 05", "gc,zba,zbb,zbs");
+    let branches: Vec<&str> = code
+        .iter()
+        .map(|l| l.split(' ').next().unwrap())
+        .filter(|op| ["beq", "bne", "jal"].contains(op))
+        .collect();
+    // The poll, and back.
+    assert_eq!(branches, ["bne", "bne"], "{code:#?}");
+}

@@ -265,3 +265,22 @@ fn the_fast_path_gives_what_the_soft_one_gives() {
         }
     }
 }
+
+#[test]
+fn the_fast_path_takes_what_is_normal_and_gives_nothing_else() {
+    let fast = |op, a, b| fast_binary(op, W, a, b);
+    let (two, half) = (0x4000_0000, 0x3f00_0000);
+    assert_eq!(fast(Op::FAdd, ONE, ONE), Some(two));
+    assert_eq!(fast(Op::FAdd, SIGN | ONE, SIGN | ONE), Some(SIGN | two));
+    assert_eq!(fast(Op::FMul, MAX, ONE), Some(MAX));
+    assert_eq!(fast(Op::FDiv, MIN, half), Some(2 * MIN));
+    assert_eq!(fast(Op::FDiv, MIN, ONE), None, "what may have been tiny");
+    assert_eq!(fast(Op::FMul, MIN, SIGN | MIN), None);
+    assert_eq!(fast(Op::FSub, ONE, ONE), Some(0), "exact");
+    assert_eq!(fast(Op::FMul, 0, ONE), None);
+    assert_eq!(fast(Op::FAdd, MAX, MAX), None);
+    assert_eq!(fast(Op::FAdd, INF, ONE), None);
+    assert_eq!(fast(Op::FAdd, 1, ONE), None);
+    assert_eq!(fast(Op::FMin, ONE, two), Some(ONE));
+    assert_eq!(fast(Op::FMax, ONE, two), Some(two));
+}

@@ -112,3 +112,12 @@ fn the_counter_is_where_the_code_looks_for_it() {
     assert_eq!(text[1], "lw t1, 0(t0)");
     assert_eq!(text[3], "sw t1, 0(t0)");
 }
+
+#[test]
+fn constants_of_many_words_lie_behind_the_code() {
+    // mov rax, imm64
+    let mov = |imm: u64| code(&[&[0x48, 0xb8], &imm.to_le_bytes()[..]].concat(), ISA).0;
+    assert!(has(&mov(0x1234_5000), "lui a3, 0x12345"));
+    let long = mov(0x1234_5678_9abc_def0);
+    assert!(has(&long, "ld a3,"), "{long:#?}");
+}
