@@ -11,7 +11,6 @@ import contextlib
 import hashlib
 import json
 import os
-import random
 import re
 import resource
 import shutil
@@ -181,6 +180,22 @@ def removed(mutant):
     return " ".join(line[1:].strip() for line in lines if line.startswith("-"))
 
 
+def identify(mutants):
+    """Gives each an identity that stays when code elsewhere is changed: not the line, but which of those alike it is."""
+    seen = collections.Counter()
+    for mutant in mutants:
+        alike = "\n".join((mutant["file"], change(mutant), removed(mutant)))
+        seen[alike] += 1
+        mutant["identity"] = f"{alike}\n{seen[alike]}"
+
+
+def sample(mutants, n, seed):
+    """So many of them at random, by identity: the sample stays much the same while the code goes on."""
+    def rank(mutant):
+        return hashlib.sha256(f"{seed}\n{mutant['identity']}".encode()).digest()
+    return sorted(mutants, key=rank)[:n]
+
+
 def equivalents(top, mutants):
     """The mutants that make no difference, by name: why."""
     with open(f"{top}/ci/mutants-equivalent.toml", "rb") as file:
@@ -212,9 +227,10 @@ def main():
         + [word for glob in WHERE for word in ("--file", glob)],
         check=True, capture_output=True, text=True)
     mutants = [m for m in json.loads(listing.stdout) if not TESTS.search(m["file"])]
+    identify(mutants)
     equivalent = equivalents(args.top, mutants)
     mutants = [m for m in mutants if re.search(args.only, m["name"])]
-    chosen = random.Random(args.seed).sample(mutants, min(args.sample, len(mutants)))
+    chosen = sample(mutants, args.sample, args.seed)
     print(f"{len(chosen)} of {len(mutants)} mutants, seed {args.seed}", flush=True)
 
     # What was caught stays caught as long as the mutant is the same; what was missed may be caught by
@@ -224,7 +240,7 @@ def main():
     now = copy.digest() + ("" if copy.fuzzing else "-corpus")
 
     def known(mutant):
-        before = judged.get(mutant["diff"])
+        before = judged.get(mutant["identity"])
         if before and (before["result"] not in ("missed", "unbuildable") or before["when"] == now):
             return before["result"]
         return None
@@ -242,7 +258,7 @@ def main():
         result = "equivalent" if mutant["name"] in equivalent else known(mutant)
         if not result:
             result = copy.judge(mutant)
-            judged[mutant["diff"]] = {"mutant": mutant["name"], "result": result, "when": now}
+            judged[mutant["identity"]] = {"mutant": mutant["name"], "result": result, "when": now}
             with open(f"{out}.new", "w", encoding="utf-8") as file:
                 json.dump(judged, file, indent=1)
             os.replace(f"{out}.new", out)
