@@ -4,7 +4,7 @@
 //! translated from, and a generation number that an invalidation raises. An engine that finds the
 //! generation changed drops all its programs before the next region.
 
-use super::{CodeMemory, Engine, Exit, REPEATED};
+use super::{CodeMemory, Engine, Exit, REPEATED, step};
 use crate::interp::{Outcome, Program};
 use crate::ir::BlockId;
 use crate::lift::{self, Limits};
@@ -144,6 +144,12 @@ impl InterpEngine {
         }
     }
 
+    /// Goes on one instruction at a time while TF is set.
+    fn single_step(&mut self, cpu: &mut CpuState) -> Option<Exit> {
+        let memory = Arc::clone(&self.shared.memory);
+        step::run(&*memory, cpu, |fault| self.wrote_code(fault))
+    }
+
     /// If `fault` is a store into watched code: lets it through and says true.
     fn wrote_code(&mut self, fault: Fault) -> bool {
         let Fault::Page(page) = fault else {
@@ -196,6 +202,9 @@ impl Shared {
 
 impl Engine for InterpEngine {
     fn run(&mut self, cpu: &mut CpuState) -> Exit {
+        if let Some(exit) = step::if_set(cpu, |cpu| self.single_step(cpu)) {
+            return exit;
+        }
         loop {
             let generation = self.shared.generation.load(Ordering::Acquire);
             if generation != self.generation {
@@ -217,6 +226,11 @@ impl Engine for InterpEngine {
                 Outcome::Continue => {}
                 Outcome::Syscall => return Exit::Syscall,
                 Outcome::Interrupted => return Exit::Interrupted,
+                Outcome::Fault(Fault::SingleStep) => {
+                    if let Some(exit) = self.single_step(cpu) {
+                        return exit;
+                    }
+                }
                 Outcome::Fault(fault) => {
                     if fault == Fault::InvalidOpcode {
                         self.log_undefined(cpu.pc());

@@ -6,6 +6,7 @@
 pub mod cold;
 pub mod interp;
 pub mod jit;
+mod step;
 
 use crate::lift::Fetch;
 use crate::sys::guest;

@@ -5,8 +5,9 @@
 //! means for threads, descriptors, signals and ids. Knows no guest's registers or signal frames.
 
 use super::fd;
-use super::process::{Exe, Process};
+use super::process::{Exe, Layout, Process};
 use super::vfs::{Fs, Last};
+use crate::loader::elf::Segment;
 use crate::loader::{elf, script, stack, vdso};
 use crate::mem::space::{
     self, Backing, Changes, EXEC, PAGE, READ, Request, Resource, WRITE, flag, space,
@@ -395,6 +396,19 @@ pub fn load(
     let bias = map(&program.main, changes)?;
     let elf = &program.main.elf;
     space().set_brk_start(elf.span().end.wrapping_add(bias));
+    let extent = |of: fn(&&Segment) -> bool| {
+        let segments = || elf.segments.iter().filter(of);
+        let start = segments().map(|s| s.vaddr).min().unwrap_or(0);
+        // As Linux counts: what the file has.
+        let end = segments().map(|s| s.vaddr + s.filesz).max().unwrap_or(0);
+        start.wrapping_add(bias)..end.wrapping_add(bias)
+    };
+    let layout = Layout {
+        code: extent(|s| s.prot & EXEC != 0),
+        data: extent(|s| s.prot & WRITE != 0),
+        heap: elf.span().end.wrapping_add(bias),
+        ..Layout::default()
+    };
     let (base, entry) = match &program.interp {
         None => (0, elf.entry.wrapping_add(bias)),
         Some(i) => {
@@ -485,6 +499,12 @@ pub fn load(
         cmdline,
         environ,
         auxv: image.auxv,
+        layout: Layout {
+            stack: image.sp,
+            arguments: image.arguments,
+            environment: image.environment,
+            ..layout
+        },
     });
     host::set_name(program.execfn.rsplit(|b| *b == b'/').next().unwrap_or(b""));
     Ok(Start {
@@ -549,7 +569,9 @@ pub fn again(process: &Process, exec: &Exec) -> Errno {
     args.push(OsStr::from_bytes(&exec.path).into());
     let kept = match &exec.file {
         None => None,
-        Some(f) => match host::fcntl(f.as_raw_fd(), libc::F_DUPFD, 64) {
+        Some(f) => match host::fcntl(f.as_raw_fd(), libc::F_DUPFD, 64)
+            .or_else(|_| host::fcntl(f.as_raw_fd(), libc::F_DUPFD, 0))
+        {
             Ok(n) => {
                 args.push("--exec-fd".into());
                 args.push(n.to_string().into());

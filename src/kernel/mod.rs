@@ -8,6 +8,7 @@ pub mod exec;
 pub mod fd;
 pub mod process;
 pub mod procfs;
+mod procmem;
 pub mod task;
 pub mod vfs;
 

@@ -3,6 +3,7 @@
 use super::vfs::Fs;
 use crate::sys::signal::SigSet;
 use std::ffi::OsString;
+use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
@@ -39,6 +40,23 @@ pub struct Options {
     pub stats: bool,
 }
 
+/// Where a program lies in memory (proc(5), /proc/PID/stat).
+#[derive(Clone, Debug, Default)]
+pub struct Layout {
+    /// Its code.
+    pub code: Range<u64>,
+    /// Its initialised data and bss.
+    pub data: Range<u64>,
+    /// Where its heap starts.
+    pub heap: u64,
+    /// The stack pointer it started with.
+    pub stack: u64,
+    /// The strings of its arguments.
+    pub arguments: Range<u64>,
+    /// The strings of its environment.
+    pub environment: Range<u64>,
+}
+
 /// What runs in the process.
 #[derive(Clone, Debug, Default)]
 pub struct Exe {
@@ -50,6 +68,8 @@ pub struct Exe {
     pub environ: Vec<u8>,
     /// /proc/self/auxv.
     pub auxv: Vec<u8>,
+    /// Where it lies.
+    pub layout: Layout,
 }
 
 /// See the module's head.

@@ -1,6 +1,7 @@
 //! The files of /proc (proc(5)) that must tell the guest's story instead of felix's.
 
 use super::process::{DEFAULT, IGNORE, Process};
+use super::procmem::{self, Signals, Sizes};
 use super::task::{Task, signal_number};
 use super::vfs::{At, is_own};
 use crate::mem::space::space;
@@ -15,13 +16,17 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 /// The names that can be special.
-const NAMES: [&[u8]; 9] = [
+const NAMES: [&[u8]; 13] = [
     b"exe",
     b"maps",
     b"cmdline",
     b"environ",
     b"auxv",
     b"status",
+    b"stat",
+    b"statm",
+    b"smaps",
+    b"smaps_rollup",
     b"mountinfo",
     b"mounts",
     b"cpuinfo",
@@ -82,9 +87,24 @@ pub fn special(process: &Process, task: &Task, at: &At) -> Option<Special> {
     }
     match &name[..] {
         b"exe" => Some(Special::Exe(process.exe().path)),
-        b"maps" => Some(Special::Content(
-            space().maps(&host_file(b"/proc/self", "maps")),
-        )),
+        b"maps" => Some(Special::Content(maps())),
+        b"smaps" => Some(Special::Content(smaps())),
+        b"smaps_rollup" => {
+            let host = host_file(b"/proc/self", "smaps_rollup");
+            Some(Special::Content(procmem::rollup(&smaps(), &host)))
+        }
+        b"statm" => {
+            let sizes = Sizes::of(&maps(), &process.exe().layout);
+            Some(Special::Content(sizes.statm(&host_file(&dir, "statm"))))
+        }
+        b"stat" => {
+            let layout = process.exe().layout;
+            let (host, sizes) = (host_file(&dir, "stat"), Sizes::of(&maps(), &layout));
+            let signals = signals(process, task);
+            Some(Special::Content(procmem::stat(
+                &host, &sizes, &layout, &signals,
+            )))
+        }
         b"cmdline" => Some(Special::Content(process.exe().cmdline)),
         b"environ" => Some(Special::Content(process.exe().environ)),
         b"auxv" => Some(Special::Content(process.exe().auxv)),
@@ -131,8 +151,18 @@ fn of_other(process: &Process, dir: &[u8], name: &[u8]) -> Option<Special> {
     (start < LOADED_BELOW).then_some(Special::Exe(path))
 }
 
-/// /proc/self/status: the host's, with the guest's signals.
-fn status(process: &Process, task: &Task, dir: &[u8]) -> Vec<u8> {
+/// /proc/self/maps.
+fn maps() -> Vec<u8> {
+    space().maps(&host_file(b"/proc/self", "maps"))
+}
+
+/// /proc/self/smaps.
+fn smaps() -> Vec<u8> {
+    procmem::smaps(&maps(), &host_file(b"/proc/self", "smaps"))
+}
+
+/// The guest's signals: those pending and blocked that the host does not know, and all dispositions.
+fn signals(process: &Process, task: &Task) -> Signals {
     let (mut ignored, mut caught) = (0, 0);
     for (n, a) in process.actions().iter().enumerate().skip(1) {
         let set = bit(i32::try_from(n).unwrap_or(0));
@@ -142,7 +172,18 @@ fn status(process: &Process, task: &Task, dir: &[u8]) -> Vec<u8> {
             _ => caught |= set,
         }
     }
-    let deferred = (task.deferred.iter()).fold(0, |set, d| set | bit(signal_number(d)));
+    Signals {
+        pending: (task.deferred.iter()).fold(0, |set, d| set | bit(signal_number(d))),
+        blocked: task.mask & SYNC,
+        ignored,
+        caught,
+    }
+}
+
+/// /proc/self/status: the host's, with the guest's signals and memory.
+fn status(process: &Process, task: &Task, dir: &[u8]) -> Vec<u8> {
+    let own = signals(process, task);
+    let sizes = Sizes::of(&maps(), &process.exe().layout);
     let text = host_file(dir, "status");
     let mut out = Vec::with_capacity(text.len());
     for line in text.split_inclusive(|b| *b == b'\n') {
@@ -150,10 +191,16 @@ fn status(process: &Process, task: &Task, dir: &[u8]) -> Vec<u8> {
             let text = line.strip_prefix(name)?.trim_ascii();
             u64::from_str_radix(std::str::from_utf8(text).ok()?, 16).ok()
         };
-        let changed = (value(b"SigPnd:").map(|v| ("SigPnd", v | deferred)))
-            .or_else(|| value(b"SigBlk:").map(|v| ("SigBlk", v | task.mask & SYNC)))
-            .or_else(|| value(b"SigIgn:").map(|_| ("SigIgn", ignored)))
-            .or_else(|| value(b"SigCgt:").map(|_| ("SigCgt", caught)));
+        let name = line.split(|b| *b == b':').next().unwrap_or(b"");
+        if let Some(kb) = sizes.status(&String::from_utf8_lossy(name)) {
+            let name = String::from_utf8_lossy(name);
+            out.extend_from_slice(format!("{name}:\t{kb:8} kB\n").as_bytes());
+            continue;
+        }
+        let changed = (value(b"SigPnd:").map(|v| ("SigPnd", v | own.pending)))
+            .or_else(|| value(b"SigBlk:").map(|v| ("SigBlk", v | own.blocked)))
+            .or_else(|| value(b"SigIgn:").map(|_| ("SigIgn", own.ignored)))
+            .or_else(|| value(b"SigCgt:").map(|_| ("SigCgt", own.caught)));
         match changed {
             Some((name, v)) => out.extend_from_slice(format!("{name}:\t{v:016x}\n").as_bytes()),
             None => out.extend_from_slice(line),

@@ -89,7 +89,7 @@ impl Task {
         while let Some(info) = self.mailbox.take() {
             // The host's mask mirrors the guest's, so only the signals felix keeps unblocked can be blocked here.
             if bit(signal_number(&info)) & SYNC & mask != 0 {
-                self.deferred.push(info);
+                self.defer(info);
             } else {
                 return Some(info);
             }
@@ -97,11 +97,19 @@ impl Task {
         None
     }
 
-    /// Takes the lowest of the deferred signals that are in `set`.
+    /// Keeps a signal for later. As with all but real-time signals, one of each waits for the thread, and one for the process.
+    fn defer(&mut self, info: RawInfo) {
+        let key = order(&info);
+        if self.deferred.iter().all(|d| order(d) != key) {
+            self.deferred.push(info);
+        }
+    }
+
+    /// Takes the first of the deferred signals that are in `set`: the thread's before the process's, then the lowest.
     pub fn take_deferred(&mut self, set: SigSet) -> Option<RawInfo> {
         let wanted = self.deferred.iter().enumerate();
         let wanted = wanted.filter(|(_, info)| bit(signal_number(info)) & set != 0);
-        let (i, _) = wanted.min_by_key(|(_, info)| signal_number(info))?;
+        let (i, _) = wanted.min_by_key(|(_, info)| order(info))?;
         Some(self.deferred.remove(i))
     }
 
@@ -110,6 +118,12 @@ impl Task {
     pub fn has_deferred(&self, mask: SigSet) -> bool {
         (self.deferred.iter()).any(|info| bit(signal_number(info)) & mask == 0)
     }
+}
+
+/// What orders signals that wait: those sent to the thread come first (SI_TKILL; of others the host does not tell).
+fn order(info: &RawInfo) -> (bool, i32) {
+    let code = i32::from_le_bytes([info[8], info[9], info[10], info[11]]);
+    (code != -6, signal_number(info))
 }
 
 /// `si_signo` of a siginfo.

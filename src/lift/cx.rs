@@ -25,6 +25,8 @@ pub struct RegionBuilder {
     pub by_addr: AddrMap,
     /// Whether backward jumps out of the region pass a safepoint.
     polls: bool,
+    /// `Limits::steps`.
+    pub steps: bool,
     /// Memory of former blocks, to be used again.
     spare: Vec<Vec<Inst>>,
 }
@@ -106,8 +108,9 @@ impl RegionBuilder {
     #[must_use]
     pub fn target(&self, addr: GuestAddr) -> Target {
         match self.by_addr.get(addr) {
-            Some(b) => Target::Block(BlockId(b)),
-            None => Target::Exit(addr),
+            // A step ends after a jump to itself, too.
+            Some(b) if !self.steps => Target::Block(BlockId(b)),
+            _ => Target::Exit(addr),
         }
     }
 }

@@ -36,6 +36,8 @@ pub struct Limits {
     /// Whether backward jumps pass a safepoint. Without, whoever runs the region looks at the poll word
     /// between regions.
     pub polls: bool,
+    /// Whether it is for a CPU with TF set: TF may be set, and REP instructions end after each element.
+    pub steps: bool,
 }
 
 impl Default for Limits {
@@ -45,6 +47,7 @@ impl Default for Limits {
             span: 1 << 16,
             follow: true,
             polls: true,
+            steps: false,
         }
     }
 }
@@ -160,6 +163,7 @@ impl Lifter {
         // The entry first, then by address.
         starts.sort_unstable_by_key(|(a, _)| (*a != entry, *a));
         self.out.reset(limits.polls);
+        self.out.steps = limits.steps;
         for (addr, _) in &starts {
             let id = self.out.add_block(*addr);
             self.out.by_addr.insert(*addr, id.0);
@@ -216,6 +220,7 @@ impl Lifter {
     /// Translates the instruction read: its blocks, the first of which is the entry, and its constants.
     pub fn lift_one(&mut self) -> (&[Block], &[[u8; 16]]) {
         self.out.reset(false);
+        self.out.steps = false;
         let addr = GuestAddr(self.insns[0].ip());
         let id = self.out.add_block(addr);
         self.lift_block(id, 0);

@@ -5,7 +5,7 @@
 
 use super::cx::{Cx, Lifted, Place, Unsupported};
 use super::data::set_zf;
-use super::stack::write_rflags;
+use super::stack::{check_step, write_rflags};
 use crate::ir::{Helper, IndirectKind, Op, Term, Value, Var};
 use crate::x86::segment::{self, Query};
 use crate::x86::{Gpr, Rflags, Trap, Width};
@@ -179,6 +179,7 @@ pub fn iret(cx: &mut Cx<'_>) -> Lifted {
         expect(cx, v, wanted)?;
     }
     cx.check_target(target);
+    check_step(cx, flags);
     cx.set_gpr(Gpr::RSP, stack);
     write_rflags(cx, w, flags);
     go(cx, target)

@@ -3,7 +3,7 @@
 use super::cx::{Cx, Lifted, Place, Unsupported};
 use super::segment::{load_segment, selector};
 use crate::ir::{Op, Value, Var};
-use crate::x86::{Gpr, Rflags, Width};
+use crate::x86::{Gpr, Rflags, Trap, Width};
 use iced_x86::{Code, Mnemonic, OpKind};
 
 /// Stores `v` below RSP and gives the new RSP, which is not set yet.
@@ -92,10 +92,19 @@ pub fn popf(cx: &mut Cx<'_>) -> Lifted {
     let w = operand_width(cx);
     let rsp = cx.gpr(Gpr::RSP);
     let v = cx.load_stack(w, rsp, 0);
+    check_step(cx, v);
     let next = cx.add_imm(Width::W64, rsp, w.bytes().cast_signed());
     cx.set_gpr(Gpr::RSP, next);
     write_rflags(cx, w, v);
     Ok(())
+}
+
+/// Leaves before RFLAGS become `v` if that sets TF.
+pub fn check_step(cx: &mut Cx<'_>, v: Value) {
+    if !cx.out.steps {
+        let tf = cx.bit(v, Rflags::TF.trailing_zeros());
+        cx.trap_if(tf, Trap::SingleStep);
+    }
 }
 
 /// RFLAGS = `v`, as far as POPF of width `w` may change it.

@@ -71,13 +71,16 @@ pub fn string(cx: &mut Cx<'_>) -> Lifted {
         },
         body,
     );
-    if matches!(element, Element::Movs | Element::Stos) && !short {
+    if matches!(element, Element::Movs | Element::Stos) && !short && !cx.out.steps {
         many(cx, element, w, header);
     }
     let equal = one(cx, element, w, short);
     let rcx = cx.gpr(Gpr::RCX);
     let left = cx.add_imm(if short { Width::W32 } else { Width::W64 }, rcx, -1);
     cx.set_gpr(Gpr::RCX, left);
+    if cx.out.steps {
+        return one_step(cx, equal.filter(|_| compares), short, done);
+    }
     match equal {
         Some(equal) if compares => {
             let (taken, other) = if cx.insn.has_repne_prefix() {
@@ -93,6 +96,33 @@ pub fn string(cx: &mut Cx<'_>) -> Lifted {
         }
         _ => cx.end(Term::Jump(Target::Block(header))),
     }
+    Ok(())
+}
+
+/// Ends after one element: the instruction is over, or begins again.
+fn one_step(cx: &mut Cx<'_>, equal: Option<Value>, short: bool, done: Target) -> Lifted {
+    let count = cx.new_block();
+    let end = match equal {
+        None => Term::Jump(Target::Block(count)),
+        Some(cond) if cx.insn.has_repne_prefix() => Term::Branch {
+            cond,
+            taken: done,
+            other: Target::Block(count),
+        },
+        Some(cond) => Term::Branch {
+            cond,
+            taken: Target::Block(count),
+            other: done,
+        },
+    };
+    cx.end_and_continue(end, count);
+    let rcx = cx.gpr(Gpr::RCX);
+    let cond = cx.is_zero(if short { Width::W32 } else { Width::W64 }, rcx);
+    cx.end(Term::Branch {
+        cond,
+        taken: done,
+        other: Target::Exit(cx.ip()),
+    });
     Ok(())
 }
 

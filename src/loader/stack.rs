@@ -1,5 +1,7 @@
 //! The initial process stack (System V ABI AMD64 supplement, 3.4.1; getauxval(3)).
 
+use std::ops::Range;
+
 /// Auxiliary vector types (getauxval(3)); the x86-64 numbers are the generic ones.
 pub mod at {
     #![allow(missing_docs)] // getauxval(3)'s names.
@@ -52,6 +54,10 @@ pub struct Image {
     pub bytes: Vec<u8>,
     /// The auxiliary vector with its terminator, as /proc/PID/auxv shows it.
     pub auxv: Vec<u8>,
+    /// Where the strings of the arguments lie.
+    pub arguments: Range<u64>,
+    /// Where those of the environment lie.
+    pub environment: Range<u64>,
 }
 
 /// Builds the stack below `top`, which is page-aligned.
@@ -103,7 +109,14 @@ pub fn build(top: u64, c: &Contents<'_>) -> Image {
     bytes.extend_from_slice(&c.random);
     bytes.resize(gap(strings_at), 0);
     bytes.extend_from_slice(&strings);
-    Image { sp, bytes, auxv }
+    let environment = address(1 + c.argv.len());
+    Image {
+        sp,
+        bytes,
+        auxv,
+        arguments: address(1)..environment,
+        environment: environment..execfn,
+    }
 }
 
 #[cfg(test)]

@@ -112,6 +112,8 @@ struct Inner {
     code: Range<u64>,
     brk_start: u64,
     brk: u64,
+    /// Whether there is, or was, a shared mapping of a file that may be executed.
+    shared_code: bool,
     limits: limits::Limits,
 }
 
@@ -131,6 +133,7 @@ static SPACE: AddressSpace = AddressSpace {
         code: 0..0,
         brk_start: 0,
         brk: 0,
+        shared_code: false,
         limits: limits::Limits::NONE,
     }),
 };
@@ -285,6 +288,9 @@ impl Inner {
 
     /// Puts a region where nothing is, joined with equal neighbours.
     fn put(&mut self, mut start: u64, mut region: Region) {
+        self.shared_code |= region.shared
+            && region.prot & EXEC != 0
+            && matches!(region.backing, Backing::File { .. });
         let continues = |a: (u64, &Region), b: (u64, &Region)| {
             a.1.end == b.0
                 && a.1.prot == b.1.prot
@@ -872,6 +878,7 @@ impl AddressSpace {
 }
 
 mod behind;
+mod code;
 mod limits;
 pub use limits::{Limit, Resource};
 #[cfg(test)]

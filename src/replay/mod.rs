@@ -242,7 +242,7 @@ impl From<Fault> for Stop {
     fn from(f: Fault) -> Stop {
         let vector = match f {
             Fault::DivideError => 0,
-            Fault::Debug => 1,
+            Fault::Debug | Fault::SingleStep => 1,
             Fault::Breakpoint => 3,
             Fault::Overflow => 4,
             Fault::InvalidOpcode => 6,

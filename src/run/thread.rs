@@ -57,7 +57,7 @@ impl Runner {
             cpu.set_reg(Gpr::RSP, args.stack);
         }
         if args.flags & flag::SETTLS != 0 {
-            cpu.fs_base = args.tls;
+            cpu.set_fs_base(args.tls);
         }
     }
 
@@ -121,13 +121,17 @@ impl Runner {
             | flag::PIDFD
             | flag::CLEAR_SIGHAND
             | flag::VFORK;
-        let host_flags = args.flags & !own | args.exit_signal;
+        let host_flags = args.flags & !own;
+        let special = args.id_count != 0 || args.flags & flag::INTO_CGROUP != 0;
         let pid = signal::blocked(|| {
             let guard = space().for_fork();
-            let pid = if host_flags == id(libc::SIGCHLD) {
+            let pid = if special {
+                let ids = &args.ids[..args.id_count];
+                thread::fork_as(host_flags, args.exit_signal, ids, args.cgroup)
+            } else if host_flags | args.exit_signal == id(libc::SIGCHLD) {
                 thread::fork()
             } else {
-                thread::fork_with(host_flags)
+                thread::fork_with(host_flags | args.exit_signal)
             };
             drop(guard);
             if pid == Ok(0) {
@@ -256,6 +260,8 @@ impl Runner {
             return;
         }
         let read = |at: u64| guest::read_u64(GuestAddr(at)).ok();
+        // What inherits priority is handed on by the host as its own thread ends.
+        let inherits = |entry: u64| entry & 1 != 0;
         let release = |entry: u64, offset: u64| {
             let at = (entry & !1).wrapping_add(offset);
             while let Ok(old) = guest::read_u32(GuestAddr(at)) {
@@ -264,7 +270,7 @@ impl Runner {
                 }
                 match guest::cas_u32(GuestAddr(at), old, old & WAITERS | OWNER_DIED) {
                     Ok(seen) if seen == old => {
-                        if old & WAITERS != 0 {
+                        if old & WAITERS != 0 && !inherits(entry) {
                             host::futex_wake(at, 1);
                         }
                         return;

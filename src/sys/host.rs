@@ -28,11 +28,11 @@ pub fn openat(dir: RawFd, path: &CStr, flags: i32, mode: u32) -> Result<OwnedFd,
 
 /// dup of `fd` with a number not below `min`, close-on-exec (fcntl(2), F_DUPFD_CLOEXEC).
 pub fn dup_high(fd: RawFd, min: i32) -> Result<OwnedFd, Errno> {
-    raw::syscall(
-        libc::SYS_fcntl,
-        [reg(fd), reg(libc::F_DUPFD_CLOEXEC), reg(min), 0, 0, 0],
-    )
-    .map(owned)
+    let dup = |min| fcntl(fd, libc::F_DUPFD_CLOEXEC, reg(min));
+    // A limit below that has it refused.
+    dup(min)
+        .or_else(|e| if e == Errno::EINVAL { dup(0) } else { Err(e) })
+        .map(owned)
 }
 
 /// fcntl(2) with an integer argument.

@@ -1,5 +1,6 @@
 //! Processes and threads as the host makes them: fork, and a child that shares memory (clone(2)).
 
+use super::host::address_of;
 use super::{Errno, raw};
 use std::ffi::c_void;
 
@@ -17,6 +18,31 @@ pub fn fork() -> Result<u64, Errno> {
 pub fn fork_with(flags: u64) -> Result<u64, Errno> {
     debug_assert_eq!(flags & libc::CLONE_VM.cast_unsigned() as u64, 0);
     raw::syscall(libc::SYS_clone, [flags, 0, 0, 0, 0, 0])
+}
+
+/// The same by clone3(2), for a child with these ids, or in this cgroup.
+pub fn fork_as(flags: u64, exit_signal: u64, ids: &[i32], cgroup: u64) -> Result<u64, Errno> {
+    debug_assert_eq!(flags & libc::CLONE_VM.cast_unsigned() as u64, 0);
+    let at = if ids.is_empty() {
+        0
+    } else {
+        address_of(&ids[0])
+    };
+    // struct clone_args.
+    let args: [u64; 11] = [
+        flags,
+        0,
+        0,
+        0,
+        exit_signal,
+        0,
+        0,
+        0,
+        at,
+        ids.len() as u64,
+        cgroup,
+    ];
+    raw::syscall(libc::SYS_clone3, [address_of(&args), 88, 0, 0, 0, 0])
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -51,13 +51,15 @@ impl MemFault {
 }
 
 /// An exception of the guest CPU. RIP is the faulting instruction for faults and the next one for
-/// the traps `Breakpoint`, `Overflow` and `Debug`.
+/// the traps `Breakpoint`, `Overflow`, `Debug` and `SingleStep`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Fault {
     /// #DE, vector 0: division by zero or a quotient that does not fit.
     DivideError,
-    /// #DB, vector 1: INT1 or single step.
+    /// #DB, vector 1: INT1.
     Debug,
+    /// #DB, vector 1: an instruction that began with TF set has ended.
+    SingleStep,
     /// #BP, vector 3: INT3.
     Breakpoint,
     /// #OF, vector 4: INT 4.
@@ -94,6 +96,8 @@ pub enum Trap {
     AlignmentCheck = 8,
     Simd = 9,
     Overflow = 10,
+    /// In code, before an instruction that is about to set TF: engines go on one instruction at a time then.
+    SingleStep = 11,
 }
 
 impl Trap {
@@ -111,6 +115,7 @@ impl Trap {
             8 => Trap::AlignmentCheck,
             9 => Trap::Simd,
             10 => Trap::Overflow,
+            11 => Trap::SingleStep,
             _ => return None,
         })
     }
@@ -129,6 +134,7 @@ impl Trap {
             Trap::AlignmentCheck => "#AC",
             Trap::Simd => "#XM",
             Trap::Overflow => "#OF",
+            Trap::SingleStep => "#TF",
         }
     }
 }
@@ -146,6 +152,7 @@ impl From<Trap> for Fault {
             Trap::AlignmentCheck => Fault::AlignmentCheck,
             Trap::Simd => Fault::Simd,
             Trap::Overflow => Fault::Overflow,
+            Trap::SingleStep => Fault::SingleStep,
         }
     }
 }

@@ -196,6 +196,18 @@ impl CpuState {
         self.rflags_other = v & Rflags::POPF_OTHER;
     }
 
+    /// Sets the base of FS as Linux does: its selector becomes 0.
+    pub fn set_fs_base(&mut self, base: u64) {
+        self.selectors &= !(0xffff << 32);
+        self.fs_base = base;
+    }
+
+    /// Sets the base of GS as Linux does: its selector becomes 0.
+    pub fn set_gs_base(&mut self, base: u64) {
+        self.selectors &= !(0xffff << 48);
+        self.gs_base = base;
+    }
+
     /// The low 128 bits of a vector register.
     #[must_use]
     pub fn xmm(&self, n: usize) -> u128 {

@@ -18,7 +18,7 @@ mod runtime;
 mod shared;
 mod tiers;
 
-use super::{CodeMemory, Engine, Exit, REPEATED};
+use super::{CodeMemory, Engine, Exit, REPEATED, step};
 use crate::exec::cold::{self, Cold, Heat, Steps};
 use crate::interp::{Outcome, Program};
 use crate::ir::BlockId;
@@ -618,6 +618,11 @@ impl JitEngine {
         }
     }
 
+    /// Goes on one instruction at a time while TF is set.
+    fn single_step(&self, cpu: &mut CpuState) -> Option<Exit> {
+        step::run(&*self.shared.memory, cpu, |fault| self.wrote_code(fault))
+    }
+
     /// If `fault` is a store into watched code: lets it through and says true.
     fn wrote_code(&self, fault: Fault) -> bool {
         let Fault::Page(page) = fault else {
@@ -684,6 +689,7 @@ const ONE: Limits = Limits {
     span: 1 << 16,
     follow: false,
     polls: true,
+    steps: false,
 };
 
 /// The fault of a whole operand, given that of a part of it that lies at `addr`, `before` bytes after
@@ -714,6 +720,9 @@ impl Engine for JitEngine {
     fn run(&mut self, cpu: &mut CpuState) -> Exit {
         if self.shared.memory.is_shared() {
             self.shared.order();
+        }
+        if let Some(exit) = step::if_set(cpu, |cpu| self.single_step(cpu)) {
+            return exit;
         }
         self.prepare(cpu);
         // How the code just left is to be told where it led to.
@@ -792,6 +801,12 @@ impl Engine for JitEngine {
                         outcome = self.evaluate(cpu, ONE);
                     }
                     _ => break,
+                }
+            }
+            if outcome == Outcome::Fault(Fault::SingleStep) {
+                match self.single_step(cpu) {
+                    Some(exit) => return exit,
+                    None => continue,
                 }
             }
             if outcome == Outcome::Fault(Fault::InvalidOpcode)

@@ -65,8 +65,8 @@ pub(super) fn arch_prctl(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
         }
     };
     match a[0] {
-        ARCH_SET_GS => ctx.cpu.gs_base = user(a[1])?,
-        ARCH_SET_FS => ctx.cpu.fs_base = user(a[1])?,
+        ARCH_SET_GS => ctx.cpu.set_gs_base(user(a[1])?),
+        ARCH_SET_FS => ctx.cpu.set_fs_base(user(a[1])?),
         ARCH_GET_FS => ctx.put(a[1], &ctx.cpu.fs_base.to_le_bytes())?,
         ARCH_GET_GS => ctx.put(a[1], &ctx.cpu.gs_base.to_le_bytes())?,
         _ => return Err(Errno::EINVAL),

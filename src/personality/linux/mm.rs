@@ -93,13 +93,15 @@ pub(super) fn mremap(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
 
 /// msync(2), mlock(2), munlock(2), mlock2(2): the host's, on memory that is the guest's.
 pub(super) fn on_guest_memory(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
-    let nr = match ctx.cpu.gpr[0] {
+    let nr = match low32(ctx.cpu.gpr[0]) {
         26 => libc::SYS_msync,
         149 => libc::SYS_mlock,
         150 => libc::SYS_munlock,
         _ => libc::SYS_mlock2,
     };
-    if !space().covers(a[0], a[1]) {
+    // What wraps around to nothing is nothing.
+    let end = a[1].wrapping_add(a[0] % PAGE).wrapping_add(PAGE - 1);
+    if end >= PAGE && !space().covers(a[0], a[1]) {
         let wraps = a[0].checked_add(a[1]).is_none();
         let locks = nr != libc::SYS_msync;
         return Err(if wraps && locks {

@@ -20,11 +20,11 @@ use crate::kernel::exec::{AbiInfo, Exec};
 use crate::kernel::vfs::{At, Last};
 use crate::kernel::{Process, Task, fd};
 use crate::mem::space::{Changes, PAGE, WRITE, space};
-use crate::sys::cast::{int, size};
+use crate::sys::cast::{int, low32, size};
 use crate::sys::{Errno, guest, host, raw};
 use crate::x86::{CpuState, Gpr, GuestAddr, MemFault, MemFaultKind, cpuid};
 use std::sync::Arc;
-use table::{Arg, Handler, Source, Written};
+use table::{Arg, Handler, RES, Source};
 
 pub use process::{CloneArgs, flag as clone_flag};
 
@@ -164,7 +164,8 @@ pub fn abi_info() -> AbiInfo {
 
 /// The system call in RAX. On return the registers are as the guest's kernel would leave them, but for what is left in `ctx.flow`.
 pub fn syscall(ctx: &mut Ctx<'_>) {
-    let nr = ctx.cpu.reg(Gpr::RAX);
+    // Linux looks at an int.
+    let nr = u64::from(low32(ctx.cpu.reg(Gpr::RAX)));
     let args = [Gpr::RDI, Gpr::RSI, Gpr::RDX, Gpr::R10, Gpr::R8, Gpr::R9].map(|r| ctx.cpu.reg(r));
     let row = table::row(nr);
     let line = if ctx.process.options.strace {
@@ -208,27 +209,35 @@ pub fn finish(ctx: &mut Ctx<'_>, nr: u64, result: Result<u64>) {
 
 fn dispatch(ctx: &mut Ctx<'_>, row: &table::Row, args: [u64; 6]) -> Result<u64> {
     for (kind, v) in row.args.iter().zip(args) {
-        if matches!(kind, Arg::Fd | Arg::Dir) && fd::is_hidden(int(v)) {
+        if matches!(kind, Arg::Fd | Arg::Dir | Arg::FdW) && fd::is_hidden(int(v)) {
             return Err(Errno::EBADF);
         }
     }
-    if let Some(out) = table::written_by(row.nr) {
-        let place = |i: usize, at: u64| -> Option<(u64, u64)> {
-            let p = args[i].wrapping_add(at);
-            Some((ctx.get_u64(p).ok()?, ctx.get_u64(p.wrapping_add(8)).ok()?))
-        };
-        let buffers: Vec<(u64, u64)> = match out {
-            Written::Buffer => vec![(args[1], args[2])],
-            Written::Vector => (0..args[2].min(1024))
-                .map_while(|i| place(1, 16 * i))
-                .collect(),
-            Written::Message => (place(1, 16).into_iter())
-                .flat_map(|(vector, n)| (0..n.min(1024)).map(move |i| vector.wrapping_add(16 * i)))
-                .map_while(|p| place(1, p.wrapping_sub(args[1])))
-                .collect(),
-        };
-        for (start, len) in buffers {
-            prepare_for_writing(ctx, start, len);
+    let r = dispatch_visible(ctx, row, args);
+    for (kind, v) in row.args.iter().zip(args) {
+        if *kind == Arg::FdW && r.is_ok() {
+            file_changed(ctx, fd_of(v));
+        }
+    }
+    r
+}
+
+/// A file was written: if the guest executes it through a shared mapping, that code has changed.
+fn file_changed(ctx: &mut Ctx<'_>, fd: i32) {
+    if space().executes_shared_files()
+        && let Ok(st) = host::fstat(fd)
+    {
+        let dev = (libc::major(st.st_dev), libc::minor(st.st_dev));
+        let code = space().code_of_file(dev, st.st_ino);
+        ctx.changes.extend(code);
+    }
+}
+
+fn dispatch_visible(ctx: &mut Ctx<'_>, row: &table::Row, args: [u64; 6]) -> Result<u64> {
+    if space().watches() {
+        for (i, kind) in row.args.iter().enumerate() {
+            let count = args.get(i + 1).copied().unwrap_or(0);
+            prepare(ctx, *kind, args[i], count);
         }
     }
     match row.handler {
@@ -312,6 +321,44 @@ fn pass(
     result
 }
 
+/// `prepare_for_writing` for what an argument of this kind points to.
+fn prepare(ctx: &mut Ctx<'_>, kind: Arg, at: u64, count: u64) {
+    // UIO_MAXIOV.
+    const MOST: u64 = 1024;
+    match kind {
+        _ if at == 0 => {}
+        Arg::Res => prepare_for_writing(ctx, at, RES),
+        // msgrcv(2) also writes the type, which the size does not count.
+        Arg::Buf => prepare_for_writing(ctx, at, count.saturating_add(8)),
+        Arg::Iov => {
+            for i in 0..count.min(MOST) {
+                let p = at.wrapping_add(16 * i);
+                let (Ok(start), Ok(len)) = (ctx.get_u64(p), ctx.get_u64(p.wrapping_add(8))) else {
+                    return;
+                };
+                prepare_for_writing(ctx, start, len);
+            }
+        }
+        Arg::Msg => {
+            prepare_for_writing(ctx, at, 64);
+            // Name, vector and control data, each followed by its size.
+            for (place, kind) in [(0, Arg::Res), (16, Arg::Iov), (32, Arg::Buf)] {
+                let p = at.wrapping_add(place);
+                let (Ok(to), Ok(n)) = (ctx.get_u64(p), ctx.get_u64(p.wrapping_add(8))) else {
+                    return;
+                };
+                prepare(ctx, kind, to, n);
+            }
+        }
+        Arg::Msgs => {
+            for i in 0..count.min(MOST) {
+                prepare(ctx, Arg::Msg, at.wrapping_add(64 * i), 0);
+            }
+        }
+        _ => {}
+    }
+}
+
 /// Code translated from where a call is about to write is dropped, so that the host can write there: it would stop at a
 /// page that only felix has write-protected, and report what it did until then.
 fn prepare_for_writing(ctx: &mut Ctx<'_>, start: u64, len: u64) {
@@ -327,7 +374,7 @@ fn prepare_for_writing(ctx: &mut Ctx<'_>, start: u64, len: u64) {
 /// points into memory that the guest may write to, that code is dropped and the call made again.
 fn retry_after_unprotect(ctx: &mut Ctx<'_>, row: &table::Row, args: [u64; 6]) -> Result<()> {
     for (kind, v) in row.args.iter().zip(args) {
-        if *kind == Arg::Ptr
+        if kind.is_pointer()
             && let Some((range, rights)) = space().rights(v)
             && rights & WRITE != 0
             && ctx.task.unprotected != Some(ctx.cpu.rip)

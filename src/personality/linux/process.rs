@@ -4,7 +4,7 @@ use super::{CWD, Ctx, Flow, Result, fd_of};
 use crate::kernel::exec::{self, Exec};
 use crate::kernel::vfs::Last;
 use crate::mem::space::{PAGE, Resource, space};
-use crate::sys::cast::{int, low32};
+use crate::sys::cast::{int, low32, size as size_of};
 use crate::sys::{Errno, host, raw};
 use std::os::fd::AsRawFd;
 
@@ -27,6 +27,7 @@ pub mod flag {
     pub const NEWUSER: u64 = 0x1000_0000;
     pub const NEWPID: u64 = 0x2000_0000;
     pub const CLEAR_SIGHAND: u64 = 1 << 32;
+    pub const INTO_CGROUP: u64 = 1 << 33;
 }
 
 /// A request for a thread or a process.
@@ -46,7 +47,16 @@ pub struct CloneArgs {
     pub tls: u64,
     /// Where the parent finds a descriptor for the child.
     pub pidfd: u64,
+    /// The child's ids (set_tid), from the innermost PID namespace outwards, and how many there are.
+    pub ids: [i32; MAX_IDS],
+    /// See `ids`.
+    pub id_count: usize,
+    /// The cgroup the child begins in, with CLONE_INTO_CGROUP.
+    pub cgroup: u64,
 }
+
+/// MAX_PID_NS_LEVEL: how deep PID namespaces nest.
+const MAX_IDS: usize = 32;
 
 /// Leaves the request to `run`, if Linux would not refuse it (copy_process in kernel/fork.c).
 fn request(ctx: &mut Ctx<'_>, args: CloneArgs) -> Result<u64> {
@@ -77,6 +87,7 @@ pub(super) fn clone(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
         child_tid: a[3],
         tls: a[4],
         pidfd: a[2],
+        ..CloneArgs::default()
     };
     if args.flags & flag::PIDFD != 0 && args.flags & flag::PARENT_SETTID != 0 {
         return Err(Errno::EINVAL);
@@ -84,7 +95,7 @@ pub(super) fn clone(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     request(ctx, args)
 }
 
-/// clone3(2): without set_tid and cgroups.
+/// clone3(2): ids and a cgroup only for a process with memory of its own, which the host makes by the same call.
 pub(super) fn clone3(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     const SMALLEST: u64 = 64;
     const KNOWN: u64 = 88;
@@ -105,9 +116,14 @@ pub(super) fn clone3(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     let (flags, exit_signal) = (word(0)?, word(4)?);
     let (stack, size) = (word(5)?, word(6)?);
     let (set_tid, set_tid_size) = (word(8)?, word(9)?);
-    let known = 0xffff_ffff & !(flag::DETACHED | 0x7f) | flag::CLEAR_SIGHAND;
-    let refused = set_tid != 0
-        || set_tid_size != 0
+    let cgroup = word(10)?;
+    let known = 0xffff_ffff & !(flag::DETACHED | 0x7f) | flag::CLEAR_SIGHAND | flag::INTO_CGROUP;
+    let into_cgroup = flags & flag::INTO_CGROUP != 0;
+    let special = into_cgroup || set_tid_size != 0;
+    let refused = (set_tid == 0) != (set_tid_size == 0)
+        || set_tid_size > MAX_IDS as u64
+        || (into_cgroup && (cgroup > 0x7fff_ffff || a[1] < KNOWN))
+        || (special && flags & (flag::VM | flag::THREAD) != 0)
         || exit_signal > 64
         || flags & !known != 0
         || (flags & flag::SIGHAND != 0 && flags & flag::CLEAR_SIGHAND != 0)
@@ -115,6 +131,10 @@ pub(super) fn clone3(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
         || (stack == 0) != (size == 0);
     if refused {
         return Err(Errno::EINVAL);
+    }
+    let mut ids = [0; MAX_IDS];
+    for (i, id) in ids.iter_mut().enumerate().take(size_of(set_tid_size)) {
+        *id = i32::from_le_bytes(ctx.get(set_tid.wrapping_add(4 * i as u64))?);
     }
     let args = CloneArgs {
         flags,
@@ -124,6 +144,9 @@ pub(super) fn clone3(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
         child_tid: word(2)?,
         tls: word(7)?,
         pidfd: word(1)?,
+        ids,
+        id_count: size_of(set_tid_size),
+        cgroup,
     };
     request(ctx, args)
 }
@@ -287,7 +310,9 @@ fn run(ctx: &mut Ctx<'_>, dirfd: u64, path: u64, argv: u64, envp: u64, flags: u6
         .ok()
         .and_then(|at| crate::kernel::procfs::special(ctx.process, ctx.task, &at))
     {
-        path = exe;
+        // By descriptor: it keeps the name it is executed by.
+        let at = fs.resolve(libc::AT_FDCWD, &exe, Last::Follow)?;
+        file = Some(at.open(libc::O_RDONLY)?);
     }
     if flags & NO_FOLLOW != 0
         && fs

@@ -509,7 +509,8 @@ pub(super) fn rt_sigreturn(ctx: &mut Ctx<'_>, _: [u64; 6]) -> Result<u64> {
 pub fn deliver(ctx: &mut Ctx<'_>) {
     let mut any = false;
     loop {
-        ctx.cpu.poll.store(0, std::sync::atomic::Ordering::Release);
+        // Recording blocked the others, also of a signal that is deferred now.
+        any |= (ctx.cpu.poll).swap(0, std::sync::atomic::Ordering::AcqRel) != 0;
         let Some(info) = ctx.task.take_signal() else {
             break;
         };
@@ -638,13 +639,14 @@ fn fpe_code(unmasked: u32) -> i32 {
 
 /// Turns a fault of the guest CPU into its signal (arch/x86/kernel/traps.c, arch/x86/mm/fault.c).
 pub fn fault(ctx: &mut Ctx<'_>, fault: Fault) {
-    if vsyscall(ctx) {
+    if fault != Fault::SingleStep && vsyscall(ctx) {
         return;
     }
     let rip = ctx.cpu.rip;
     let (vector, error, info) = match fault {
         Fault::DivideError => (0, 0, kernel_info(libc::SIGFPE, 1, rip)),
-        Fault::Debug => (1, 0, kernel_info(libc::SIGTRAP, 2, rip)),
+        Fault::Debug => (1, 0, kernel_info(libc::SIGTRAP, 1, rip)),
+        Fault::SingleStep => (1, 0, kernel_info(libc::SIGTRAP, 2, rip)),
         Fault::Breakpoint => (3, 0, kernel_info(libc::SIGTRAP, SI_KERNEL, 0)),
         Fault::Overflow => (4, 0, kernel_info(libc::SIGSEGV, SI_KERNEL, 0)),
         Fault::InvalidOpcode => (6, 0, kernel_info(libc::SIGILL, 2, rip)),
