@@ -60,7 +60,10 @@ static uint64_t random64(struct worker *w) {
 static void on_queued(int sig, siginfo_t *info, void *context) {
     (void)context;
     uint64_t v = (uintptr_t)info->si_value.sival_ptr;
-    if (!self || sig != SIGRTMIN || info->si_code != SI_QUEUE) _exit(70);
+    EQ(self != NULL, 1);
+    EQ(sig, SIGRTMIN);
+    EQ(info->si_code, SI_QUEUE);
+    EQ(info->si_pid, getpid());
     EQ(v >> 32, self->number);
     self->got += v & 0xffffffff;
 }
@@ -70,7 +73,7 @@ static void on_plain(int sig) {
     // something that uses the vector registers and the stack
     char text[64];
     snprintf(text, sizeof text, "%d %f", sig, 1.5);
-    if (strcmp(text, "10 1.500000")) _exit(71);
+    if (strcmp(text, "10 1.500000")) fail("what snprintf printed", 0, 0);
 }
 
 static void on_fault(int sig, siginfo_t *info, void *context) {
@@ -81,7 +84,7 @@ static void on_fault(int sig, siginfo_t *info, void *context) {
         dprintf(1, "wrong: a fault at %p, code %d, thread %d\n", info->si_addr, info->si_code, self ? self->number : -1);
         _exit(1);
     }
-    if (mprotect(page, PAGE, PROT_READ | PROT_WRITE)) _exit(72);
+    if (mprotect(page, PAGE, PROT_READ | PROT_WRITE)) fail("mprotect in the handler", 1, 0);
     self->repaired++;
 }
 
