@@ -36,7 +36,7 @@ if (process.argv[2] === 'child') {
     });
     await new Promise((done) => server.listen(0, '127.0.0.1', done));
     const ask = (i) => new Promise((done, fail) => {
-        const req = http.request({ port: server.address().port, method: 'POST', path: '/' + i }, (res) => {
+        const req = http.request({ host: "127.0.0.1", port: server.address().port, method: 'POST', path: '/' + i }, (res) => {
             let body = ''; res.on('data', (d) => body += d); res.on('end', () => done(res.headers['x-url'] + ' ' + body));
         });
         req.on('error', fail); req.end(Buffer.alloc(i * 5000, i));

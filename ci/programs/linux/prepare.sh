@@ -1,6 +1,7 @@
 # What the programs of this set need besides packages, made natively and once.
 set -e
 export HOME=/root GOFLAGS=-mod=vendor GOCACHE=/tmp/go-build GO111MODULE=auto
+echo 127.0.0.1 localhost >/etc/hosts
 # sqlite as one file.
 cd /usr/src
 rm -rf sqlite3-*/ && tar -xf sqlite3_*.orig.tar.*

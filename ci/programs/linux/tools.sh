@@ -67,26 +67,25 @@ if pid == 0:
     os.environ["TERM"] = "xterm"
     os.execvp("vim", ["vim", "-u", "NONE", "-N", "-n", "text"])
 fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-seen = b""
+seen, WAIT = b"", float(os.environ.get("WAIT", "300"))
 def until(words):
     global seen
     while words not in seen:
-        if not select.select([fd], [], [], 300)[0]:
+        if not select.select([fd], [], [], WAIT)[0]:
             print("waited in vain for", words); sys.exit(1)
         seen += os.read(fd, 65536)
     seen = b""
 until(b"200L")
 for keys, words in [
-    (b":set nomore\r:%s/1/one/g\r:echo 'sub' . 'stituted'\r", b"substituted"),
-    (b"ggO// by vim\x1b5GddP:sort! n\r:echo 'sor' . 'ted'\r", b"sorted"),
-    (b":r !echo out of a shell; kill -WINCH $PPID\r:echo 're' . 'ad'\r", b"read"),
-    (b"qaA!\x1bjq20@a:echo 're' . 'peated'\r", b"repeated"),
+    (b":set nomore noesckeys\r:%s/1/one/g\r:echo 'sub' . 'stituted'\r", b"substituted"),
+    (b":normal! ggO// by vim\r:sort! n\r:echo 'sor' . 'ted'\r", b"sorted"),
+    (b":r !echo out of a shell; kill -WINCH $PPID\r\r:echo 're' . 'ad'\r", b"read"),
+    (b":normal! 5GddPqaA!\x16\x1bjq\r:normal! 20@a\r:echo 're' . 'peated'\r", b"repeated"),
 ]:
     os.write(fd, keys); until(words)
 os.write(fd, b":w\r:echo 'writ' . 'ten'\r"); until(b"written")
-os.write(fd, b"\x1a")  # suspends itself
-pid, status = os.waitpid(pid, os.WUNTRACED); print("stopped", os.WIFSTOPPED(status), os.WSTOPSIG(status))
-os.kill(pid, 18); os.write(fd, b"\x1b:q!\r")
+os.kill(pid, 19); print("stopped", os.WSTOPSIG(os.waitpid(pid, os.WUNTRACED)[1]))
+os.kill(pid, 18); os.write(fd, b":q!\r")
 while True:
     try:
         if not os.read(fd, 65536): break
