@@ -65,6 +65,12 @@ class Copy:
         self.tree, self.target = f"{work}/tree", os.environ["CARGO_TARGET_DIR"]
         names = subprocess.run(["git", "-C", top, "ls-files", "-z"], check=True, capture_output=True).stdout
         self.files = [n for n in names.decode().split("\0") if n and os.path.isfile(f"{top}/{n}")]
+        # There while something is built: what a build leaves that is ended in the middle may be broken.
+        self.building = f"{work}/building"
+        if os.path.exists(self.building):
+            for profile in (f"{self.target}/mutants", f"{self.target}/riscv64gc-unknown-linux-gnu/mutants"):
+                shutil.rmtree(f"{profile}/incremental", ignore_errors=True)
+            os.remove(self.building)
         self.sync()
 
     def sync(self):
@@ -92,7 +98,10 @@ class Copy:
     def cargo(self, *words, riscv=False):
         """Builds with this command; status, and what was said."""
         command = ["riscv-qemu/build.sh", *words] if riscv else ["cargo", *words]
-        return run([*command, "--quiet", "--profile", "mutants"], self.tree, {}, 3600, limited=False)
+        with open(self.building, "wb"):
+            built = run([*command, "--quiet", "--profile", "mutants"], self.tree, {}, 3600, limited=False)
+        os.remove(self.building)
+        return built
 
     def tests(self, *words):
         """Builds tests, and remembers where they are."""

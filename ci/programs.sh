@@ -1,14 +1,22 @@
 #!/usr/bin/env bash
-# Runs real programs under felix, with what they print natively as the truth: for each script of
-# ci/programs, in an amd64 Debian of its own, first natively, then under felix; output and exit status
-# must be the same. Too long for CI.
-#   ci/programs.sh [--interp] [--cpu CPU]... [NAME]...
+# Runs real programs under felix, with what they print natively as the truth: for each script of a set, in
+# an amd64 Debian of the set's own, first natively, then under felix; output and exit status must be the
+# same. Too long for CI.
+#   ci/programs.sh [--set SET] [--interp] [--cpu CPU]... [NAME[:PART]]...
+#     --set SET     cpu (the default): what the programs compute; linux: what the kernel promises them
 #     --interp      the portable engine on this machine (the default, if no --cpu is given)
 #     --cpu CPU     the JIT under qemu-riscv64 with this CPU, as in QEMU_CPU
-#     NAME          only these: ci/programs/NAME.sh
+#     NAME          only these: ci/programs/SET/NAME.sh
+#     PART          of it: a script with a line "# parts: A B..." is run once for each, as its argument
 # Environment: FELIX_CPU  what the guest is shown, as felix's --cpu; the native run sees this machine's
 #              FELIX_RUN_TIMEOUT  seconds for one program, 3600 unless set
-# Needs user namespaces or root, and about 2 GB in target/felix-ci/programs, made once.
+#              FELIX_RUN_KEEP  a directory where both outputs stay
+# ci/programs/SET/packages names the Debian packages, source:NAME for a package's source in /usr/src; what
+# must be made of them natively, once, is ci/programs/SET/prepare.sh. A script filters from its output what
+# two native runs print differently: times, addresses, process numbers.
+# Both runs have namespaces of their own, of users, mounts, processes, and the network with only a loopback,
+# so they may do the same things, and nothing outlives them.
+# Needs user namespaces or root, and in target/felix-ci/programs* 2 GB for cpu, 5 GB for linux, made once.
 # qemu makes every load and store under Ztso a full barrier, ten times slower: for long programs take
 # --cpu max,ztso=false.
 set -euo pipefail
@@ -17,25 +25,51 @@ set -euo pipefail
 # shellcheck source=ci/debian.sh
 . "$TOP/ci/debian.sh"
 
-ROOT=$CI_DIR/programs
-PACKAGES=busybox-static,bash,coreutils,stockfish,ffmpeg,x264,openssl,7zip,python3-numpy,python3-all,libpython3.13-testsuite,bc,gnuplot-nox,nodejs
-KEY="$SUITE $PACKAGES"
 CACHE= # too large to keep twice
+OUT=$(mktemp -d)
+
+# enter COMMAND: runs it in the namespaces above, as a child of their first process.
+# shellcheck disable=SC2016  # the inner shell expands these
+enter() {
+    unshare -rmpnf --kill-child /bin/bash -c '
+        ip link set lo up && mount -t proc proc /proc || exit
+        "$@"
+        exit $?' enter "$@"
+}
+
+# native ROOT SCRIPT [PART]: what it prints, and last its exit status.
+# shellcheck disable=SC2016
+native() {
+    enter /bin/bash -c '
+        for d in proc dev sys; do mount --rbind "/$d" "$0/$d"; done
+        env -i "${@:3}" chroot "$0" /bin/bash -c "$1" program "$2"
+        exit $?' "$1" "$2" "${3:-}" "${ENVIRONMENT[@]}" </dev/null 2>"$OUT/stderr" || echo "exit status $?"
+}
+ENVIRONMENT=(PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 TERM=dumb)
 
 make_root() {
     have mmdebstrap || die "mmdebstrap is missing: run ci/setup.sh, or install it with apt-get"
-    local tar=$WORK/programs.tar nodev=()
+    local tar=$WORK/programs.tar nodev=() hooks=() deb uri p
     [ "$(id -u)" = 0 ] || nodev=(--exclude='./dev/*')
-    mmdebstrap -q --variant=minbase --architectures=amd64 --include="$PACKAGES" "$SUITE" "$tar" \
-        "deb [signed-by=$(keyring)] $(debian) $SUITE main" >"$WORK/log" 2>&1 || { tail -n 20 "$WORK/log" >&2; die "mmdebstrap could not make an amd64 $SUITE: see above"; }
+    deb="[signed-by=$(keyring)] $(debian) $SUITE main"
+    for p in "${SOURCES[@]}"; do
+        # shellcheck disable=SC2016  # mmdebstrap's shell expands these
+        hooks+=(--customize-hook='cd "$1/usr/src" && APT_CONFIG=$MMDEBSTRAP_APT_CONFIG apt-get source -q --download-only '"$p")
+    done
+    local mirrors=("deb $deb")
+    [ ${#SOURCES[@]} -eq 0 ] || mirrors+=("deb-src $deb")
+    mmdebstrap -q --variant=minbase --architectures=amd64 --include="$PACKAGES" "${hooks[@]}" "$SUITE" "$tar" \
+        "${mirrors[@]}" >"$WORK/log" 2>&1 || { tail -n 20 "$WORK/log" >&2; die "mmdebstrap could not make an amd64 $SUITE: see above"; }
     tar -xf "$tar" -C "$1" "${nodev[@]}"
     rm "$tar"
 }
 
 engines=()
 names=()
+SET=cpu
 while [ $# -gt 0 ]; do
     case $1 in
+    --set) SET=${2:?--set needs a set} && shift ;;
     --interp) engines+=(interp) ;;
     --cpu) engines+=("${2:?--cpu needs a CPU}") && shift ;;
     -*) die "unknown option $1; see the head of this script" ;;
@@ -43,52 +77,92 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
+PROGRAMS=$TOP/ci/programs/$SET
+[ -d "$PROGRAMS" ] || die "no set $SET: there are $(cd "$TOP/ci/programs" && echo *)"
 [ ${#engines[@]} -gt 0 ] || engines=(interp)
 if [ ${#names[@]} -eq 0 ]; then
-    for s in "$TOP"/ci/programs/*.sh; do names+=("$(basename "$s" .sh)"); done
+    for s in "$PROGRAMS"/*.sh; do names+=("$(basename "$s" .sh)"); done
+fi
+runs=()
+for name in "${names[@]}"; do
+    script=$PROGRAMS/${name%%:*}.sh
+    [ "$name" != prepare ] || continue
+    [ -e "$script" ] || die "no ${script#"$TOP/"}"
+    parts=$(sed -n 's/^# parts: //p' "$script")
+    case $name in
+    *:*) runs+=("$name") ;;
+    *) for part in ${parts:-""}; do runs+=("$name${part:+:$part}"); done && [ -n "$parts" ] || runs+=("$name") ;;
+    esac
+done
+
+mapfile -t lines < <(grep -v '^#' "$PROGRAMS/packages")
+SOURCES=()
+PACKAGES=
+for p in "${lines[@]}"; do
+    case $p in
+    source:*) SOURCES+=("${p#source:}") ;;
+    *) PACKAGES+=${PACKAGES:+,}$p ;;
+    esac
+done
+ROOT=$CI_DIR/programs
+KEY="$SUITE $PACKAGES"
+if [ "$SET" != cpu ]; then
+    ROOT+=-$SET
+    KEY+=" ${SOURCES[*]}"
 fi
 if [ -d "$ROOT" ] && [ "$(cat "$ROOT.key" 2>/dev/null)" != "$KEY" ]; then
     rm -rf "$ROOT"
 fi
 if [ ! -d "$ROOT" ]; then
     workdir
-    product "programs-$SUITE" "$ROOT" make_root
+    product "programs-$SET-$SUITE" "$ROOT" make_root
     printf '%s\n' "$KEY" >"$ROOT.key"
 fi
+trap 'rm -rf "$OUT" ${WORK:+"$WORK"}' EXIT
+if [ -e "$PROGRAMS/prepare.sh" ] && ! cmp -s "$PROGRAMS/prepare.sh" "$ROOT/opt/prepared"; then
+    say "$SET: preparing"
+    native "$ROOT" "$(cat "$PROGRAMS/prepare.sh")" >"$OUT/log"
+    ! grep '^exit status' "$OUT/log" >&2 || { tail -n 20 "$OUT/log" "$OUT/stderr" >&2; die "$PROGRAMS/prepare.sh failed: see above"; }
+    cp "$PROGRAMS/prepare.sh" "$ROOT/opt/prepared"
+fi
 cc -O2 -o "$ROOT/usr/local/bin/long_double" "$TOP/tests/guest/long_double.c" -lm
-OUT=$(mktemp -d)
-trap 'rm -rf "$OUT"' EXIT
 
-# What the program prints, and last its exit status.
-native() {
-    unshare -r --root="$ROOT" /bin/bash -c "$1" </dev/null 2>"$OUT/stderr" || echo "exit status $?"
-}
-
-# felix CPU SCRIPT
+# felix CPU SCRIPT [PART]: the same under felix.
+# shellcheck disable=SC2016
 felix() {
-    local run=("$TARGET_DIR/release/felix")
+    local run=("$TARGET_DIR/release/felix") env=("${ENVIRONMENT[@]}" ${FELIX_CPU:+"FELIX_CPU=$FELIX_CPU"} ${FELIX_LOG:+"FELIX_LOG=$FELIX_LOG"})
     if [ "$1" != interp ]; then
-        export QEMU_CPU=$1
+        env+=("QEMU_CPU=$1")
         run=("$TOP/riscv-qemu/qemu.sh" "$FELIX_RISCV")
     fi
-    timeout "${FELIX_RUN_TIMEOUT:-3600}" "${run[@]}" run --rootfs "$ROOT" -- /bin/bash -c "$2" </dev/null 2>"$OUT/stderr" || echo "exit status $?"
+    enter /bin/bash -c 'env -i "$@"
+        exit $?' felix "${env[@]}" timeout "${FELIX_RUN_TIMEOUT:-3600}" "${run[@]}" \
+        run --rootfs "$ROOT" -- /bin/bash -c "$2" program "${3:-}" </dev/null 2>"$OUT/stderr" || echo "exit status $?"
 }
 
 failed=0
 for engine in "${engines[@]}"; do
-    for name in "${names[@]}"; do
-        script=$(cat "$TOP/ci/programs/$name.sh")
-        native "$script" >"$OUT/native"
+    for name in "${runs[@]}"; do
+        script=$(cat "$PROGRAMS/${name%%:*}.sh")
+        part=
+        case $name in *:*) part=${name#*:} ;; esac
+        native "$ROOT" "$script" "$part" >"$OUT/native"
         [ -s "$OUT/native" ] || die "$name prints nothing natively: $(tail -n 3 "$OUT/stderr")"
         began=$SECONDS
-        felix "$engine" "$script" >"$OUT/felix"
+        felix "$engine" "$script" "$part" >"$OUT/felix"
+        total=$(wc -l <"$OUT/native")
         if cmp -s "$OUT/native" "$OUT/felix"; then
-            printf '%-12s %-40s same output, %d s\n' "$name" "$engine" $((SECONDS - began))
+            printf '%-28s %-20s same output, %d lines, %d s\n' "$name" "$engine" "$total" $((SECONDS - began))
         else
             failed=1
-            printf '%-12s %-40s DIFFERS, %d s\n' "$name" "$engine" $((SECONDS - began))
+            differ=$(diff "$OUT/native" "$OUT/felix" | grep -c '^<' || true)
+            printf '%-28s %-20s DIFFERS, %d of %d lines, %d s\n' "$name" "$engine" "$differ" "$total" $((SECONDS - began))
             diff "$OUT/native" "$OUT/felix" | head -n 20 || true
             tail -n 5 "$OUT/stderr"
+        fi
+        if [ -n "${FELIX_RUN_KEEP:-}" ]; then
+            mkdir -p "$FELIX_RUN_KEEP"
+            for f in native felix stderr; do cp "$OUT/$f" "$FELIX_RUN_KEEP/$name.$engine.$f"; done
         fi
     done
 done

@@ -550,9 +550,9 @@ pub struct Exec {
     pub envp: Vec<Vec<u8>>,
 }
 
-/// Executes felix again for this program. Returns only an error: ENOEXEC means that the host cannot execute felix
-/// itself, and the caller has to load the program in place.
-pub fn again(process: &Process, exec: &Exec) -> Errno {
+/// What `exec` takes to execute felix again for its program; `file` is the number of the already open file, for
+/// fexecve(3), that outlives the exec.
+pub fn again(process: &Process, exec: &Exec, file: Option<u64>) -> host::ExecArgs {
     let o = &process.options;
     let mut args: Vec<OsString> = Vec::new();
     args.extend(o.wrapper.clone());
@@ -567,19 +567,10 @@ pub fn again(process: &Process, exec: &Exec) -> Errno {
     }
     args.push("--exec-path".into());
     args.push(OsStr::from_bytes(&exec.path).into());
-    let kept = match &exec.file {
-        None => None,
-        Some(f) => match host::fcntl(f.as_raw_fd(), libc::F_DUPFD, 64)
-            .or_else(|_| host::fcntl(f.as_raw_fd(), libc::F_DUPFD, 0))
-        {
-            Ok(n) => {
-                args.push("--exec-fd".into());
-                args.push(n.to_string().into());
-                Some(n)
-            }
-            Err(e) => return e,
-        },
-    };
+    if let Some(n) = file {
+        args.push("--exec-fd".into());
+        args.push(n.to_string().into());
+    }
     args.push("--".into());
     args.extend(exec.argv.iter().map(|a| OsStr::from_bytes(a).into()));
     if exec.argv.is_empty() {
@@ -602,14 +593,9 @@ pub fn again(process: &Process, exec: &Exec) -> Errno {
         envp.extend(text(&[WRAPPER, w.as_bytes()].concat()));
     }
     let program = o.wrapper.as_ref().unwrap_or(&o.felix);
-    let errno = match text(program.as_bytes()) {
-        Some(p) => host::execve(&p, &argv, &envp),
-        None => Errno::ENOEXEC,
-    };
-    if let Some(n) = kept {
-        let _ = host::close(crate::sys::cast::int(n));
-    }
-    errno
+    // An empty path is none that can be executed.
+    let program = text(program.as_bytes()).unwrap_or_default();
+    host::ExecArgs::new(program, argv, envp)
 }
 
 /// Closes the descriptors that exec closes (for an exec in place).

@@ -1,5 +1,7 @@
 //! A thread of the guest: one host thread, whose id and signal mask are the guest's.
 
+use super::exec::Exec;
+use crate::sys::host::ExecArgs;
 use crate::sys::signal::{Mailbox, RawInfo, SYNC, SigSet, bit};
 use std::sync::Arc;
 
@@ -34,6 +36,16 @@ impl AltStack {
     };
 }
 
+/// The program that is about to replace this one, and how. The task owns it, not the stack from which execve(2) is called,
+/// so that a process which only borrows its memory (vfork) leaves nothing behind: the task is its parent's to drop.
+#[derive(Debug)]
+pub struct Leaving {
+    /// What the guest asked for, without the file.
+    pub exec: Exec,
+    /// What the host is asked for.
+    pub args: ExecArgs,
+}
+
 /// State of one guest thread. Owned by the host thread that runs it.
 #[derive(Debug)]
 pub struct Task {
@@ -59,6 +71,8 @@ pub struct Task {
     pub trap: TrapInfo,
     /// The call that is being made again after code was dropped from under its buffers.
     pub unprotected: Option<u64>,
+    /// Set while execve(2) is on its way.
+    pub leaving: Option<Leaving>,
 }
 
 impl Task {
@@ -77,6 +91,7 @@ impl Task {
             restart: None,
             trap: TrapInfo::default(),
             unprotected: None,
+            leaving: None,
         }
     }
 

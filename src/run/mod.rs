@@ -15,6 +15,7 @@ use crate::kernel::exec::{self, ExecError, Program};
 use crate::kernel::{Options, Process, Task, vfs::Fs};
 use crate::mem::space::{Changes, space};
 use crate::personality::linux::{self, Ctx, Flow, signal};
+use crate::sys::signal::Mailbox;
 use crate::sys::{Errno, host};
 use crate::x86::{CpuState, Gpr, GuestAddr};
 use std::ffi::OsString;
@@ -105,7 +106,9 @@ pub fn run(job: Job, engine: Box<dyn Engine + Send>) -> Result<std::convert::Inf
     };
     runner.start(&program, &job.envp)?;
     drop(program);
-    match runner.attached() {
+    crate::sys::start::restore_closed();
+    let mut cpu = std::mem::take(&mut runner.cpu);
+    match runner.attached(&runner.task.mailbox.clone(), &mut cpu) {
         End::Process(status) => host::exit_group(status),
         End::Thread(status) => host::exit_thread(status),
     }
@@ -137,10 +140,8 @@ impl Runner {
     }
 
     /// Runs the thread to its end, as the guest thread this host thread is.
-    fn attached(mut self) -> End {
-        let mailbox = self.task.mailbox.clone();
-        let mut cpu = std::mem::take(&mut self.cpu);
-        crate::sys::signal::attached(&mailbox, &mut *cpu, |c| &c.poll, |cpu| self.until_end(cpu))
+    fn attached(&mut self, mailbox: &Mailbox, cpu: &mut CpuState) -> End {
+        crate::sys::signal::attached(mailbox, cpu, |c| &c.poll, |cpu| self.until_end(cpu))
     }
 
     fn until_end(&mut self, cpu: &mut CpuState) -> End {

@@ -94,13 +94,14 @@ impl Runner {
             Self::parent_settid(&args, tid);
             Self::introduce(&mut task, &args);
             let _ = send.send(tid);
-            let runner = Runner {
+            let mut runner = Runner {
                 process,
                 task,
-                cpu: child,
+                cpu: Box::default(),
                 engine,
             };
-            if let End::Process(status) = runner.attached() {
+            let mut cpu = child;
+            if let End::Process(status) = runner.attached(&runner.task.mailbox.clone(), &mut cpu) {
                 host::exit_group(status);
             }
         };
@@ -145,6 +146,8 @@ impl Runner {
             return Ok(pid);
         }
         cpu.poll.store(0, Ordering::Release);
+        // If the parent had recorded one, everything is still blocked.
+        signal::set_mask(self.task.mask);
         self.engine.after_fork();
         self.process = Arc::new(self.process.for_child(false));
         if args.flags & flag::CLEAR_SIGHAND != 0 {
@@ -159,16 +162,17 @@ impl Runner {
         Ok(0)
     }
 
-    /// The body of a child process that shares this process's memory.
+    /// The body of a child process that shares this process's memory. What the child needs is this process's and stays so: it
+    /// ends where it calls execve(2) or is killed, and drops nothing.
     fn sharing_child(
         &self,
         cpu: &CpuState,
         args: &CloneArgs,
-        told: impl FnOnce(u64) + Send + 'static,
-    ) -> Result<impl FnOnce() + Send + 'static> {
+        mut told: impl FnMut(u64) + Send + 'static,
+    ) -> Result<impl FnMut() + Send + 'static> {
         let args = *args;
-        let child = Self::child_cpu(cpu, &args);
-        let process = self.process.for_child(true);
+        let mut child = Self::child_cpu(cpu, &args);
+        let process = Arc::new(self.process.for_child(true));
         let engine = self.engine.for_thread().map_err(|_| Errno::EAGAIN)?;
         let mut task = Task::new(0, self.task.mask);
         // A vfork's child comes back to its parent's frames.
@@ -177,22 +181,21 @@ impl Runner {
         } else {
             AltStack::OFF
         };
+        let mut runner = Runner {
+            process,
+            task,
+            cpu: Box::default(),
+            engine,
+        };
+        let mailbox = runner.task.mailbox.clone();
         Ok(move || {
-            task.tid = host::gettid();
-            Self::introduce(&mut task, &args);
-            told(id(task.tid));
-            let runner = Runner {
-                process: {
-                    if args.flags & flag::CLEAR_SIGHAND != 0 {
-                        dispositions::reset(&process);
-                    }
-                    Arc::new(process)
-                },
-                task,
-                cpu: child,
-                engine,
-            };
-            match runner.attached() {
+            runner.task.tid = host::gettid();
+            Self::introduce(&mut runner.task, &args);
+            told(id(runner.task.tid));
+            if args.flags & flag::CLEAR_SIGHAND != 0 {
+                dispositions::reset(&runner.process);
+            }
+            match runner.attached(&mailbox, &mut child) {
                 End::Process(status) | End::Thread(status) => host::exit_group(status),
             }
         })

@@ -30,6 +30,13 @@ pub fn install() -> io::Result<()> {
         let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
         action.sa_sigaction = handler as *const () as usize;
         action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_NODEFER;
+        // A signal recorded on top of this handler would have its mask undone when this one returns.
+        // SAFETY: the set is larger than the kernel's 8 bytes; sigaddset would leave out what the C library keeps for itself.
+        unsafe {
+            (&raw mut action.sa_mask)
+                .cast::<u64>()
+                .write_unaligned(!super::signal::SYNC);
+        }
         // SAFETY: `action` is initialised, and `handler` has the signature SA_SIGINFO asks for.
         if unsafe { libc::sigaction(signal, &raw const action, std::ptr::null_mut()) } != 0 {
             return Err(io::Error::last_os_error());

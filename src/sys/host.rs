@@ -368,28 +368,37 @@ pub fn environment() -> Vec<Vec<u8>> {
     all
 }
 
-/// execve(2) of felix (or its wrapper) itself. Returns only an error.
-pub fn execve(path: &CStr, argv: &[CString], envp: &[CString]) -> Errno {
-    let list = |v: &[CString]| {
-        v.iter()
-            .map(|s| ptr(s.as_ptr()))
-            .chain([0])
-            .collect::<Vec<u64>>()
-    };
-    let (a, e) = (list(argv), list(envp));
-    match raw::syscall(
-        libc::SYS_execve,
-        [
-            ptr(path.as_ptr()),
-            ptr(a.as_ptr()),
-            ptr(e.as_ptr()),
-            0,
-            0,
-            0,
-        ],
-    ) {
-        Err(e) => e,
-        Ok(_) => Errno::ENOEXEC,
+/// The strings of an execve(2), and the arrays that point to them.
+#[derive(Debug)]
+pub struct ExecArgs {
+    path: CString,
+    argv: Vec<u64>,
+    envp: Vec<u64>,
+    /// What the arrays point to: never changed.
+    _strings: [Vec<CString>; 2],
+}
+
+impl ExecArgs {
+    /// Everything that execve(2) of `path` takes.
+    #[must_use]
+    pub fn new(path: CString, argv: Vec<CString>, envp: Vec<CString>) -> ExecArgs {
+        let list = |v: &[CString]| v.iter().map(|s| ptr(s.as_ptr())).chain([0]).collect();
+        ExecArgs {
+            path,
+            argv: list(&argv),
+            envp: list(&envp),
+            _strings: [argv, envp],
+        }
+    }
+
+    /// execve(2), if no signal is recorded or comes before it. Returns only an error.
+    #[must_use]
+    pub fn execve(&self) -> Errno {
+        let lists = [&self.argv, &self.envp].map(|l| ptr(l.as_ptr()));
+        let args = [ptr(self.path.as_ptr()), lists[0], lists[1], 0, 0, 0];
+        raw::interruptible(libc::SYS_execve, args)
+            .err()
+            .unwrap_or(Errno::ENOEXEC)
     }
 }
 

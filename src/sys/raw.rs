@@ -36,6 +36,18 @@ std::arch::global_asm!(
     "felix_isys_again:",
     "mov rax, -512",
     "ret",
+    ".globl felix_sys",
+    "felix_sys:",
+    "mov rax, rdi",
+    "mov r11, rsi",
+    "mov rdi, [r11]",
+    "mov rsi, [r11 + 8]",
+    "mov rdx, [r11 + 16]",
+    "mov r10, [r11 + 24]",
+    "mov r8, [r11 + 32]",
+    "mov r9, [r11 + 40]",
+    "syscall",
+    "ret",
 );
 
 #[cfg(target_arch = "riscv64")]
@@ -64,10 +76,23 @@ std::arch::global_asm!(
     "felix_isys_again:",
     "li a0, -512",
     "ret",
+    ".globl felix_sys",
+    "felix_sys:",
+    "mv a7, a0",
+    "mv t1, a1",
+    "ld a0, 0(t1)",
+    "ld a1, 8(t1)",
+    "ld a2, 16(t1)",
+    "ld a3, 24(t1)",
+    "ld a4, 32(t1)",
+    "ld a5, 40(t1)",
+    "ecall",
+    "ret",
 );
 
 unsafe extern "C" {
     fn felix_isys(poll: *const AtomicU32, nr: libc::c_long, args: *const [u64; 6]) -> i64;
+    fn felix_sys(nr: libc::c_long, args: *const [u64; 6]) -> i64;
     static felix_isys_start: u8;
     static felix_isys_call: u8;
     static felix_isys_end: u8;
@@ -116,10 +141,10 @@ pub fn interruptible(nr: libc::c_long, args: [u64; 6]) -> Result<u64, Errno> {
     result(unsafe { felix_isys(poll, nr, &raw const args) })
 }
 
-/// A system call that does not block, or whose interruption does not matter.
+/// A system call that does not block, or whose interruption does not matter. It is made whatever signals arrive.
 pub fn syscall(nr: libc::c_long, args: [u64; 6]) -> Result<u64, Errno> {
-    // SAFETY: as for `interruptible`; `NEVER` is never set.
-    result(unsafe { felix_isys(&raw const NEVER, nr, &raw const args) })
+    // SAFETY: as for `interruptible`.
+    result(unsafe { felix_sys(nr, &raw const args) })
 }
 
 #[cfg(test)]

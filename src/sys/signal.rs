@@ -316,15 +316,20 @@ fn procmask(new: SigSet) -> SigSet {
     old
 }
 
-/// Makes the host mask of this thread mirror the guest's `mask`.
+/// Makes the host mask of this thread mirror the guest's `mask`. Not so while a signal is recorded, because another
+/// would find no place: the safepoint that takes the first sets the mask then.
 pub fn set_mask(mask: SigSet) {
-    procmask(mask & !SYNC);
+    let _ = set_mask_wholly(mask & !SYNC);
 }
 
 /// The same with the signals the CPU raises, for as long as neither felix nor the guest can fault: around a call that waits
-/// for such signals, and before exec, which hands the mask on.
-pub fn set_mask_wholly(mask: SigSet) {
-    procmask(mask);
+/// for such signals, and before exec, which hands the mask on. `ERESTARTNOINTR`: a signal is recorded.
+pub fn set_mask_wholly(mask: SigSet) -> Result<(), Errno> {
+    let new = (&raw const mask).expose_provenance() as u64;
+    let how = libc::SIG_SETMASK.cast_unsigned().into();
+    raw::interruptible(libc::SYS_rt_sigprocmask, [how, new, 0, 8, 0, 0])
+        .map(drop)
+        .map_err(|_| Errno::ERESTARTNOINTR)
 }
 
 /// The host mask of this thread.

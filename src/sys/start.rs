@@ -1,11 +1,13 @@
-//! What has to be seen before Rust's runtime starts: it sets SIGPIPE to SIG_IGN, and the guest must
-//! inherit what felix was given (signal(7), "Signal dispositions"). And where felix's own arguments are, because the
+//! What has to be seen before Rust's runtime starts: it sets SIGPIPE to SIG_IGN, and opens /dev/null as those of the first three
+//! descriptors that are closed; the guest must inherit what felix was given (execve(2)). And where felix's own arguments are, because the
 //! host shows those bytes as /proc/PID/cmdline.
 
 use std::ffi::{CStr, c_char, c_int};
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 
 static SIGPIPE_WAS_IGNORED: AtomicBool = AtomicBool::new(false);
+/// Bit `n`: descriptor `n` was closed.
+static CLOSED: AtomicUsize = AtomicUsize::new(0);
 static ARGUMENTS: AtomicPtr<u8> = AtomicPtr::new(std::ptr::null_mut());
 static ARGUMENTS_LEN: AtomicUsize = AtomicUsize::new(0);
 
@@ -33,6 +35,12 @@ extern "C" fn look(argc: c_int, argv: *const *const c_char, _envp: *const *const
         old.assume_init()
     };
     SIGPIPE_WAS_IGNORED.store(old.sa_sigaction == libc::SIG_IGN, Ordering::Relaxed);
+    for fd in 0..3 {
+        // SAFETY: F_GETFD only asks.
+        if unsafe { libc::fcntl(fd, libc::F_GETFD) } < 0 {
+            CLOSED.fetch_or(1 << fd, Ordering::Relaxed);
+        }
+    }
 }
 
 // SAFETY: the C runtime calls each entry of .init_array once, before main, as a C function.
@@ -54,6 +62,13 @@ pub fn show_arguments(text: &[u8]) {
     unsafe {
         std::ptr::copy_nonoverlapping(text.as_ptr(), to, n);
         std::ptr::write_bytes(to.add(n), 0, len - n);
+    }
+}
+
+/// Closes the standard descriptors that were closed when the process was started.
+pub fn restore_closed() {
+    for fd in (0..3).filter(|n| CLOSED.load(Ordering::Relaxed) >> n & 1 != 0) {
+        let _ = super::host::close(fd);
     }
 }
 

@@ -97,11 +97,9 @@ unsafe extern "C" {
     ) -> i64;
 }
 
-type Body = Box<dyn FnOnce()>;
-
 extern "C" fn child_main(arg: *mut c_void) -> ! {
-    // SAFETY: `arg` is the box `vfork` leaked for this child; nobody else takes it back.
-    let body = unsafe { Box::from_raw(arg.cast::<Body>()) };
+    // SAFETY: `arg` points to the reference in the frame of `vfork`, whose thread does not run while this child uses it.
+    let body = unsafe { &mut *arg.cast::<&mut dyn FnMut()>() };
     body();
     super::host::exit_group(125)
 }
@@ -110,12 +108,13 @@ const CHILD_STACK: usize = 1 << 20;
 
 /// A child process that shares this process's memory while this thread waits for its exec or exit
 /// (CLONE_VM | CLONE_VFORK). The child runs `body` on a stack of its own; it borrows this thread's
-/// thread-local storage, which nobody else uses meanwhile. `body` must not return.
+/// thread-local storage, which nobody else uses meanwhile. `body` must not return. What it owns is dropped here, when
+/// the child is gone.
 ///
 /// qemu-user makes a plain fork of this: the child then has a copy.
-pub fn vfork(flags: u64, body: impl FnOnce() + 'static) -> Result<u64, Errno> {
-    let body: Body = Box::new(body);
-    let arg = Box::into_raw(Box::new(body));
+pub fn vfork(flags: u64, mut body: impl FnMut()) -> Result<u64, Errno> {
+    let mut body: &mut dyn FnMut() = &mut body;
+    let arg: *mut c_void = std::ptr::from_mut(&mut body).cast();
     let stack = super::host::mem_map(
         0,
         CHILD_STACK as u64,
@@ -129,16 +128,11 @@ pub fn vfork(flags: u64, body: impl FnOnce() + 'static) -> Result<u64, Errno> {
     let vm = u64::from((libc::CLONE_VM | libc::CLONE_VFORK).cast_unsigned());
     // SAFETY: the stack is fresh and large; with CLONE_VFORK this thread does not run until the child is gone from the
     // shared memory, so thread-local storage has one user at a time; `child_main` never returns.
-    let r = super::signal::lending(|| unsafe {
-        felix_clone_call(flags | vm, top, child_main, arg.cast())
-    });
+    let r =
+        super::signal::lending(|| unsafe { felix_clone_call(flags | vm, top, child_main, arg) });
     let _ = super::host::mem_unmap(stack, CHILD_STACK as u64);
     match i32::try_from(r) {
-        Ok(e @ -4095..=-1) => {
-            // SAFETY: no child was made, so the box is still ours.
-            drop(unsafe { Box::from_raw(arg) });
-            Err(Errno(-e))
-        }
+        Ok(e @ -4095..=-1) => Err(Errno(-e)),
         _ => Ok(r.cast_unsigned()),
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{CWD, Ctx, Flow, Result, fd_of};
 use crate::kernel::exec::{self, Exec};
+use crate::kernel::task::Leaving;
 use crate::kernel::vfs::Last;
 use crate::mem::space::{PAGE, Resource, space};
 use crate::sys::cast::{int, low32, size as size_of};
@@ -331,18 +332,40 @@ fn run(ctx: &mut Ctx<'_>, dirfd: u64, path: u64, argv: u64, envp: u64, flags: u6
         tracing::debug!("exec of {}: {}", String::from_utf8_lossy(&e.path), e.why);
         return Err(e.errno);
     }
+    let kept = match &file {
+        Some(f) => Some(
+            host::fcntl(f.as_raw_fd(), libc::F_DUPFD, 64)
+                .or_else(|_| host::fcntl(f.as_raw_fd(), libc::F_DUPFD, 0))?,
+        ),
+        None => None,
+    };
+    drop(named);
     let exec = Exec {
         path,
-        file,
+        file: None,
         argv,
         envp,
     };
-    let process = ctx.process.clone();
-    match super::signal::hand_on(ctx, || exec::again(&process, &exec)) {
+    let args = exec::again(ctx.process, &exec, kept);
+    // From here to the exec nothing is on the heap that only the stack knows: see `Leaving`.
+    ctx.task.leaving = Some(Leaving { exec, args });
+    let errno = super::signal::hand_on(ctx, |task| match &task.leaving {
+        Some(l) => l.args.execve(),
+        None => Errno::ENOEXEC,
+    });
+    if let Some(n) = kept {
+        let _ = host::close(crate::sys::cast::int(n));
+    }
+    let left = ctx.task.leaving.take();
+    match errno {
+        // A signal came first; execve(2) is never interrupted.
+        Errno::ERESTARTNOINTR | Errno::ERESTARTSYS => Err(Errno::ERESTARTNOINTR),
         Errno::ENOEXEC | Errno::ENOENT
-            if ctx.process.single_threaded() && !ctx.process.borrowed_memory =>
+            if ctx.process.single_threaded()
+                && !ctx.process.borrowed_memory
+                && let Some(Leaving { exec, .. }) = left =>
         {
-            ctx.flow = Flow::Exec(exec);
+            ctx.flow = Flow::Exec(Exec { file, ..exec });
             Ok(0)
         }
         e => {

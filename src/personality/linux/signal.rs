@@ -136,7 +136,7 @@ fn catch() -> Result<()> {
 
 /// Executes something that the guest's program gives way to. What the new one inherits and felix otherwise keeps from the
 /// host is made so: which of `SYNC` are blocked and ignored. `exec` returns only if it failed.
-pub(super) fn hand_on(ctx: &mut Ctx<'_>, exec: impl FnOnce() -> Errno) -> Errno {
+pub(super) fn hand_on(ctx: &mut Ctx<'_>, exec: impl FnOnce(&super::Task) -> Errno) -> Errno {
     let is_ignored = |(n, a): (usize, &Action)| {
         let sig = i32::try_from(n).unwrap_or(0);
         (bit(sig) & SYNC != 0 && a.handler == IGNORE).then_some(sig)
@@ -144,15 +144,23 @@ pub(super) fn hand_on(ctx: &mut Ctx<'_>, exec: impl FnOnce() -> Errno) -> Errno 
     let ignored: Vec<i32> = (ctx.process.actions().iter().enumerate())
         .filter_map(is_ignored)
         .collect();
+    // With a signal recorded, everything is blocked: neither is to be handed on.
     if ignored.is_empty() && ctx.task.mask & SYNC == 0 {
-        return exec();
+        return match signal::set_mask_wholly(ctx.task.mask) {
+            Ok(()) => exec(ctx.task),
+            Err(e) => e,
+        };
     }
-    signal::set_mask_wholly(ctx.task.mask | SYNC);
+    if let Err(e) = signal::set_mask_wholly(ctx.task.mask | SYNC) {
+        return e;
+    }
     for sig in ignored {
         let _ = signal::set_action(sig, HostAction::Ignore);
     }
-    signal::set_mask_wholly(ctx.task.mask);
-    let e = exec();
+    let e = match signal::set_mask_wholly(ctx.task.mask) {
+        Ok(()) => exec(ctx.task),
+        Err(e) => e,
+    };
     let again = crate::sys::fault::install().map_err(|e| Errno::of(&e));
     signal::set_mask(ctx.task.mask);
     again.and_then(|()| catch()).err().unwrap_or(e)
@@ -309,7 +317,7 @@ pub(super) fn rt_sigtimedwait(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
         }
         return Ok(reg(signal_number(&info)));
     }
-    signal::set_mask_wholly(ctx.task.mask);
+    signal::set_mask_wholly(ctx.task.mask)?;
     let r = raw::interruptible(libc::SYS_rt_sigtimedwait, a);
     signal::set_mask(ctx.task.mask);
     r
@@ -509,13 +517,14 @@ pub(super) fn rt_sigreturn(ctx: &mut Ctx<'_>, _: [u64; 6]) -> Result<u64> {
 pub fn deliver(ctx: &mut Ctx<'_>) {
     let mut any = false;
     loop {
-        // Recording blocked the others, also of a signal that is deferred now.
-        any |= (ctx.cpu.poll).swap(0, std::sync::atomic::Ordering::AcqRel) != 0;
+        // Where a signal was recorded the mask is to be set, also if it is not delivered yet.
+        any |= ctx.cpu.poll.swap(0, std::sync::atomic::Ordering::AcqRel) != 0;
         let Some(info) = ctx.task.take_signal() else {
             break;
         };
         any = true;
         one(ctx, &info, false);
+        // What else gets through the handler's mask comes now, as a frame on top.
         signal::set_mask(ctx.task.mask);
     }
     if any {
