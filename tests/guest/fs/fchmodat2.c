@@ -1,6 +1,5 @@
 // fchmodat2(2): AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH, flags it does not know; faccessat and faccessat2 with theirs.
 #include "check.h"
-// qemu-user: does not know fchmodat2
 
 static long change(int d, const char *p, int mode, int flags) { return syscall(452, d, p, mode, flags); }
 

@@ -47,4 +47,3 @@ int main(void) {
     close(q[1]);
     VALUE(read(q[0], b, 1));
 }
-// qemu-user: does not know vmsplice from a pipe

@@ -21,9 +21,6 @@ int main(void) {
     if (m < 0) { say("%s\n", error_name(errno)); return 0; }
     VALUE(grantpt(m));
     char name[64];
-    int locked = -1;
-    MUST(ioctl(m, TIOCGPTLCK, &locked));
-    say("locked %d\n", locked);
     VALUE(open(ptsname(m), O_RDWR | O_NOCTTY));
     VALUE(unlockpt(m));
     MUST(ioctl(m, TIOCGPTN, &n));

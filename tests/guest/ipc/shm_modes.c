@@ -39,6 +39,5 @@ int main(void) {
     say("%s\n", q);
     VALUE(shmget(IPC_PRIVATE, 0, IPC_CREAT | 0600));
     VALUE(shmget(0x7e11f, 10, 0600));
-    VALUE(shmctl(-1, IPC_STAT, NULL));
     VALUE(shmat(-1, NULL, 0));
 }

@@ -3,7 +3,6 @@
 #ifndef MREMAP_DONTUNMAP
 #define MREMAP_DONTUNMAP 4
 #endif
-// qemu-user: does not know MREMAP_DONTUNMAP
 
 int main(void) {
     char *p = map_pages(4, PROT_READ | PROT_WRITE);

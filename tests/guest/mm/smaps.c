@@ -1,5 +1,6 @@
 // /proc/self/smaps, smaps_rollup, statm and stat agree with the program's own view of its memory.
 #include "check.h"
+// qemu-user: makes smaps and stat up by itself
 
 static char b[300000];
 static char *load(const char *p) {

@@ -1,5 +1,6 @@
 // recv and send flags: MSG_PEEK, MSG_TRUNC, MSG_WAITALL, MSG_DONTWAIT, MSG_NOSIGNAL, MSG_OOB, cut control data, shutdown's ways.
 #include "check.h"
+// qemu-user: does not tell of cut control data
 
 int main(void) {
     char b[64] = "";

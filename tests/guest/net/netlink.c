@@ -2,7 +2,6 @@
 #include "check.h"
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
-// qemu-user: converts netlink messages by itself
 
 int main(void) {
     int s = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);

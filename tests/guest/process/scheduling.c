@@ -1,6 +1,5 @@
 // sched_setattr, sched_getattr, sched_setparam, sched_rr_get_interval: policies a user may have, what is refused, reset on fork.
 #include "check.h"
-// qemu-user: does not know sched_setattr of every size
 
 struct attr { uint32_t size, policy; uint64_t flags; int32_t nice; uint32_t priority; uint64_t runtime, deadline, period; uint32_t min, max; };
 

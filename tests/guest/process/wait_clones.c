@@ -1,5 +1,6 @@
 // Waiting for clones: __WCLONE, __WALL, __WNOTHREAD, children of other threads, waitid's codes of stops and their signals.
 #include "check.h"
+// qemu-user: makes only children whose end is told by SIGCHLD
 
 static int no(void *x) { (void)x; return 9; }
 static char stack[65536];

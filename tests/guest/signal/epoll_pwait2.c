@@ -1,6 +1,5 @@
 // epoll_pwait2(2) and epoll_pwait(2): the mask is in force while waiting, timeouts, sizes, errors.
 #include "check.h"
-// qemu-user: does not know epoll_pwait2
 
 static void handler(int sig, siginfo_t *i, void *context) {
     sigset_t now;

@@ -1,5 +1,6 @@
 // Names of threads in /proc/self/task, the thread's own files there, and the number of threads as they come and go.
 #include "check.h"
+// qemu-user: has a thread of its own
 
 static pthread_barrier_t b;
 static void *thread(void *x) {

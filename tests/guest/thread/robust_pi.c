@@ -1,6 +1,5 @@
 // Priority-inheriting robust mutexes: the death of the owner while another waits, by thread exit and by a process's end.
 #include "check.h"
-// qemu-user: does not tell of a process that died with a lock
 
 static pthread_mutex_t *m;
 static struct gate locked, go;

@@ -1,7 +1,6 @@
 // adjtimex, clock_adjtime, clock_settime, settimeofday: reading is allowed, wrong modes, clocks and times are refused.
 #include "check.h"
 #include <sys/timex.h>
-// qemu-user: converts struct timex by itself
 
 int main(void) {
     struct timex t = {0}, u = {0};
