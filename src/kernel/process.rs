@@ -4,7 +4,7 @@ use super::vfs::Fs;
 use crate::sys::signal::SigSet;
 use std::ffi::OsString;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
 
 /// A signal's disposition (sigaction(2)). Handlers 0 and 1 are SIG_DFL and SIG_IGN.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -68,6 +68,13 @@ pub struct Process {
     actions: Mutex<[Action; 65]>,
 }
 
+/// Keeps a process's locks.
+#[derive(Debug)]
+pub struct ForkGuard<'a> {
+    _exe: RwLockWriteGuard<'a, Exe>,
+    _actions: MutexGuard<'a, [Action; 65]>,
+}
+
 impl Process {
     /// A process without a program.
     #[must_use]
@@ -92,6 +99,14 @@ impl Process {
             threads: AtomicUsize::new(1),
             borrowed_memory,
             actions: Mutex::new(*self.actions()),
+        }
+    }
+
+    /// Keeps the locks over a fork.
+    pub fn for_fork(&self) -> ForkGuard<'_> {
+        ForkGuard {
+            _exe: self.exe.write().unwrap_or_else(PoisonError::into_inner),
+            _actions: self.actions(),
         }
     }
 

@@ -123,14 +123,17 @@ impl Runner {
             | flag::CLEAR_SIGHAND
             | flag::VFORK;
         let host_flags = args.flags & !own | args.exit_signal;
+        let process = Arc::clone(&self.process);
         let pid = signal::blocked(|| {
+            // No other thread may hold them now: the child would wait for it for ever. Above `mem`, so before its lock.
+            let above = process.for_fork();
             let guard = space().for_fork();
             let pid = if host_flags == id(libc::SIGCHLD) {
                 thread::fork()
             } else {
                 thread::fork_with(host_flags)
             };
-            drop(guard);
+            drop((guard, above));
             if pid == Ok(0) {
                 // What is pending is the parent's.
                 while self.task.mailbox.take().is_some() {}
