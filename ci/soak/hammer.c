@@ -34,6 +34,7 @@ static struct worker {
     _Atomic uint64_t sent, got;  // sums of what SIGRTMIN carried: sent by this thread, arrived in it
     char *_Atomic guarded;       // a page of which this thread expects a fault, to be repaired by the handler
     _Atomic uint64_t repaired;
+    _Atomic int over;  // its last round is done
 } workers[MAX];
 static int count = 24, patience = 120;
 static _Atomic int over, started;
@@ -297,10 +298,20 @@ static void *work(void *argument) {
         }
         w->rounds++;
     }
+    w->over = 1;
     // Nobody leaves before all have sent their last, and all that was sent has come.
     started--;
     while (started > 0) usleep(1000);
     return NULL;
+}
+
+static void on_alarm(int sig) {
+    (void)sig;
+    for (int i = 0; i < count; i++)
+        if (!workers[i].over)
+            dprintf(1, "hang at the end: thread %d, %s, after %lu rounds\n", i, NAMES[workers[i].kind], (unsigned long)workers[i].rounds);
+    dprintf(1, "hang at the end: %d threads\n", started);
+    _exit(3);
 }
 
 int main(int argc, char **argv) {
@@ -342,7 +353,8 @@ int main(int argc, char **argv) {
         }
     }
     over = 1;
-    alarm((unsigned)patience);  // a hang at the end
+    signal(SIGALRM, on_alarm);
+    alarm((unsigned)patience);
     for (int i = 0; i < count; i++) EQ(pthread_join(workers[i].thread, NULL), 0);
     uint64_t sent = 0, got = 0, rounds[KINDS] = {0}, repaired = 0;
     for (int i = 0; i < count; i++) {

@@ -5,7 +5,7 @@ use crate::sys::signal::SigSet;
 use std::ffi::OsString;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
 
 /// A signal's disposition (sigaction(2)). Handlers 0 and 1 are SIG_DFL and SIG_IGN.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -88,6 +88,13 @@ pub struct Process {
     actions: Mutex<[Action; 65]>,
 }
 
+/// Keeps a process's locks.
+#[derive(Debug)]
+pub struct ForkGuard<'a> {
+    _exe: RwLockWriteGuard<'a, Exe>,
+    _actions: MutexGuard<'a, [Action; 65]>,
+}
+
 impl Process {
     /// A process without a program.
     #[must_use]
@@ -112,6 +119,14 @@ impl Process {
             threads: AtomicUsize::new(1),
             borrowed_memory,
             actions: Mutex::new(*self.actions()),
+        }
+    }
+
+    /// Keeps the locks over a fork.
+    pub fn for_fork(&self) -> ForkGuard<'_> {
+        ForkGuard {
+            _exe: self.exe.write().unwrap_or_else(PoisonError::into_inner),
+            _actions: self.actions(),
         }
     }
 

@@ -124,7 +124,10 @@ impl Runner {
             | flag::VFORK;
         let host_flags = args.flags & !own;
         let special = args.id_count != 0 || args.flags & flag::INTO_CGROUP != 0;
+        let process = Arc::clone(&self.process);
         let pid = signal::blocked(|| {
+            // No other thread may hold them now: the child would wait for it for ever. Above `mem`, so before its lock.
+            let above = process.for_fork();
             let guard = space().for_fork();
             let pid = if special {
                 let ids = &args.ids[..args.id_count];
@@ -134,7 +137,7 @@ impl Runner {
             } else {
                 thread::fork_with(host_flags | args.exit_signal)
             };
-            drop(guard);
+            drop((guard, above));
             if pid == Ok(0) {
                 // What is pending is the parent's.
                 while self.task.mailbox.take().is_some() {}

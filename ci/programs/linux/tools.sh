@@ -15,7 +15,7 @@ tree() {
     chmod 600 "$1/a/b/9" && chmod 1777 "$1/d"
     find "$1" -exec touch -h -d 2001-02-03T04:05:06Z {} +
 }
-list() { (cd "$1" && find . -printf '%p %y %m %s %n %l %T@\n' | sort && find . -type f | sort | xargs sha256sum); }
+list() { (cd "$1" && find . -mindepth 1 -printf '%p %y %m %s %n %l %T@\n' | sort && find . -type f | sort | xargs sha256sum); }
 case $1 in
 git)
     git init -q -b main repo && cd repo || exit
@@ -52,7 +52,8 @@ tar)
     ;;
 ssh-keygen)
     for t in rsa ecdsa ed25519; do
-        ssh-keygen -q -t $t -N '' -C felix -f $t && ssh-keygen -l -f $t.pub | sed 's/SHA256:[^ ]*//'
+        bits=; [ $t != rsa ] || bits='-b 1024'
+        ssh-keygen -q -t $t ${bits:-} -N '' -C felix -f $t && ssh-keygen -l -f $t.pub | sed 's/SHA256:[^ ]*//'
         echo text | ssh-keygen -q -Y sign -f $t -n file >$t.sig && ssh-keygen -Y check-novalidate -n file -s $t.sig <<<text 2>&1 | sed 's/SHA256:.*//'
         ssh-keygen -y -f $t | cmp - <(cut -d' ' -f1-3 $t.pub) && ssh-keygen -q -p -N secret -P '' -f $t && ssh-keygen -y -P secret -f $t | cut -d' ' -f1
     done

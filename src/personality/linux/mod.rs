@@ -251,6 +251,64 @@ fn dispatch_visible(ctx: &mut Ctx<'_>, row: &table::Row, args: [u64; 6]) -> Resu
     }
 }
 
+/// True for calls that a signal can interrupt (signal(7)). All others are made again, whatever the handler's flags are.
+fn may_wait(nr: libc::c_long) -> bool {
+    matches!(
+        nr,
+        libc::SYS_read
+            | libc::SYS_pread64
+            | libc::SYS_readv
+            | libc::SYS_preadv
+            | libc::SYS_preadv2
+            | libc::SYS_write
+            | libc::SYS_pwrite64
+            | libc::SYS_writev
+            | libc::SYS_pwritev
+            | libc::SYS_pwritev2
+            | libc::SYS_ioctl
+            | libc::SYS_fcntl
+            | libc::SYS_flock
+            | libc::SYS_openat
+            | libc::SYS_openat2
+            | libc::SYS_close
+            | libc::SYS_wait4
+            | libc::SYS_waitid
+            | libc::SYS_futex
+            | libc::SYS_futex_waitv
+            | libc::SYS_accept
+            | libc::SYS_accept4
+            | libc::SYS_connect
+            | libc::SYS_sendto
+            | libc::SYS_sendmsg
+            | libc::SYS_sendmmsg
+            | libc::SYS_recvfrom
+            | libc::SYS_recvmsg
+            | libc::SYS_recvmmsg
+            | libc::SYS_nanosleep
+            | libc::SYS_clock_nanosleep
+            | libc::SYS_rt_sigsuspend
+            | libc::SYS_rt_sigtimedwait
+            | libc::SYS_ppoll
+            | libc::SYS_pselect6
+            | libc::SYS_epoll_pwait
+            | libc::SYS_epoll_pwait2
+            | libc::SYS_mq_timedsend
+            | libc::SYS_mq_timedreceive
+            | libc::SYS_msgsnd
+            | libc::SYS_msgrcv
+            | libc::SYS_semop
+            | libc::SYS_semtimedop
+            | libc::SYS_io_getevents
+            | libc::SYS_getrandom
+            | libc::SYS_sendfile
+            | libc::SYS_splice
+            | libc::SYS_tee
+            | libc::SYS_vmsplice
+            | libc::SYS_copy_file_range
+            | libc::SYS_fallocate
+    )
+}
+
 /// A call the host does, with paths resolved as the row says.
 fn pass(
     ctx: &mut Ctx<'_>,
@@ -318,7 +376,11 @@ fn pass(
         retry_after_unprotect(ctx, row, args)?;
     }
     ctx.task.unprotected = None;
-    result
+    match result {
+        // A signal may arrive at the very instruction that makes the call.
+        Err(Errno::ERESTARTSYS) if !may_wait(nr) => Err(Errno::ERESTARTNOINTR),
+        other => other,
+    }
 }
 
 /// `prepare_for_writing` for what an argument of this kind points to.
