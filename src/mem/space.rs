@@ -112,8 +112,6 @@ struct Inner {
     code: Range<u64>,
     brk_start: u64,
     brk: u64,
-    /// Whether there is, or was, a shared mapping of a file that may be executed.
-    shared_code: bool,
     limits: limits::Limits,
 }
 
@@ -133,7 +131,6 @@ static SPACE: AddressSpace = AddressSpace {
         code: 0..0,
         brk_start: 0,
         brk: 0,
-        shared_code: false,
         limits: limits::Limits::NONE,
     }),
 };
@@ -283,14 +280,18 @@ impl Inner {
             && host::mem_protect(page, PAGE, host_prot(prot & !WRITE)).is_ok()
         {
             self.watched.insert(page);
+            code::WATCHES.store(true, Ordering::Release);
         }
     }
 
     /// Puts a region where nothing is, joined with equal neighbours.
     fn put(&mut self, mut start: u64, mut region: Region) {
-        self.shared_code |= region.shared
+        if region.shared
             && region.prot & EXEC != 0
-            && matches!(region.backing, Backing::File { .. });
+            && matches!(region.backing, Backing::File { .. })
+        {
+            code::SHARED_CODE.store(true, Ordering::Release);
+        }
         let continues = |a: (u64, &Region), b: (u64, &Region)| {
             a.1.end == b.0
                 && a.1.prot == b.1.prot

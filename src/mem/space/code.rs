@@ -2,18 +2,24 @@
 //! stores: where there may be code.
 
 use super::{AddressSpace, Backing, Changes, EXEC};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Whether a page was ever watched: asked at every system call, so not under the lock.
+pub(super) static WATCHES: AtomicBool = AtomicBool::new(false);
+/// Whether there was ever a shared mapping of a file that may be executed.
+pub(super) static SHARED_CODE: AtomicBool = AtomicBool::new(false);
 
 impl AddressSpace {
-    /// True if there is a page that `unwatch_pages` could find.
+    /// True if there may be a page that `unwatch_pages` finds.
     #[must_use]
     pub fn watches(&self) -> bool {
-        !self.lock().watched.is_empty()
+        WATCHES.load(Ordering::Acquire)
     }
 
     /// True if a file that is written may be code of a shared mapping.
     #[must_use]
     pub fn executes_shared_files(&self) -> bool {
-        self.lock().shared_code
+        SHARED_CODE.load(Ordering::Acquire)
     }
 
     /// The shared mappings of a file, by device and inode, that may be executed.
