@@ -74,7 +74,8 @@ pub enum Outcome {
 impl Program {
     /// Prepares an optimised region.
     #[must_use]
-    pub fn new(region: Region) -> Program {
+    pub fn new(mut region: Region) -> Program {
+        region.blocks.iter_mut().for_each(|b| b.insts.shrink_to_fit());
         let mut code = Vec::with_capacity(region.blocks.len());
         let mut ints = Vec::new();
         let mut has_vectors = false;
@@ -121,6 +122,8 @@ impl Program {
                 ops.push(m);
             }
             let value = block.term.value().map_or(0, slot);
+            // Programs are kept, and many of them: by every thread.
+            ops.shrink_to_fit();
             code.push(Code {
                 ops,
                 term: block.term,
