@@ -75,7 +75,10 @@ impl Program {
     /// Prepares an optimised region.
     #[must_use]
     pub fn new(mut region: Region) -> Program {
-        region.blocks.iter_mut().for_each(|b| b.insts.shrink_to_fit());
+        region
+            .blocks
+            .iter_mut()
+            .for_each(|b| b.insts.shrink_to_fit());
         let mut code = Vec::with_capacity(region.blocks.len());
         let mut ints = Vec::new();
         let mut has_vectors = false;

@@ -121,3 +121,14 @@ fn constants_of_many_words_lie_behind_the_code() {
     let long = mov(0x1234_5678_9abc_def0);
     assert!(has(&long, "ld a3,"), "{long:#?}");
 }
+
+#[test]
+fn a_vector_that_ends_with_its_page_is_stored_at_once() {
+    // movups [rdi], xmm0; vmovups [rdi], ymm0: whether they lie on two pages says their last byte.
+    let last = |bytes: &[u8], end: &str| {
+        let (text, ..) = code(bytes, ISA);
+        assert!(text.iter().any(|l| l.ends_with(end)), "{text:#?}");
+    };
+    last(&[0x0f, 0x11, 0x07], ", s5, 15");
+    last(&[0xc5, 0xfc, 0x11, 0x07], ", s5, 31");
+}
