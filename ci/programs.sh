@@ -91,7 +91,10 @@ for name in "${names[@]}"; do
     parts=$(sed -n 's/^# parts: //p' "$script")
     case $name in
     *:*) runs+=("$name") ;;
-    *) for part in ${parts:-""}; do runs+=("$name${part:+:$part}"); done && [ -n "$parts" ] || runs+=("$name") ;;
+    *)
+        [ -n "$parts" ] || runs+=("$name")
+        for part in $parts; do runs+=("$name:$part"); done
+        ;;
     esac
 done
 
