@@ -214,3 +214,13 @@ fn a_block_that_jumps_back_falls_through_to_what_its_last_exit_leads_to() {
     // The poll, and back.
     assert_eq!(branches, ["bne", "bne"], "{code:#?}");
 }
+
+#[test]
+fn lanes_are_gathered_where_an_index_of_255_has_no_element() {
+    // pshufd xmm0, xmm1, 0x1b; hlt
+    let gathers = |vlen: u32| {
+        let code = hot("66 0f 70 c1 1b f4", &format!("gc,zba,zbb,zbs,v{vlen}"));
+        code.iter().any(|l| l.starts_with("vrgather"))
+    };
+    assert_eq!([128, 1024, 2048].map(gathers), [true, true, false]);
+}
