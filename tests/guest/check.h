@@ -130,6 +130,17 @@ UNUSED static void reap(const char *who, pid_t pid) {
     else say_status(who, status);
 }
 
+/* A file's text, at most `size` - 1 bytes of it; how many there are. */
+UNUSED static ssize_t file_text(const char *path, char *b, size_t size) {
+    int fd = open(path, O_RDONLY);
+    ssize_t n = 0, r = 0;
+    while (fd >= 0 && (r = read(fd, b + n, size - n - 1)) > 0) n += r;
+    b[n] = 0;
+    if (fd < 0) say("%s: %s\n", path, error_name(errno));
+    close(fd);
+    return n;
+}
+
 /* Waits until a thread of ours, or of a child, sleeps in the kernel; then it is in the call it was about to make. */
 UNUSED static void until_asleep(pid_t tid) {
     char path[64], text[512];

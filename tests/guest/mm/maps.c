@@ -3,12 +3,8 @@
 
 static char *text;
 static void load(const char *file) {
-    int fd = open(file, O_RDONLY);
     text = realloc(text, 1 << 20);
-    int n = 0, r;
-    while ((r = read(fd, text + n, (1 << 20) - n - 1)) > 0) n += r;
-    text[n] = 0;
-    close(fd);
+    file_text(file, text, 1 << 20);
 }
 static void show(const char *what, void *at) {
     load("/proc/self/maps");

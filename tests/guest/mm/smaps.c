@@ -3,15 +3,7 @@
 // qemu-user: makes smaps and stat up by itself
 
 static char b[300000];
-static char *load(const char *p) {
-    int fd = open(p, O_RDONLY);
-    ssize_t n = 0, r = 0;
-    while (fd >= 0 && (r = read(fd, b + n, sizeof b - n - 1)) > 0) n += r;
-    b[fd < 0 ? 0 : n] = 0;
-    if (fd < 0) say("%s: %s\n", p, error_name(errno));
-    close(fd);
-    return b;
-}
+static char *load(const char *p) { file_text(p, b, sizeof b); return b; }
 
 // The value of a field of the mapping at `at`, in kB; its flags.
 static long field(const char *file, void *at, const char *name, char *flags) {

@@ -3,15 +3,7 @@
 #include <elf.h>
 #include <sys/auxv.h>
 static char b[70000];
-static ssize_t load(const char *p) {
-    int fd = open(p, O_RDONLY);
-    ssize_t n = 0, r = 0;
-    while (fd >= 0 && (r = read(fd, b + n, sizeof b - n - 1)) > 0) n += r;
-    b[fd < 0 ? 0 : n] = 0;
-    if (fd < 0) say("%s: %s\n", p, error_name(errno));
-    close(fd);
-    return n;
-}
+static ssize_t load(const char *p) { return file_text(p, b, sizeof b); }
 static void field(const char *name) {
     char *l = strstr(b, name);
     say("%s %s\n", name, l ? "there" : "missing");

@@ -1,18 +1,7 @@
 // SA_RESTART: opening a FIFO, flock, inotify, eventfd, timerfd and mqueue reads, waitid.
-#include "check.h"
+#include "interrupted.h"
 #include <mqueue.h>
 #include <sys/inotify.h>
-
-static void handler(int sig, siginfo_t *i, void *context) { (void)sig, (void)i, (void)context; say("  handled\n"); }
-static pid_t parent;
-
-#define INTERRUPTED(name, after, ...) do { \
-    say("%s\n", name); \
-    pid_t helper = CHILD(until_asleep(parent); kill(parent, SIGUSR1); usleep(3000); until_asleep(parent); after); \
-    VALUE(__VA_ARGS__); \
-    kill(helper, SIGKILL); \
-    while (waitpid(helper, NULL, 0) == -1 && errno == EINTR) {} \
-} while (0)
 
 int main(void) {
     parent = getpid();

@@ -1,16 +1,5 @@
 // SA_RESTART on sockets and pipes: accept, recvmsg, sendmsg and write that found no room go on; without it they end.
-#include "check.h"
-
-static void handler(int sig, siginfo_t *i, void *context) { (void)sig, (void)i, (void)context; say("  handled\n"); }
-static pid_t parent;
-
-#define INTERRUPTED(name, after, ...) do { \
-    say("%s\n", name); \
-    pid_t helper = CHILD(until_asleep(parent); kill(parent, SIGUSR1); usleep(3000); until_asleep(parent); after); \
-    VALUE(__VA_ARGS__); \
-    kill(helper, SIGKILL); \
-    while (waitpid(helper, NULL, 0) == -1 && errno == EINTR) {} \
-} while (0)
+#include "interrupted.h"
 
 static void fill(int fd) {
     static char b[4096];
