@@ -4,7 +4,7 @@
 //! translated from, a generation number that an invalidation raises, and the last invalidations. An engine
 //! that finds the generation changed drops its programs made from those pages before the next region.
 
-use super::{CodeMemory, Engine, Exit, REPEATED, step};
+use super::{CodeMemory, Engine, Exit, PAGE, REPEATED, step};
 use crate::interp::{Outcome, Program};
 use crate::ir::{BlockId, Region};
 use crate::lift::{self, Limits};
@@ -16,7 +16,6 @@ use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
-const PAGE: u64 = 4096;
 /// Entries of the direct-mapped cache before the map; a power of two.
 const FAST: usize = 4096;
 /// The program of an empty entry.
@@ -247,12 +246,9 @@ impl InterpEngine {
     }
 }
 
-/// The pages a region was made from; one may come twice.
+/// The pages a region was made from.
 fn pages_of(region: &Region) -> impl Iterator<Item = u64> {
-    region.source.iter().flat_map(|(start, len)| {
-        let last = start.0.saturating_add(u64::from(*len).max(1) - 1);
-        start.0 / PAGE..=last / PAGE
-    })
+    super::pages(region.source.iter().map(|(start, len)| (start.0, *len)))
 }
 
 fn fast_slot(rip: u64) -> usize {

@@ -74,6 +74,16 @@ pub trait CodeMemory: Fetch + Send + Sync {
 /// How often a write to watched code is repeated while other threads keep translating that code.
 const REPEATED: usize = 1000;
 
+/// The numbers of the pages of 4 KiB that these bytes, start and length, lie in. One may come twice.
+pub(crate) fn pages(source: impl Iterator<Item = (u64, u32)>) -> impl Iterator<Item = u64> {
+    source.flat_map(|(start, len)| {
+        let last = start.saturating_add(u64::from(len).max(1) - 1);
+        start / PAGE..=last / PAGE
+    })
+}
+
+const PAGE: u64 = 4096;
+
 /// Memory that nobody watches: what the process can read can be executed. For tests, where no code
 /// modifies itself.
 #[derive(Clone, Copy, Debug, Default)]

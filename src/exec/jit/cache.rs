@@ -12,6 +12,7 @@
 //! changed with the target's code.
 
 use super::lookup::Lookup;
+use crate::exec::{PAGE, pages};
 use crate::lift::addr_map::AddrMap;
 use crate::lower::baseline::{self, Baseline, LEAVE_BYTES, Place};
 use crate::lower::{FpMode, Point, Translation, VENEER_WORDS};
@@ -21,7 +22,6 @@ use crate::x86::GuestAddr;
 use std::mem::take;
 use std::sync::{Arc, Weak};
 
-const PAGE: u64 = 4096;
 /// Regions begin at multiples of this.
 const ALIGN: usize = 64;
 
@@ -193,10 +193,7 @@ struct Page {
 
 /// The pages a translation was made from.
 pub fn source_pages(t: &Translation) -> impl Iterator<Item = u64> + '_ {
-    t.source.iter().flat_map(|(start, len)| {
-        let last = start.saturating_add(u64::from(*len).max(1) - 1);
-        start / PAGE..=last / PAGE
-    })
+    pages(t.source.iter().copied())
 }
 
 /// Of code: few units begin in one.
