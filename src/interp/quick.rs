@@ -209,6 +209,8 @@ pub fn step(cpu: &mut CpuState, q: &Quick, next: u64, stopped: &mut Outcome) -> 
         | Kind::MulRax { .. }
         | Kind::DivRax { .. }
         | Kind::DivLoad { .. }
+        | Kind::IdivRax { .. }
+        | Kind::ScanLoad { .. }
         | Kind::Bswap { .. }
         | Kind::Carry { .. }
         | Kind::Scan { .. }
@@ -281,6 +283,7 @@ fn rare(cpu: &mut CpuState, q: &Quick, next: u64) -> Result<Option<Outcome>, Fau
             let by = read(cpu, w, m, next)?;
             divide(cpu, w, by)?;
         }
+        Kind::IdivRax { s } => divide_signed(cpu, w, reg(cpu, s))?,
         Kind::Bswap { d } => {
             let r = reg(cpu, d).swap_bytes() >> (64 - w.bits());
             put(cpu, d, w, r);
@@ -297,28 +300,10 @@ fn rare(cpu: &mut CpuState, q: &Quick, next: u64) -> Result<Option<Outcome>, Fau
             cpu.flag_c = c;
             put(cpu, d, w, r);
         }
-        Kind::Scan { op, d, s } => {
-            let v = w.zext(reg(cpu, s));
-            let (low, high) = (v.trailing_zeros(), v.leading_zeros() + w.bits() - 64);
-            let n = u64::from(match op {
-                Scan::Bsf => low,
-                Scan::Bsr => (w.bits() - 1).wrapping_sub(high),
-                Scan::Tzcnt => low.min(w.bits()),
-                Scan::Lzcnt => high,
-            });
-            match op {
-                Scan::Bsf | Scan::Bsr => {
-                    // Without a bit the register stays, all of it.
-                    if v != 0 {
-                        put(cpu, d, w, n);
-                    }
-                    flags(cpu, FlagOp::Logic, w, v, 0);
-                }
-                Scan::Tzcnt | Scan::Lzcnt => {
-                    put(cpu, d, w, n);
-                    flags(cpu, FlagOp::Result, w, n, u64::from(v == 0));
-                }
-            }
+        Kind::Scan { op, d, s } => scan(cpu, op, w, d, reg(cpu, s)),
+        Kind::ScanLoad { op, d, m } => {
+            let v = read(cpu, w, m, next)?;
+            scan(cpu, op, w, d, v);
         }
         Kind::Bits { op, d, a, b } => bits(cpu, op, w, d, reg(cpu, a), reg(cpu, b)),
         Kind::BitTest { d, s } => bit_test(cpu, w, d, reg(cpu, s)),
@@ -395,6 +380,47 @@ fn divide(cpu: &mut CpuState, w: Width, by: u64) -> Result<(), Fault> {
     put(cpu, Gpr::RAX, w, q);
     put(cpu, Gpr::RDX, w, r);
     Ok(())
+}
+
+/// The same of signed numbers.
+fn divide_signed(cpu: &mut CpuState, w: Width, by: u64) -> Result<(), Fault> {
+    let by = i128::from(w.sext(by));
+    let high = i128::from(w.sext(reg(cpu, Gpr::RDX))) << w.bits();
+    let a = high | i128::from(w.zext(reg(cpu, Gpr::RAX)));
+    let bound = 1i128 << (w.bits() - 1);
+    let quotient = a.checked_div(by).filter(|q| (-bound..bound).contains(q));
+    let Some(quotient) = quotient else {
+        return Err(Fault::DivideError);
+    };
+    #[allow(clippy::cast_possible_truncation)] // They fit.
+    let (q, r) = (quotient as i64, (a % by) as i64);
+    put(cpu, Gpr::RAX, w, q.cast_unsigned());
+    put(cpu, Gpr::RDX, w, r.cast_unsigned());
+    Ok(())
+}
+
+fn scan(cpu: &mut CpuState, op: Scan, w: Width, d: Gpr, v: u64) {
+    let v = w.zext(v);
+    let (low, high) = (v.trailing_zeros(), v.leading_zeros() + w.bits() - 64);
+    let n = u64::from(match op {
+        Scan::Bsf => low,
+        Scan::Bsr => (w.bits() - 1).wrapping_sub(high),
+        Scan::Tzcnt => low.min(w.bits()),
+        Scan::Lzcnt => high,
+    });
+    match op {
+        Scan::Bsf | Scan::Bsr => {
+            // Without a bit the register stays, all of it.
+            if v != 0 {
+                put(cpu, d, w, n);
+            }
+            flags(cpu, FlagOp::Logic, w, v, 0);
+        }
+        Scan::Tzcnt | Scan::Lzcnt => {
+            put(cpu, d, w, n);
+            flags(cpu, FlagOp::Result, w, n, u64::from(v == 0));
+        }
+    }
 }
 
 fn bit_test(cpu: &mut CpuState, w: Width, d: Gpr, n: u64) {

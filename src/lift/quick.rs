@@ -185,12 +185,16 @@ pub enum Kind {
     DivRax { s: Gpr },
     /// The same by memory
     DivLoad { m: Address },
+    /// The same, signed, by a register
+    IdivRax { s: Gpr },
     /// d's bytes in the other order, `w` 32 or 64
     Bswap { d: Gpr },
     /// d = d + s + CF, or d - s - CF, `w` 32 or 64
     Carry { adds: bool, d: Gpr, s: Gpr },
     /// d = the number of a bit of s, `w` 32 or 64
     Scan { op: Scan, d: Gpr, s: Gpr },
+    /// The same of memory
+    ScanLoad { op: Scan, d: Gpr, m: Address },
     /// d = a op b, `w` 32 or 64
     Bits { op: Bits, d: Gpr, a: Gpr, b: Gpr },
     /// CF = bit s of d, `w` 32 or 64

@@ -439,6 +439,16 @@ fn without_modrm(
     Some(())
 }
 
+/// What is looked for by 0FBC and 0FBD.
+const fn scan(opcode: u8, p: Prefixes) -> Scan {
+    match (opcode & 1, p.has(prefix::REP)) {
+        (0, false) => Scan::Bsf,
+        (_, false) => Scan::Bsr,
+        (0, true) => Scan::Tzcnt,
+        (_, true) => Scan::Lzcnt,
+    }
+}
+
 /// `one` for an instruction with ModRM whose E is a register.
 #[inline(always)]
 fn with_register(
@@ -520,13 +530,11 @@ fn with_register(
         Form::ScanGvEv => {
             q.w = p.v();
             let (d, s) = (p.gv(modrm)?, Gpr::new(e));
-            let op = match (opcode & 1, p.has(prefix::REP)) {
-                (0, false) => Scan::Bsf,
-                (_, false) => Scan::Bsr,
-                (0, true) => Scan::Tzcnt,
-                (_, true) => Scan::Lzcnt,
-            };
-            Kind::Scan { op, d, s }
+            Kind::Scan {
+                op: scan(opcode, p),
+                d,
+                s,
+            }
         }
         Form::BtEvGv => {
             q.w = p.v();
@@ -551,6 +559,7 @@ fn with_register(
             }
             4 if w >= Width::W32 => Kind::MulRax { s: Gpr::new(e) },
             6 if w >= Width::W32 => Kind::DivRax { s: Gpr::new(e) },
+            7 if w >= Width::W32 => Kind::IdivRax { s: Gpr::new(e) },
             2 => Kind::Not { d: p.gpr(e, w)? },
             3 => Kind::Neg { d: p.gpr(e, w)? },
             _ => return None,
@@ -725,6 +734,15 @@ fn with_memory(
             m,
         },
         Form::Group3E if n == 6 && w >= Width::W32 => Kind::DivLoad { m },
+        Form::ScanGvEv => {
+            q.w = p.v();
+            let d = p.gv(modrm)?;
+            Kind::ScanLoad {
+                op: scan(opcode, p),
+                d,
+                m,
+            }
+        }
         Form::Group5E => {
             if w == Width::W8 || p.has(prefix::OPERAND_SIZE) {
                 return None;

@@ -57,6 +57,11 @@ pub(super) fn kind(insn: &Instruction, w: &mut Width) -> Option<Kind> {
             }
             _ => return None,
         },
+        Mnemonic::Idiv => {
+            let (s, ws) = register(0)?;
+            *w = ws;
+            Kind::IdivRax { s }
+        }
         Mnemonic::Bswap => {
             let (d, wd) = register(0)?;
             *w = wd;
@@ -69,7 +74,7 @@ pub(super) fn kind(insn: &Instruction, w: &mut Width) -> Option<Kind> {
             Kind::Carry { adds, d, s }
         }
         m @ (Mnemonic::Bsf | Mnemonic::Bsr | Mnemonic::Tzcnt | Mnemonic::Lzcnt) => {
-            let ((d, wd), (s, _)) = (register(0)?, register(1)?);
+            let (d, wd) = register(0)?;
             *w = wd;
             let op = match m {
                 Mnemonic::Bsf => Scan::Bsf,
@@ -77,7 +82,11 @@ pub(super) fn kind(insn: &Instruction, w: &mut Width) -> Option<Kind> {
                 Mnemonic::Tzcnt => Scan::Tzcnt,
                 _ => Scan::Lzcnt,
             };
-            Kind::Scan { op, d, s }
+            match operand(insn, 1)? {
+                Operand::Reg(s, _) => Kind::Scan { op, d, s },
+                Operand::Mem(m, _) => Kind::ScanLoad { op, d, m },
+                _ => return None,
+            }
         }
         m @ (Mnemonic::Andn
         | Mnemonic::Blsr

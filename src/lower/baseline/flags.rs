@@ -134,6 +134,8 @@ fn uses(q: &Quick) -> Use {
         // Evaluated.
         | Kind::Rotate { .. }
         | Kind::DivLoad { .. }
+        | Kind::IdivRax { .. }
+        | Kind::ScanLoad { .. }
         | Kind::Carry { .. }
         | Kind::Bswap { .. }
         | Kind::BitTest { .. }

@@ -240,6 +240,8 @@ impl Baseline {
             // `knows` says so.
             Kind::Rotate { .. }
             | Kind::DivLoad { .. }
+            | Kind::IdivRax { .. }
+            | Kind::ScanLoad { .. }
             | Kind::Carry { .. }
             | Kind::Bswap { .. }
             | Kind::BitTest { .. }
@@ -260,6 +262,8 @@ impl Baseline {
         match q.kind {
             Kind::Rotate { .. }
             | Kind::DivLoad { .. }
+            | Kind::IdivRax { .. }
+            | Kind::ScanLoad { .. }
             | Kind::Carry { .. }
             | Kind::Bswap { .. }
             | Kind::BitTest { .. }
