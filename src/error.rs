@@ -33,11 +33,38 @@ pub enum Error {
         /// What the host said.
         source: std::io::Error,
     },
+    /// A disk is full.
+    #[error(
+        "{what}: no space left on the disk; make room and start again, nothing is kept of this"
+    )]
+    Full {
+        /// What felix was doing.
+        what: String,
+    },
+    /// Something read is damaged, or not to be trusted.
+    #[error("{0}")]
+    Damaged(String),
+    /// The network, or what it leads to.
+    #[error("{0}")]
+    Network(String),
+    /// A program of the host's is needed and missing, or failed.
+    #[error("{0}")]
+    Tool(String),
 }
 
 impl Error {
+    /// The host refused something while felix did `what`; a full disk is told apart.
+    #[must_use]
+    pub fn host(what: impl Into<String>, source: std::io::Error) -> Error {
+        let what = what.into();
+        match source.raw_os_error() {
+            Some(libc::ENOSPC | libc::EDQUOT) => Error::Full { what },
+            _ => Error::Host { what, source },
+        }
+    }
+
     /// The exit status: 127 for a program that is not there, 126 for one that cannot be run, 2 for
-    /// wrong usage, 125 when felix itself could not go on.
+    /// wrong usage, 125 when felix itself could not go on, 120 to 123 for what making a root can meet.
     #[must_use]
     pub fn exit_status(&self) -> u8 {
         match self {
@@ -45,6 +72,10 @@ impl Error {
             Error::CannotRun { .. } => 126,
             Error::Usage(_) => 2,
             Error::Host { .. } => 125,
+            Error::Full { .. } => 120,
+            Error::Damaged(_) => 121,
+            Error::Network(_) => 122,
+            Error::Tool(_) => 123,
         }
     }
 }

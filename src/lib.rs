@@ -1,7 +1,7 @@
 //! felix runs x86-64 Linux programs on RISC-V Linux machines, and on any other by evaluation.
 //!
 //! The layers, from the bottom: `sys` and `error`; `x86` and `rv64` (facts); `ir`, `mem`, `loader`;
-//! `lift`, `opt`, `helper`; `kernel`, `lower`, `interp`; `exec` and `personality`; `run` and `replay`;
+//! `lift`, `opt`, `helper`; `kernel`, `lower`, `interp`; `exec` and `personality`; `run`, `replay` and `setup`;
 //! `cli`. A module uses only what is below it; `tests/tidy.rs` enforces that.
 #![deny(unsafe_code)]
 
@@ -21,5 +21,6 @@ pub mod personality;
 pub mod replay;
 pub mod run;
 pub mod rv64;
+pub mod setup;
 pub mod sys;
 pub mod x86;

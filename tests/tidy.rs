@@ -16,7 +16,7 @@ const LAYERS: &[&[&str]] = &[
     &["lift", "opt", "helper"],
     &["kernel", "lower", "interp"],
     &["exec", "personality"],
-    &["run", "replay"],
+    &["run", "replay", "setup"],
     &["cli", "main"],
 ];
 

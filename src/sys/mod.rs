@@ -10,6 +10,7 @@
 pub mod cast;
 pub mod errno;
 pub mod fault;
+pub mod files;
 pub mod guest;
 
 pub mod host;
@@ -20,5 +21,6 @@ pub mod raw;
 pub mod signal;
 pub mod start;
 pub mod thread;
+pub mod users;
 pub mod window;
 pub use errno::Errno;
