@@ -29,7 +29,7 @@ fn program(dir: &Path, name: &str, content: &[u8]) -> PathBuf {
 
 fn felix(args: &[&str], limit: Duration) -> Ended {
     let mut c = Command::new(env!("CARGO_BIN_EXE_felix"));
-    c.arg("run").args(args).env_remove("FELIX_ROOTFS");
+    c.arg("run").args(args);
     support::run(&mut c, b"", limit).unwrap()
 }
 

@@ -48,16 +48,18 @@ fn folder() -> PathBuf {
     support::top().join("tests/guest")
 }
 
+/// What is in a directory, in order.
+fn list(dir: &Path) -> Result<Vec<PathBuf>, String> {
+    let entries = std::fs::read_dir(dir).map_err(|e| format!("{}: {e}", dir.display()))?;
+    let mut paths: Vec<PathBuf> = entries.flatten().map(|e| e.path()).collect();
+    paths.sort();
+    Ok(paths)
+}
+
 fn find() -> Result<Vec<Program>, String> {
-    let read = |dir: &Path| -> Result<Vec<PathBuf>, String> {
-        let entries = std::fs::read_dir(dir).map_err(|e| format!("{}: {e}", dir.display()))?;
-        let mut paths: Vec<PathBuf> = entries.flatten().map(|e| e.path()).collect();
-        paths.sort();
-        Ok(paths)
-    };
     let mut found = Vec::new();
-    for area in read(&folder())?.into_iter().filter(|p| p.is_dir()) {
-        for source in read(&area)? {
+    for area in list(&folder())?.into_iter().filter(|p| p.is_dir()) {
+        for source in list(&area)? {
             if source.extension().is_none_or(|e| e != "c") {
                 continue;
             }
@@ -78,12 +80,30 @@ fn find() -> Result<Vec<Program>, String> {
     Ok(found)
 }
 
+/// The headers in a directory.
+fn headers(dir: Option<&Path>) -> Result<Vec<PathBuf>, String> {
+    let Some(dir) = dir else {
+        return Ok(Vec::new());
+    };
+    let entries = std::fs::read_dir(dir).map_err(|e| format!("{}: {e}", dir.display()))?;
+    let paths = entries.flatten().map(|e| e.path());
+    let mut headers: Vec<PathBuf> = paths
+        .filter(|p| p.extension().is_some_and(|e| e == "h"))
+        .collect();
+    headers.sort();
+    Ok(headers)
+}
+
 /// The static executable of a program, made if its sources have changed.
 fn compiled(program: &Program) -> Result<PathBuf, String> {
     let read = |p: &Path| std::fs::read(p).map_err(|e| format!("{}: {e}", p.display()));
     let mut key = DefaultHasher::new();
     read(&program.source)?.hash(&mut key);
     read(&folder().join("check.h"))?.hash(&mut key);
+    // What the programs of an area share.
+    for header in headers(program.source.parent())? {
+        read(&header)?.hash(&mut key);
+    }
     OPTIONS.hash(&mut key);
     let dir = support::target_dir().join("felix-ci/guest").join(
         Path::new(&program.name)

@@ -10,7 +10,6 @@ use crate::opt::optimize;
 use crate::rv64::{HostIsa, listing};
 use crate::x86::{GuestAddr, MemFault, MemFaultKind};
 use iced_x86::{Formatter, IntelFormatter};
-use std::io::Write;
 
 /// Where the bytes are taken to lie.
 const START: u64 = 0x40_1000;
@@ -120,11 +119,5 @@ pub(super) fn dump(args: &DumpArgs) -> Result<(), Error> {
             Err(e) => return Err(Error::Usage(format!("not lowered as one region: {e:?}"))),
         }
     }
-    match std::io::stdout().lock().write_all(text.as_bytes()) {
-        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::Host {
-            what: "standard output".into(),
-            source: e,
-        }),
-        _ => Ok(()),
-    }
+    super::print(&text)
 }

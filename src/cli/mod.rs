@@ -1,13 +1,20 @@
 //! The command line: what the user says, turned into what `run` does, and errors into exit statuses.
 
+mod config;
 mod dump;
+mod host;
+mod progress;
+mod rootfs;
 mod run;
+mod settings;
+mod shell;
 
 use crate::error::Error;
 use crate::lift::ROWS;
 use crate::lift::table::row_for;
 use crate::personality::linux::table::{self, Handler};
 use crate::replay;
+use crate::setup::settings::{Key, Settings};
 use crate::x86::cpuid;
 use clap::{Parser, Subcommand};
 use iced_x86::Code;
@@ -26,10 +33,50 @@ struct Cli {
     command: Command,
 }
 
+/// What every program starts with: to make all the other commands' options costs more than the rest of the start.
+#[derive(Debug, Parser)]
+#[command(name = "felix")]
+struct RunCli {
+    #[command(subcommand)]
+    command: RunCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum RunCommand {
+    Run(run::RunArgs),
+}
+
+/// What the arguments ask for. What is wrong with them, and all help, is said by the whole of `Cli`.
+fn parse() -> Result<Command, clap::Error> {
+    if std::env::args_os().nth(1).is_some_and(|a| a == "run")
+        && let Ok(cli) = RunCli::try_parse()
+    {
+        let RunCommand::Run(args) = cli.command;
+        return Ok(Command::Run(args));
+    }
+    Cli::try_parse().map(|cli| cli.command)
+}
+
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run a program.
     Run(run::RunArgs),
+    /// Work inside a guest root: a login shell, or a command.
+    Shell(shell::ShellArgs),
+    /// Make, keep and remove guest roots.
+    Rootfs(rootfs::RootfsArgs),
+    /// Show and change settings.
+    Config {
+        #[command(subcommand)]
+        command: config::ConfigCommand,
+    },
+    /// Have the kernel start felix for x86-64 programs.
+    Binfmt {
+        #[command(subcommand)]
+        command: host::BinfmtCommand,
+    },
+    /// Say whether this host can run felix, and how well.
+    Doctor(host::DoctorArgs),
     /// Show what a sequence of instructions becomes.
     Dump(DumpArgs),
     /// List instructions and system calls with their support.
@@ -164,47 +211,74 @@ fn list(markdown: bool) -> Result<(), Error> {
     }
 }
 
-fn start_log() {
+fn start_log(settings: &Settings) {
     let log = tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .without_time()
         .with_target(false)
         .with_ansi(false);
-    let filter = std::env::var("FELIX_LOG").ok();
-    match filter.as_deref().map(EnvFilter::try_new) {
+    match settings.text(Key::Log).map(EnvFilter::try_new) {
         Some(Ok(filter)) => log.with_env_filter(filter).init(),
-        // Mostly there is none, and to make one would cost each start.
-        wrong => {
-            log.with_max_level(LevelFilter::WARN).init();
-            if let Some(Err(e)) = wrong {
-                tracing::warn!("FELIX_LOG is no filter, so only warnings are shown: {e}");
-            }
-        }
+        // Mostly there is none, and to make one would cost each start. A wrong one has been refused.
+        _ => log.with_max_level(LevelFilter::WARN).init(),
     }
+}
+
+/// For commands without settings.
+fn log_as_variables_say() -> Result<(), Error> {
+    let mut settings = Settings::default();
+    settings
+        .take_variables(|name| std::env::var_os(name))
+        .map_err(Error::Usage)?;
+    start_log(&settings);
+    Ok(())
+}
+
+/// Writes to standard output; a reader that has gone is no error.
+fn print(text: &str) -> Result<(), Error> {
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::Host {
+            what: "standard output".into(),
+            source: e,
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn run_command(command: Command) -> Result<ExitCode, Error> {
+    let done = match command {
+        Command::Run(args) => run::run(args).map(|never| match never {}),
+        Command::Shell(args) => shell::shell(args).map(|never| match never {}),
+        Command::Rootfs(args) => rootfs::rootfs(args),
+        Command::Config { command } => config::config(command),
+        Command::Binfmt { command } => return host::binfmt(command),
+        Command::Doctor(args) => return host::doctor(args),
+        Command::Dump(args) => dump::dump(&args),
+        Command::List { markdown } => list(markdown),
+        Command::Worker { host_isa } => {
+            log_as_variables_say().and_then(|()| worker(host_isa.as_deref()))
+        }
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }
 
 /// The whole program.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(c) => c,
-        Err(e) => {
-            let _ = e.print();
-            return ExitCode::from(if e.use_stderr() { 2 } else { 0 });
+    let result = match crate::sys::host::exec_fd() {
+        Some(fd) => {
+            host::started_by_kernel(i32::try_from(fd).unwrap_or(-1)).map(|never| match never {})
         }
+        None => match parse() {
+            Ok(command) => run_command(command),
+            Err(e) => {
+                let _ = e.print();
+                return ExitCode::from(if e.use_stderr() { 2 } else { 0 });
+            }
+        },
     };
-    start_log();
-    let result = match cli.command {
-        Command::Run(args) => run::run(args).map(|never| match never {}),
-        Command::Dump(args) => dump::dump(&args),
-        Command::List { markdown } => list(markdown),
-        Command::Worker { host_isa } => worker(host_isa.as_deref()),
-    };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(e) => {
-            eprintln!("felix: {e}");
-            ExitCode::from(e.exit_status())
-        }
-    }
+    result.unwrap_or_else(|e| {
+        eprintln!("felix: {e}");
+        ExitCode::from(e.exit_status())
+    })
 }

@@ -1,82 +1,65 @@
 //! `felix run`, also in the form felix executes itself with for a guest's execve.
 
+use super::settings::RunOptions;
 use crate::error::Error;
 use crate::exec::Engine;
 use crate::exec::interp::InterpEngine;
 use crate::exec::jit::{self, JitEngine, Observer, Wishes};
 use crate::kernel::Options;
 use crate::kernel::exec::{inherited, take_environment, take_limit};
-use crate::kernel::fd::keep_stderr;
+use crate::kernel::fd::{handed_on, keep_stderr};
+use crate::kernel::process::KeptFelix;
+use crate::kernel::seccomp::Seccomp;
 use crate::kernel::vfs::{Fs, Last};
 use crate::run::{GuestMemory, Job};
 use crate::rv64::{Feature, HostIsa};
+use crate::setup::config::Files;
+use crate::setup::place::Store;
+use crate::setup::settings::{self, Key, Settings};
+use crate::sys::{Errno, proc};
 use crate::x86::cpu::{Cpu, CpuError};
 use std::convert::Infallible;
 use std::ffi::{OsStr, OsString};
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::PathBuf;
-use std::sync::Arc;
-
-/// What runs the guest's code.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
-enum EngineKind {
-    /// The portable engine.
-    Interp,
-    /// Translation to RISC-V code.
-    Jit,
-}
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 /// Options of `felix run`.
 #[derive(Debug, clap::Args)]
 pub(super) struct RunArgs {
-    /// Directory that is the program's root.
-    #[arg(long, env = "FELIX_ROOTFS", value_name = "DIR")]
-    rootfs: Option<PathBuf>,
-    /// Show a host directory inside the rootfs.
-    #[arg(long, value_name = "HOST:GUEST")]
-    bind: Vec<OsString>,
-    /// What runs the code: jit on RISC-V, interp elsewhere, unless said otherwise.
-    #[arg(long, value_enum)]
-    engine: Option<EngineKind>,
-    /// The CPU to show the program: max (all there is), x86-64, x86-64-v2, x86-64-v3, and features to add or hide, as in
-    /// x86-64-v2,+bmi1 or -sse4_2; `felix list` names them.
-    #[arg(
-        long,
-        env = "FELIX_CPU",
-        value_name = "CPU",
-        allow_hyphen_values = true
-    )]
-    cpu: Option<String>,
-    /// Host ISA extensions to use instead of those found.
-    #[arg(long, value_name = "LIST")]
-    host_isa: Option<String>,
-    /// Print statistics at the end.
-    #[arg(long)]
-    stats: bool,
-    /// Print every system call.
-    #[arg(long)]
-    strace: bool,
-    /// Write a profile of translated code to FILE, FILE.folded and FILE.json at the end.
-    #[arg(long, value_name = "FILE")]
-    profile: Option<PathBuf>,
-    /// Write /tmp/perf-PID.map, by which Linux perf names translated code.
-    #[arg(long)]
-    perf_map: bool,
+    #[command(flatten)]
+    settings: RunOptions,
+    /// Run without a rootfs, whatever is set: paths are the host's.
+    #[arg(long, conflicts_with = "rootfs")]
+    no_rootfs: bool,
     /// Internal: the process that FILE itself is for; others append their number.
     #[arg(long, hide = true, default_value_t = 0)]
     profile_owner: i32,
-    /// Set a variable in the program's environment.
-    #[arg(long, value_name = "K=V")]
-    env: Vec<OsString>,
     /// Internal: the path of a program that a guest executes.
     #[arg(long, hide = true)]
     exec_path: Option<OsString>,
     /// Internal: a limit of a program that a guest executes.
     #[arg(long, hide = true)]
     exec_limit: Vec<String>,
+    /// Internal: the descriptor of felix's executable.
+    #[arg(long, hide = true)]
+    exec_self: Option<i32>,
+    /// Internal: the descriptor of the seccomp filters a program inherits.
+    #[arg(long, hide = true)]
+    exec_seccomp: Option<i32>,
     /// Internal: the descriptor of a program that a guest executes.
     #[arg(long, hide = true)]
     exec_fd: Option<i32>,
+    /// Internal: the descriptor of the root that a guest has made by chroot(2).
+    #[arg(long, hide = true)]
+    exec_root: Option<i32>,
+    /// Internal: the descriptor of the host's /proc.
+    #[arg(long, hide = true)]
+    exec_proc: Option<i32>,
+    /// Internal: the process's root is the program's.
+    #[arg(long, hide = true)]
+    exec_entered: bool,
     /// The program and its arguments.
     #[arg(
         required = true,
@@ -85,6 +68,39 @@ pub(super) struct RunArgs {
         value_name = "PROGRAM"
     )]
     program: Vec<OsString>,
+}
+
+/// What is to be run, and how.
+#[derive(Debug, Default)]
+pub(super) struct Start {
+    /// What is set.
+    pub settings: Settings,
+    /// The program's root, if it is to have one.
+    pub rootfs: Option<PathBuf>,
+    /// The program as the guest names it, if that is not `argv[0]`.
+    pub path: Option<OsString>,
+    /// Its arguments, `argv[0]` first.
+    pub argv: Vec<OsString>,
+    /// The whole environment, if it is not felix's own.
+    pub environment: Option<Vec<Vec<u8>>>,
+    /// Where it starts, as the guest names it, if it would not see the directory felix is in.
+    pub home: Option<PathBuf>,
+    /// What a guest's execve has decided.
+    pub executed: Executed,
+}
+
+/// What felix tells itself for a guest's execve.
+#[derive(Debug, Default)]
+pub(super) struct Executed {
+    again: bool,
+    profile_owner: i32,
+    limits: Vec<String>,
+    fd: Option<i32>,
+    root: Option<i32>,
+    proc: Option<i32>,
+    entered: bool,
+    felix: Option<i32>,
+    seccomp: Option<i32>,
 }
 
 /// The host ISA to generate for: what the host has, or the part of it that `list` names.
@@ -106,20 +122,17 @@ pub(super) fn host_isa(list: Option<&str>) -> Result<HostIsa, Error> {
 }
 
 /// What the host has for translated code; `None` if there is to be none.
-fn isa(args: &RunArgs) -> Result<Option<HostIsa>, Error> {
-    let wanted = args.engine.unwrap_or(if cfg!(target_arch = "riscv64") {
-        EngineKind::Jit
-    } else {
-        EngineKind::Interp
-    });
-    match wanted {
-        EngineKind::Interp => Ok(None),
-        EngineKind::Jit => host_isa(args.host_isa.as_deref()).map(Some),
+fn isa(set: &Settings) -> Result<Option<HostIsa>, Error> {
+    match set.text(Key::Engine) {
+        Some("interp") => Ok(None),
+        None if !cfg!(target_arch = "riscv64") => Ok(None),
+        _ => host_isa(set.text(Key::HostIsa)).map(Some),
     }
 }
 
-fn engine(args: &RunArgs, isa: Option<HostIsa>) -> Result<Box<dyn Engine + Send>, Error> {
-    let files = args.profile.is_some() || args.perf_map;
+fn engine(start: &Start, isa: Option<HostIsa>) -> Result<Box<dyn Engine + Send>, Error> {
+    let set = &start.settings;
+    let files = set.one(Key::Profile).is_some() || set.flag(Key::PerfMap);
     let Some(isa) = isa else {
         if files {
             return Err(Error::Usage(
@@ -128,8 +141,8 @@ fn engine(args: &RunArgs, isa: Option<HostIsa>) -> Result<Box<dyn Engine + Send>
         }
         return Ok(Box::new(InterpEngine::new(Arc::new(GuestMemory))));
     };
-    let observer = if files || args.stats {
-        Some(observer(args)?)
+    let observer = if files || set.flag(Key::Stats) {
+        Some(observer(start)?)
     } else {
         None
     };
@@ -145,18 +158,20 @@ fn engine(args: &RunArgs, isa: Option<HostIsa>) -> Result<Box<dyn Engine + Send>
     }
 }
 
-fn observer(args: &RunArgs) -> Result<Arc<Observer>, Error> {
-    let program = args.exec_path.as_ref().or(args.program.first());
+fn observer(start: &Start) -> Result<Arc<Observer>, Error> {
+    let set = &start.settings;
+    let program = start.path.as_ref().or(start.argv.first());
     let program = program.map(PathBuf::from).unwrap_or_default();
     let name = program.file_name().unwrap_or_default();
-    if args.profile.is_some() {
+    let profile = set.one(Key::Profile).map(PathBuf::from);
+    if profile.is_some() {
         crate::sys::signal::catch_endings();
     }
     Observer::new(Wishes {
         program: name.to_string_lossy().into_owned(),
-        profile: args.profile.clone(),
-        owner: args.profile_owner,
-        perf_map: args.perf_map,
+        profile,
+        owner: start.executed.profile_owner,
+        perf_map: set.flag(Key::PerfMap),
     })
     .map_err(|source| Error::Host {
         what: "--profile or --perf-map: cannot make the file".into(),
@@ -164,25 +179,13 @@ fn observer(args: &RunArgs) -> Result<Arc<Observer>, Error> {
     })
 }
 
-/// `HOST:GUEST`, split at the last colon.
-fn bind(text: &OsStr) -> Result<(PathBuf, PathBuf, bool), Error> {
-    let b = text.as_bytes();
-    match b.iter().rposition(|c| *c == b':') {
-        Some(i) if i > 0 && b.get(i + 1) == Some(&b'/') => Ok((
-            PathBuf::from(OsStr::from_bytes(&b[..i])),
-            PathBuf::from(OsStr::from_bytes(&b[i + 1..])),
-            false,
-        )),
-        _ => Err(Error::Usage(format!(
-            "--bind {}: write HOST:GUEST with an absolute guest path",
-            text.display()
-        ))),
+fn file_system(start: &Start) -> Result<Fs, Error> {
+    if start.executed.entered {
+        return Ok(Fs::entered());
     }
-}
-
-fn file_system(args: &RunArgs) -> Result<Fs, Error> {
-    let Some(dir) = &args.rootfs else {
-        return if args.bind.is_empty() {
+    let given = start.settings.list(Key::Bind);
+    let Some(dir) = &start.rootfs else {
+        return if given.is_empty() {
             Ok(Fs::host())
         } else {
             Err(Error::Usage("--bind needs --rootfs".into()))
@@ -191,61 +194,84 @@ fn file_system(args: &RunArgs) -> Result<Fs, Error> {
     let mut binds: Vec<(PathBuf, PathBuf, bool)> = ["/proc", "/dev", "/sys"]
         .map(|p| (p.into(), p.into(), true))
         .into();
-    for b in &args.bind {
-        binds.push(bind(b)?);
-    }
-    Fs::rooted(dir, &binds).map_err(|(path, e)| Error::CannotRun {
+    binds.extend(
+        given
+            .iter()
+            .filter_map(|b| settings::bind(b))
+            .map(|(host, guest)| (host, guest, false)),
+    );
+    let fs = Fs::rooted(dir, &binds).map_err(|(path, e)| Error::CannotRun {
         path,
         why: format!("cannot be used for the rootfs: {e}"),
-    })
+    })?;
+    if let Some(n) = start.executed.root {
+        (inherited(n).and_then(|d| fs.set_base(d))).map_err(host("--exec-root"))?;
+    }
+    Ok(fs)
 }
 
-/// The options in force, as arguments for the next felix.
-fn again(args: &RunArgs) -> Vec<OsString> {
+fn host(what: &str) -> impl Fn(Errno) -> Error {
+    let what = what.to_string();
+    move |e| Error::Host {
+        what: what.clone(),
+        source: e.io(),
+    }
+}
+
+/// Takes over the way to the host's /proc from a program whose root may have none.
+fn inherit_ways(executed: &Executed) -> Result<(), Error> {
+    let Some(n) = executed.proc else {
+        return Ok(());
+    };
+    proc::keep(inherited(n).map_err(host("--exec-proc"))?);
+    proc::root_changes();
+    Ok(())
+}
+
+/// The settings in force, as arguments for the next felix.
+fn again(start: &Start) -> Vec<OsString> {
+    let set = &start.settings;
     let mut out: Vec<OsString> = Vec::new();
-    let mut option = |name: &str, value: &OsStr| out.extend([name.into(), value.into()]);
-    if let Some(r) = &args.rootfs {
-        // The guest may be elsewhere by then.
-        let r = r.canonicalize().unwrap_or_else(|_| r.clone());
-        option("--rootfs", r.as_os_str());
+    let mut option = |name: &str, value: &OsStr| {
+        let mut text = OsString::from(format!("--{name}="));
+        text.push(value);
+        out.push(text);
+    };
+    // The guest may be elsewhere by then.
+    let full = |p: &Path| p.canonicalize().unwrap_or_else(|_| p.to_owned());
+    if let Some(r) = &start.rootfs {
+        option("rootfs", full(r).as_os_str());
     }
-    for b in &args.bind {
-        let full = bind(b).ok().and_then(|(h, g, _)| {
-            let mut full = h.canonicalize().ok()?.into_os_string();
-            full.push(":");
-            full.push(g);
-            Some(full)
-        });
-        option("--bind", full.as_deref().unwrap_or(b));
-    }
-    match args.engine {
-        Some(EngineKind::Interp) => option("--engine", OsStr::new("interp")),
-        Some(EngineKind::Jit) => option("--engine", OsStr::new("jit")),
-        None => {}
-    }
-    if let Some(cpu) = &args.cpu {
-        option("--cpu", OsStr::new(cpu));
-    }
-    if let Some(i) = &args.host_isa {
-        option("--host-isa", OsStr::new(i));
-    }
-    if let Some(p) = &args.profile {
-        let p = std::path::absolute(p).unwrap_or_else(|_| p.clone());
-        option("--profile", p.as_os_str());
-        let owner = match args.profile_owner {
-            0 => crate::sys::host::getpid(),
-            n => n,
-        };
-        option("--profile-owner", OsStr::new(&owner.to_string()));
-    }
-    if args.perf_map {
-        out.push("--perf-map".into());
-    }
-    if args.stats {
-        out.push("--stats".into());
-    }
-    if args.strace {
-        out.push("--strace".into());
+    for row in settings::SETTINGS {
+        let values = set.list(row.key);
+        match row.key {
+            // One is above, the other has been seen to; roots by name are not asked for again.
+            Key::Rootfs | Key::Env | Key::RootfsDir => {}
+            Key::Bind => {
+                for (host, guest) in values.iter().filter_map(|b| settings::bind(b)) {
+                    let mut pair = full(&host).into_os_string();
+                    pair.push(":");
+                    pair.push(guest);
+                    option(row.name, &pair);
+                }
+            }
+            Key::Profile => {
+                if let Some(p) = set.one(Key::Profile) {
+                    let p = std::path::absolute(p).unwrap_or_else(|_| p.into());
+                    option(row.name, p.as_os_str());
+                    let owner = match start.executed.profile_owner {
+                        0 => crate::sys::host::getpid(),
+                        n => n,
+                    };
+                    option("profile-owner", OsStr::new(&owner.to_string()));
+                }
+            }
+            _ => {
+                for v in values.iter().filter(|v| !v.is_empty()) {
+                    option(row.name, v);
+                }
+            }
+        }
     }
     out
 }
@@ -277,65 +303,154 @@ fn search(fs: &Fs, name: &OsStr, env: &[Vec<u8>]) -> OsString {
     name.into()
 }
 
-pub(super) fn run(args: RunArgs) -> Result<Infallible, Error> {
-    let (mut envp, wrapper) = take_environment(args.exec_path.is_some());
-    for e in &args.env {
+/// The root that the settings name, if any.
+pub(super) fn rootfs(set: &Settings) -> Result<Option<PathBuf>, Error> {
+    match set.one(Key::Rootfs) {
+        None => Ok(None),
+        Some(named) => Store::of(set).find(named).map(Some),
+    }
+}
+
+/// felix's own environment, as the program is to see it.
+pub(super) fn environment(set: &Settings, mut envp: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+    for e in set.list(Key::Env) {
         let e = e.as_bytes().to_vec();
-        let Some(eq) = e.iter().position(|b| *b == b'=') else {
-            return Err(Error::Usage("--env: write NAME=VALUE".into()));
-        };
-        envp.retain(|old| !old.starts_with(&e[..=eq]));
+        let name = e.iter().position(|b| *b == b'=').map_or(0, |n| n + 1);
+        envp.retain(|old| !old.starts_with(&e[..name]));
         envp.push(e);
     }
-    let fs = file_system(&args)?;
-    let again = again(&args);
-    let felix = std::env::current_exe().map_err(|e| Error::Host {
-        what: "cannot find felix's own executable".into(),
-        source: e,
-    })?;
-    let options = Options {
-        felix: felix.into_os_string(),
-        again,
-        wrapper,
-        strace: args.strace,
-        stats: args.stats,
+    envp
+}
+
+pub(super) fn run(args: RunArgs) -> Result<Infallible, Error> {
+    let again = args.exec_path.is_some();
+    let settings = if again {
+        args.settings.alone()?
+    } else {
+        args.settings.settings()?
     };
-    let isa = isa(&args)?;
+    super::start_log(&settings);
+    let rootfs = if again {
+        settings.one(Key::Rootfs).map(PathBuf::from)
+    } else if args.no_rootfs {
+        None
+    } else {
+        rootfs(&settings)?
+    };
+    run_it(Start {
+        rootfs,
+        settings,
+        path: args.exec_path,
+        argv: args.program,
+        environment: None,
+        home: None,
+        executed: Executed {
+            again,
+            profile_owner: args.profile_owner,
+            limits: args.exec_limit,
+            fd: args.exec_fd,
+            root: args.exec_root,
+            proc: args.exec_proc,
+            entered: args.exec_entered,
+            felix: args.exec_self,
+            seccomp: args.exec_seccomp,
+        },
+    })
+}
+
+/// Runs the program that binfmt_misc has started felix for: already open, and named as the guest is to see it.
+pub(super) fn started_by_kernel(
+    fd: i32,
+    path: OsString,
+    argv: Vec<OsString>,
+) -> Result<Infallible, Error> {
+    let settings = Files::usual().load()?;
+    super::start_log(&settings);
+    let mut start = Start {
+        rootfs: rootfs(&settings)?,
+        settings,
+        path: Some(path.clone()),
+        argv,
+        executed: Executed {
+            fd: Some(fd),
+            ..Executed::default()
+        },
+        ..Start::default()
+    };
+    // A program that is not to be seen in the root is one of the host's.
+    let fs = file_system(&start)?;
+    let host = Path::new(&path).canonicalize();
+    let seen = host
+        .ok()
+        .and_then(|h| fs.guest_path(h.as_os_str().as_bytes()));
+    match seen {
+        Some(seen) if fs.is_rooted() => start.path = Some(OsString::from_vec(seen)),
+        _ => start.rootfs = None,
+    }
+    drop(fs);
+    run_it(start)
+}
+
+/// What to execute for felix itself. Where it has no name, programs are executed by descriptor, or in place. Started by the kernel
+/// felix may lie outside a chroot, where its path leads elsewhere and the link to it does not.
+fn own_path(executed: &Executed) -> OsString {
+    if !executed.again && executed.fd.is_some() {
+        return "/proc/self/exe".into();
+    }
+    OsString::from_vec(proc::read_link("self/exe").unwrap_or_default())
+}
+
+/// Runs a program until it ends, and felix with it.
+pub(super) fn run_it(mut start: Start) -> Result<Infallible, Error> {
+    let set = &start.settings;
+    let (own, wrapper) = take_environment(start.executed.again);
+    let envp = environment(set, start.environment.take().unwrap_or(own));
+    inherit_ways(&start.executed)?;
+    let fs = file_system(&start)?;
+    let kept = start.executed.felix.and_then(|n| inherited(n).ok());
+    let options = Options {
+        felix: own_path(&start.executed),
+        kept_felix: Mutex::new(kept.and_then(KeptFelix::new)),
+        again: again(&start),
+        wrapper,
+        strace: set.flag(Key::Strace),
+        stats: set.flag(Key::Stats),
+    };
+    let isa = isa(set)?;
     let has = |f| isa.is_some_and(|isa| isa.has(f));
     let usual = Cpu::usual(has(Feature::Zvknha) || has(Feature::Zvknhb));
-    let cpu = match &args.cpu {
+    let cpu = match set.text(Key::Cpu) {
         Some(text) => Cpu::parse(text, usual)
             .map_err(|e: CpuError| Error::Usage(format!("--cpu {text}: {e}")))?,
         None => usual,
     };
     cpu.show();
-    let engine = engine(&args, isa)?;
-    if args.stats || args.strace {
+    crate::helper::show_processors(crate::sys::host::processors());
+    let engine = engine(&start, isa)?;
+    if options.stats || options.strace {
         keep_stderr();
     }
-    if let Some(wrong) = args.exec_limit.iter().find(|l| !take_limit(l)) {
+    let limits = &start.executed.limits;
+    if let Some(wrong) = limits.iter().find(|l| !take_limit(l)) {
         return Err(Error::Usage(format!("--exec-limit {wrong}: no limit")));
     }
-    let mut argv = args.program;
-    let file = match args.exec_fd {
-        None => None,
-        Some(n) => Some(inherited(n).map_err(|e| Error::Host {
-            what: "--exec-fd".into(),
-            source: e.io(),
-        })?),
+    let seccomp = match start.executed.seccomp {
+        None => Seccomp::default(),
+        Some(n) => handed_on(n)
+            .and_then(|bytes| Seccomp::from_bytes(&bytes))
+            .map_err(host("--exec-seccomp"))?,
     };
-    let path = match args.exec_path {
+    let mut argv = start.argv;
+    let file = match start.executed.fd {
+        None => None,
+        Some(n) => Some(inherited(n).map_err(host("--exec-fd"))?),
+    };
+    if !start.executed.again {
+        enter(&fs, start.home.as_deref())?;
+    }
+    let path = match start.path {
         Some(p) => p,
-        None => {
-            let found = search(&fs, &argv[0], &envp);
-            if fs.is_rooted() {
-                fs.enter().map_err(|e| Error::Host {
-                    what: "cannot enter the rootfs".into(),
-                    source: e.io(),
-                })?;
-            }
-            found
-        }
+        None => search(&fs, &argv[0], &envp),
     };
     if argv.is_empty() {
         argv.push(path.clone());
@@ -348,7 +463,27 @@ pub(super) fn run(args: RunArgs) -> Result<Infallible, Error> {
             file,
             argv,
             envp,
+            seccomp,
         },
         engine,
     )
+}
+
+/// Goes where the program starts: where felix is, if it is to be seen inside; else `home`, else `/`.
+fn enter(fs: &Fs, home: Option<&Path>) -> Result<(), Error> {
+    if !fs.is_rooted() {
+        return Ok(());
+    }
+    let seen = fs.getcwd().is_ok_and(|d| d.starts_with(b"/"));
+    fs.enter().map_err(host("cannot enter the rootfs"))?;
+    if let Some(home) = home.filter(|_| !seen) {
+        // A user whose home is not there, or closed, starts in /.
+        let dir = fs
+            .resolve(libc::AT_FDCWD, home.as_os_str().as_bytes(), Last::Follow)
+            .and_then(|at| at.open(libc::O_PATH | libc::O_DIRECTORY));
+        if let Ok(dir) = dir {
+            let _ = crate::sys::host::fchdir(dir.as_raw_fd());
+        }
+    }
+    Ok(())
 }

@@ -9,6 +9,7 @@
 pub mod float;
 mod memory;
 mod system;
+pub use system::show_processors;
 mod x87;
 
 use crate::ir::Helper;
@@ -51,11 +52,10 @@ pub fn call(
     match helper {
         Helper::Cpuid => system::cpuid(cpu),
         Helper::Rdtsc => return Ok(system::time_stamp()),
-        // One processor, number 0, as CPUID says.
-        Helper::TscAux => {}
+        Helper::TscAux => return Ok(system::processor().into()),
         Helper::Random => return Ok(system::random()),
         Helper::Segment => {
-            let answer = segment::query(a, segment::Query::decode(b));
+            let answer = segment::query(a, segment::Query::decode(b), system::processor);
             return Ok(answer.map_or(0, |v| 1 << 32 | u64::from(v)));
         }
         Helper::Cmpxchg16b => return memory::cmpxchg16b(cpu, at),

@@ -13,7 +13,7 @@ use crate::mem::space::{
     self, Backing, Changes, EXEC, PAGE, READ, Request, Resource, WRITE, flag, space,
 };
 use crate::sys::cast::size;
-use crate::sys::{Errno, guest, host};
+use crate::sys::{Errno, guest, host, proc};
 use crate::x86::GuestAddr;
 use std::ffi::{CString, OsStr, OsString};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -49,6 +49,19 @@ pub struct Program {
     pub argv: Vec<Vec<u8>>,
     /// AT_EXECFN.
     pub execfn: Vec<u8>,
+}
+
+impl Program {
+    /// Moves its files to numbers that exec does not close.
+    pub fn keep_files(&mut self) -> Result<(), Errno> {
+        for image in [Some(&mut self.main), self.interp.as_mut()]
+            .into_iter()
+            .flatten()
+        {
+            image.file = fd::hide(image.file.try_clone().map_err(|e| Errno::of(&e))?)?;
+        }
+        Ok(())
+    }
 }
 
 struct Source<'a> {
@@ -494,6 +507,7 @@ pub fn load(
     let environ = (envp.iter())
         .flat_map(|e| e.iter().copied().chain([0]))
         .collect();
+    crate::sys::ptrace::show_auxv(&image.auxv);
     process.set_exe(Exe {
         path: path.clone(),
         cmdline,
@@ -513,8 +527,11 @@ pub fn load(
     })
 }
 
-/// Environment variables that would change how felix itself is started; they travel under another name.
-const DANGEROUS: [&[u8]; 3] = [b"LD_", b"GLIBC_TUNABLES=", b"MALLOC_"];
+/// Environment variables that would change how felix itself is started; they travel under another name. Felix's own options
+/// come as arguments: what the guest says of them is for nobody.
+const DANGEROUS: [&[u8]; 4] = [b"LD_", b"GLIBC_TUNABLES=", b"MALLOC_", b"FELIX_"];
+/// The exception: how much felix tells may be asked for at any time.
+const HARMLESS: &[u8] = b"FELIX_LOG=";
 /// The other name's prefix.
 const CARRIED: &[u8] = b"FELIX_GUEST_";
 /// The variable that names the wrapper.
@@ -523,13 +540,26 @@ const WRAPPER: &[u8] = b"FELIX_EXEC_WRAPPER=";
 /// The guest's environment from felix's own, and the wrapper, which is not the guest's.
 #[must_use]
 pub fn take_environment(carried: bool) -> (Vec<Vec<u8>>, Option<OsString>) {
+    guest_environment(host::environment(), carried)
+}
+
+/// The same of any felix's.
+#[must_use]
+pub fn guest_environment(
+    all: impl IntoIterator<Item = Vec<u8>>,
+    carried: bool,
+) -> (Vec<Vec<u8>>, Option<OsString>) {
     let mut wrapper = None;
     let mut env = Vec::new();
-    for e in host::environment() {
-        if let Some(w) = e.strip_prefix(WRAPPER) {
-            wrapper = Some(OsString::from_vec(w.to_vec()));
-        } else if carried && let Some(original) = e.strip_prefix(CARRIED) {
+    for e in all {
+        if carried && let Some(original) = e.strip_prefix(CARRIED) {
             env.push(original.to_vec());
+        } else if let Some(w) = e.strip_prefix(WRAPPER) {
+            // For a set-user-ID program (binfmt_misc) the user has no say in what is executed.
+            if host::secure() {
+                continue;
+            }
+            wrapper = Some(OsString::from_vec(w.to_vec()));
         } else {
             env.push(e);
         }
@@ -550,10 +580,51 @@ pub struct Exec {
     pub envp: Vec<Vec<u8>>,
 }
 
-/// What `exec` takes to execute felix again for its program; `file` is the number of the already open file, for
-/// fexecve(3), that outlives the exec.
-pub fn again(process: &Process, exec: &Exec, file: Option<u64>) -> host::ExecArgs {
+/// Descriptors that outlive the exec, by number, and are closed if it fails.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Kept {
+    /// The already open program, for fexecve(3).
+    file: Option<u64>,
+    /// The root that chroot(2) has made, in user space.
+    root: Option<u64>,
+    /// The host's /proc.
+    proc: Option<u64>,
+    /// The seccomp filters (`fd::hand_on`).
+    seccomp: Option<RawFd>,
+}
+
+impl Kept {
+    /// Copies of what is to outlive the exec.
+    pub fn new(file: Option<&OwnedFd>, fs: &Fs, seccomp: Option<&[u8]>) -> Result<Kept, Errno> {
+        let keep = |fd: RawFd| {
+            host::fcntl(fd, libc::F_DUPFD, 64).or_else(|_| host::fcntl(fd, libc::F_DUPFD, 0))
+        };
+        let of = |fd: Option<RawFd>| fd.map(keep).transpose();
+        let root = fs.base();
+        Ok(Kept {
+            file: of(file.map(AsRawFd::as_raw_fd))?,
+            root: of(root.as_ref().map(|r| r.as_raw_fd()))?,
+            proc: of(proc::kept())?,
+            seccomp: seccomp.map(fd::hand_on).transpose()?,
+        })
+    }
+
+    /// Closes them again.
+    pub fn close(self) {
+        let copies = [self.file, self.root, self.proc].into_iter().flatten();
+        for n in copies.map(crate::sys::cast::int).chain(self.seccomp) {
+            let _ = host::close(n);
+        }
+    }
+}
+
+/// What `exec` takes to execute felix again for its program. `None` if it is not to be found from the guest's root.
+pub fn again(process: &Process, fs: &Fs, exec: &Exec, kept: Kept) -> Option<host::ExecArgs> {
     let o = &process.options;
+    if fs.is_entered() && o.wrapper.is_some() {
+        // Neither is to be found from here.
+        return None;
+    }
     let mut args: Vec<OsString> = Vec::new();
     args.extend(o.wrapper.clone());
     args.push(o.felix.clone());
@@ -565,11 +636,24 @@ pub fn again(process: &Process, exec: &Exec, file: Option<u64>) -> host::ExecArg
             args.push(format!("{name}:{soft}:{hard}").into());
         }
     }
-    args.push("--exec-path".into());
-    args.push(OsStr::from_bytes(&exec.path).into());
-    if let Some(n) = file {
-        args.push("--exec-fd".into());
-        args.push(n.to_string().into());
+    let felix = o.kept().filter(|_| o.wrapper.is_none());
+    let mut path = OsString::from("--exec-path=");
+    path.push(OsStr::from_bytes(&exec.path));
+    args.push(path);
+    if fs.is_entered() {
+        args.push("--exec-entered".into());
+    }
+    let copy = |n: Option<u64>| n.map(crate::sys::cast::int);
+    for (option, number) in [
+        ("self", felix),
+        ("fd", copy(kept.file)),
+        ("root", copy(kept.root)),
+        ("proc", copy(kept.proc)),
+        ("seccomp", kept.seccomp),
+    ] {
+        if let Some(n) = number {
+            args.push(format!("--exec-{option}={n}").into());
+        }
     }
     args.push("--".into());
     args.extend(exec.argv.iter().map(|a| OsStr::from_bytes(a).into()));
@@ -582,7 +666,7 @@ pub fn again(process: &Process, exec: &Exec, file: Option<u64>) -> host::ExecArg
         .envp
         .iter()
         .filter_map(|e| {
-            if DANGEROUS.iter().any(|d| e.starts_with(d)) {
+            if DANGEROUS.iter().any(|d| e.starts_with(d)) && !e.starts_with(HARMLESS) {
                 text(&[CARRIED, e].concat())
             } else {
                 text(e)
@@ -595,19 +679,12 @@ pub fn again(process: &Process, exec: &Exec, file: Option<u64>) -> host::ExecArg
     let program = o.wrapper.as_ref().unwrap_or(&o.felix);
     // An empty path is none that can be executed.
     let program = text(program.as_bytes()).unwrap_or_default();
-    host::ExecArgs::new(program, argv, envp)
+    Some(host::ExecArgs::new(program, felix, argv, envp))
 }
 
 /// Closes the descriptors that exec closes (for an exec in place).
 pub fn close_on_exec() {
-    let Ok(entries) = std::fs::read_dir("/proc/self/fd") else {
-        return;
-    };
-    let numbers: Vec<RawFd> = entries
-        .flatten()
-        .filter_map(|e| e.file_name().to_str()?.parse().ok())
-        .collect();
-    for n in numbers {
+    for n in proc::descriptors().unwrap_or_default() {
         if !fd::is_hidden(n) && host::fcntl(n, libc::F_GETFD, 0).is_ok_and(|f| f & 1 != 0) {
             let _ = host::close(n);
         }

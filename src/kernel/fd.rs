@@ -3,14 +3,16 @@
 //! Invariant: a descriptor with a number in the hidden range is felix's; system calls of the guest that name
 //! one get EBADF (`is_hidden`), and closing a range skips it.
 
-use crate::sys::{Errno, host};
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use crate::sys::{Errno, host, proc};
+use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::OnceLock;
 
 /// How many numbers are kept.
 const COUNT: i32 = 64;
 
-fn base() -> RawFd {
+/// The lowest of the numbers that are kept.
+#[must_use]
+pub fn base() -> RawFd {
     static BASE: OnceLock<RawFd> = OnceLock::new();
     *BASE.get_or_init(|| {
         // RLIMIT_NOFILE; not too high, because the kernel copies the whole table at every fork.
@@ -30,6 +32,30 @@ pub fn keep_stderr() {
     if let Ok(copy) = host::dup_high(2, base()) {
         host::set_stderr(copy);
     }
+}
+
+/// Keeps a way to the host's /proc, before the process's root becomes one that may have none.
+pub fn keep_proc() -> Result<(), Errno> {
+    if proc::kept().is_none() {
+        let flags = libc::O_PATH | libc::O_DIRECTORY;
+        let dir = host::openat(libc::AT_FDCWD, c"/proc", flags, 0)?;
+        proc::keep(hide(dir)?);
+    }
+    Ok(())
+}
+
+/// A file with this content that outlives an exec, out of the guest's reach: its number. To be closed if there is no exec.
+pub fn hand_on(content: &[u8]) -> Result<RawFd, Errno> {
+    let fd = hide(host::sealed_file("felix", content)?)?;
+    host::fcntl(fd.as_raw_fd(), libc::F_SETFD, 0)?;
+    Ok(fd.into_raw_fd())
+}
+
+/// What the felix before has handed on by `hand_on`.
+pub fn handed_on(number: RawFd) -> Result<Vec<u8>, Errno> {
+    let copy = host::dup_high(number, base())?;
+    host::close(number)?;
+    host::sealed_content(&copy)
 }
 
 /// True if the guest may not name this number.

@@ -2,14 +2,17 @@
 //!
 //! Knows no system call numbers, no structure layouts of a guest and no engine. Process and thread ids,
 //! descriptors, signal queues and futexes are the host kernel's own; this layer keeps only what the
-//! host cannot know. Lock order: `Process::exe`, then `Process::actions`; none is held over a call that blocks.
+//! host cannot know. Lock order: `Process::exe`, `Process::actions`, `Process::peers`; none is held over a call that blocks.
 
 pub mod exec;
 pub mod fd;
 pub mod process;
 pub mod procfs;
 mod procmem;
+pub mod seccomp;
 pub mod task;
+pub mod trace;
+pub mod tracer;
 pub mod vfs;
 
 pub use process::{Action, Options, Process};

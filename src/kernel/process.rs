@@ -1,10 +1,14 @@
 //! A guest process: what its threads share and the host does not keep for us.
 
-use super::vfs::Fs;
+use super::fd;
+use super::seccomp::Seccomp;
+use crate::sys::host;
 use crate::sys::signal::SigSet;
+use crate::x86::CpuState;
 use std::ffi::OsString;
 use std::ops::Range;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::os::fd::{IntoRawFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
 
 /// A signal's disposition (sigaction(2)). Handlers 0 and 1 are SIG_DFL and SIG_IGN.
@@ -32,12 +36,67 @@ pub struct Options {
     pub felix: OsString,
     /// Arguments that repeat the options in force.
     pub again: Vec<OsString>,
+    /// The same by descriptor, where the path may not do.
+    pub kept_felix: Mutex<Option<KeptFelix>>,
     /// FELIX_EXEC_WRAPPER: a program put before felix at exec (qemu).
     pub wrapper: Option<OsString>,
     /// `--strace`.
     pub strace: bool,
     /// `--stats`.
     pub stats: bool,
+}
+
+impl Options {
+    /// Keeps felix's executable by descriptor, before the guest goes where its path may name nothing, or something else.
+    pub fn keep_felix(&self) {
+        let open = || {
+            let fd = host::openat(libc::AT_FDCWD, c"/proc/self/exe", libc::O_PATH, 0).ok()?;
+            KeptFelix::new(fd)
+        };
+        if self.kept().is_none()
+            && let Some(k) = open()
+        {
+            *self
+                .kept_felix
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner) = Some(k);
+        }
+    }
+
+    /// The descriptor of felix's executable, if it is kept.
+    #[must_use]
+    pub fn kept(&self) -> Option<RawFd> {
+        let kept = *self
+            .kept_felix
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        // A child that borrows this memory has descriptors of its own.
+        kept.filter(|k| identity(k.fd) == Some(k.file))
+            .map(|k| k.fd)
+    }
+}
+
+/// Felix's executable, open in the hidden range.
+#[derive(Clone, Copy, Debug)]
+pub struct KeptFelix {
+    fd: RawFd,
+    /// Device and inode.
+    file: (u64, u64),
+}
+
+fn identity(fd: RawFd) -> Option<(u64, u64)> {
+    let st = host::fstat(fd).ok()?;
+    Some((st.st_dev, st.st_ino))
+}
+
+impl KeptFelix {
+    /// Takes over an open executable.
+    #[must_use]
+    pub fn new(fd: OwnedFd) -> Option<KeptFelix> {
+        let fd = fd::hide(fd).ok()?.into_raw_fd();
+        let file = identity(fd)?;
+        Some(KeptFelix { fd, file })
+    }
 }
 
 /// Where a program lies in memory (proc(5), /proc/PID/stat).
@@ -72,11 +131,46 @@ pub struct Exe {
     pub layout: Layout,
 }
 
+/// What other threads of a process see and change of a thread.
+#[derive(Debug, Default)]
+pub struct Peer {
+    /// Thread id; 0 until it has one.
+    pub tid: AtomicI32,
+    /// Its seccomp state.
+    pub seccomp: Seccomp,
+    /// What it was stopped with, once it is stopped for good.
+    pub frozen: Mutex<Option<Box<Frozen>>>,
+}
+
+/// A thread of a process that is being dumped.
+#[derive(Clone, Debug)]
+pub struct Frozen {
+    /// Its registers.
+    pub cpu: CpuState,
+    /// The call it was in.
+    pub call: Option<u64>,
+    /// Blocked signals.
+    pub mask: SigSet,
+}
+
+impl Peer {
+    /// What a child of the thread starts with.
+    #[must_use]
+    pub fn child(&self) -> Arc<Peer> {
+        Arc::new(Peer {
+            tid: AtomicI32::new(0),
+            seccomp: self.seccomp.inherited(),
+            frozen: Mutex::default(),
+        })
+    }
+}
+
+/// The id of a notification, and the socket for the answer.
+pub type Notification = (u64, OwnedFd);
+
 /// See the module's head.
 #[derive(Debug)]
 pub struct Process {
-    /// Path resolution.
-    pub fs: Arc<Fs>,
     /// Command-line options.
     pub options: Arc<Options>,
     /// The program.
@@ -85,7 +179,13 @@ pub struct Process {
     pub threads: AtomicUsize,
     /// True in a child that shares its parent's memory until exec.
     pub borrowed_memory: bool,
+    /// A thread is writing the process's core: the others stop where they can be looked at.
+    pub dying: AtomicBool,
+    /// Signals that the CPU raises and that a descriptor may give (signalfd(2)).
+    pub read_from_descriptors: AtomicU64,
     actions: Mutex<[Action; 65]>,
+    notifications: Mutex<Vec<Notification>>,
+    peers: Mutex<Vec<Arc<Peer>>>,
 }
 
 /// Keeps a process's locks.
@@ -93,32 +193,41 @@ pub struct Process {
 pub struct ForkGuard<'a> {
     _exe: RwLockWriteGuard<'a, Exe>,
     _actions: MutexGuard<'a, [Action; 65]>,
+    _peers: MutexGuard<'a, Vec<Arc<Peer>>>,
 }
 
 impl Process {
     /// A process without a program.
     #[must_use]
-    pub fn new(fs: Arc<Fs>, options: Arc<Options>) -> Process {
+    pub fn new(options: Arc<Options>) -> Process {
         Process {
-            fs,
             options,
             exe: RwLock::default(),
             threads: AtomicUsize::new(1),
             borrowed_memory: false,
+            dying: AtomicBool::new(false),
+            read_from_descriptors: AtomicU64::new(0),
             actions: Mutex::new([Action::default(); 65]),
+            notifications: Mutex::default(),
+            peers: Mutex::default(),
         }
     }
 
-    /// The copy a child process starts with.
+    /// The copy a child process starts with, whose one thread is `peer`.
     #[must_use]
-    pub fn for_child(&self, borrowed_memory: bool) -> Process {
+    pub fn for_child(&self, borrowed_memory: bool, peer: &Arc<Peer>) -> Process {
         Process {
-            fs: self.fs.clone(),
             options: self.options.clone(),
             exe: RwLock::new(self.exe()),
             threads: AtomicUsize::new(1),
             borrowed_memory,
+            dying: AtomicBool::new(false),
+            read_from_descriptors: AtomicU64::new(
+                self.read_from_descriptors.load(Ordering::Acquire),
+            ),
             actions: Mutex::new(*self.actions()),
+            notifications: Mutex::default(),
+            peers: Mutex::new(vec![peer.clone()]),
         }
     }
 
@@ -127,7 +236,23 @@ impl Process {
         ForkGuard {
             _exe: self.exe.write().unwrap_or_else(PoisonError::into_inner),
             _actions: self.actions(),
+            _peers: self.peers(),
         }
+    }
+
+    /// Notifications of seccomp filters that this process has received and not answered.
+    pub fn notifications(&self) -> MutexGuard<'_, Vec<Notification>> {
+        (self.notifications.lock()).unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The threads that run guest code, those that begin to included.
+    pub fn peers(&self) -> MutexGuard<'_, Vec<Arc<Peer>>> {
+        self.peers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A thread ends.
+    pub fn remove_peer(&self, peer: &Arc<Peer>) {
+        self.peers().retain(|p| !Arc::ptr_eq(p, peer));
     }
 
     /// All dispositions, by signal number.

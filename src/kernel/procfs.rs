@@ -1,12 +1,14 @@
 //! The files of /proc (proc(5)) that must tell the guest's story instead of felix's.
 
-use super::process::{DEFAULT, IGNORE, Process};
-use super::procmem::{self, Signals, Sizes};
+use super::exec;
+use super::process::{DEFAULT, IGNORE, Peer, Process};
+use super::procmem::{self, Details, Signals, Sizes};
+use super::seccomp;
 use super::task::{Task, signal_number};
-use super::vfs::{At, is_own};
+use super::vfs::{At, Fs, is_own};
 use crate::mem::space::space;
-use crate::sys::host;
 use crate::sys::signal::{SYNC, bit};
+use crate::sys::{host, proc};
 use crate::x86::cpuid;
 use std::ffi::OsStr;
 use std::fmt::Write as _;
@@ -14,6 +16,8 @@ use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// The names that can be special.
 const NAMES: [&[u8]; 13] = [
@@ -83,7 +87,7 @@ pub fn special(process: &Process, task: &Task, at: &At) -> Option<Special> {
         return Some(Special::Content(cpuinfo()));
     }
     if !is_own(&dir) {
-        return of_other(process, &dir, &name);
+        return of_other(&task.fs, &dir, &name);
     }
     match &name[..] {
         b"exe" => Some(Special::Exe(process.exe().path)),
@@ -109,29 +113,52 @@ pub fn special(process: &Process, task: &Task, at: &At) -> Option<Special> {
         b"environ" => Some(Special::Content(process.exe().environ)),
         b"auxv" => Some(Special::Content(process.exe().auxv)),
         b"status" => Some(Special::Content(status(process, task, &dir))),
-        b"mountinfo" if process.fs.is_rooted() => Some(Special::Content(mounts(process, true))),
-        b"mounts" if process.fs.is_rooted() => Some(Special::Content(mounts(process, false))),
+        b"mountinfo" if task.fs.is_rooted() => Some(Special::Content(mounts(&task.fs, true))),
+        b"mounts" if task.fs.is_rooted() => Some(Special::Content(mounts(&task.fs, false))),
         _ => None,
     }
 }
 
 /// A file of the host's /proc, empty if it cannot be read.
 fn host_file(dir: &[u8], name: &str) -> Vec<u8> {
-    std::fs::read(Path::new(OsStr::from_bytes(dir)).join(name)).unwrap_or_default()
+    // The guest's root need not show it.
+    let own = match dir {
+        b"/proc" => Some(name.to_owned()),
+        b"/proc/self" => Some(format!("self/{name}")),
+        _ => None,
+    };
+    match own {
+        Some(name) => proc::read(&name).unwrap_or_default(),
+        None => std::fs::read(Path::new(OsStr::from_bytes(dir)).join(name)).unwrap_or_default(),
+    }
 }
 
 /// The same of another process that felix runs.
-fn of_other(process: &Process, dir: &[u8], name: &[u8]) -> Option<Special> {
+fn of_other(fs: &Fs, dir: &[u8], name: &[u8]) -> Option<Special> {
     let number = dir.strip_prefix(b"/proc/")?;
-    if !matches!(name, b"exe" | b"cmdline") || !number.iter().all(u8::is_ascii_digit) {
+    let names = matches!(name, b"exe" | b"cmdline" | b"auxv" | b"environ");
+    if !names || !number.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    let identity = |dir: &[u8]| {
-        let st = std::fs::metadata(Path::new(OsStr::from_bytes(dir)).join("exe")).ok()?;
-        Some((st.dev(), st.ino()))
-    };
-    if identity(dir)? != identity(b"/proc/self")? {
+    let theirs = std::fs::metadata(Path::new(OsStr::from_bytes(dir)).join("exe")).ok()?;
+    let ours = proc::stat("self/exe").ok()?;
+    if (theirs.dev(), theirs.ino()) != (ours.st_dev, ours.st_ino) {
         return None;
+    }
+    if name == b"auxv" {
+        let pid = std::str::from_utf8(number).ok()?.parse().ok()?;
+        return crate::sys::ptrace::auxv_of(pid).ok().map(Special::Content);
+    }
+    if name == b"environ" {
+        let entries = host_file(dir, "environ");
+        let entries = entries.split(|b| *b == 0).filter(|e| !e.is_empty());
+        let shown = exec::guest_environment(entries.map(<[u8]>::to_vec), true).0;
+        return Some(Special::Content(
+            shown
+                .into_iter()
+                .flat_map(|e| e.into_iter().chain([0]))
+                .collect(),
+        ));
     }
     if name == b"cmdline" {
         // It shows the guest's arguments, in felix's room for them.
@@ -147,7 +174,7 @@ fn of_other(process: &Process, dir: &[u8], name: &[u8]) -> Option<Special> {
         .find(|l| l.get(73) == Some(&b'/'))?;
     let start = first.split(|b| *b == b'-').next()?;
     let start = u64::from_str_radix(std::str::from_utf8(start).ok()?, 16).ok()?;
-    let path = process.fs.guest_path(&first[73..])?;
+    let path = fs.guest_path(&first[73..])?;
     (start < LOADED_BELOW).then_some(Special::Exe(path))
 }
 
@@ -159,6 +186,12 @@ fn maps() -> Vec<u8> {
 /// /proc/self/smaps.
 fn smaps() -> Vec<u8> {
     procmem::smaps(&maps(), &host_file(b"/proc/self", "smaps"))
+}
+
+/// What the host says of this process's memory.
+#[must_use]
+pub fn details() -> Details {
+    Details::new(&host_file(b"/proc/self", "smaps"))
 }
 
 /// The guest's signals: those pending and blocked that the host does not know, and all dispositions.
@@ -180,9 +213,40 @@ fn signals(process: &Process, task: &Task) -> Signals {
     }
 }
 
+/// The thread that a directory of ours is about: of a process, its first.
+fn peer(process: &Process, task: &Task, dir: &[u8]) -> Arc<Peer> {
+    let last = dir.rsplit(|b| *b == b'/').next().unwrap_or(b"");
+    let tid = match last {
+        b"self" => host::getpid(),
+        _ => (std::str::from_utf8(last).ok())
+            .and_then(|t| t.parse().ok())
+            .unwrap_or(task.tid),
+    };
+    let peers = process.peers();
+    let found = peers.iter().find(|p| p.tid.load(Ordering::Acquire) == tid);
+    found.unwrap_or(&task.peer).clone()
+}
+
+/// The value of a line of status about seccomp. Felix itself, and with it its guest, may be under filters of the host.
+fn guest_seccomp(peer: &Peer, name: &[u8], line: &[u8]) -> Option<u64> {
+    let of_host = || {
+        let value = line.get(name.len() + 1..)?.trim_ascii();
+        std::str::from_utf8(value).ok()?.parse().ok()
+    };
+    match (name, peer.seccomp.mode()) {
+        (b"Seccomp", mode @ 1..) => Some(mode.into()),
+        (b"Seccomp_filters", _) => {
+            let own = seccomp::count(peer.seccomp.newest().as_ref());
+            Some(of_host().unwrap_or(0) + own as u64)
+        }
+        _ => None,
+    }
+}
+
 /// /proc/self/status: the host's, with the guest's signals and memory.
 fn status(process: &Process, task: &Task, dir: &[u8]) -> Vec<u8> {
     let own = signals(process, task);
+    let peer = peer(process, task, dir);
     let sizes = Sizes::of(&maps(), &process.exe().layout);
     let text = host_file(dir, "status");
     let mut out = Vec::with_capacity(text.len());
@@ -195,6 +259,10 @@ fn status(process: &Process, task: &Task, dir: &[u8]) -> Vec<u8> {
         if let Some(kb) = sizes.status(&String::from_utf8_lossy(name)) {
             let name = String::from_utf8_lossy(name);
             out.extend_from_slice(format!("{name}:\t{kb:8} kB\n").as_bytes());
+            continue;
+        }
+        if let Some(n) = guest_seccomp(&peer, name, line) {
+            out.extend_from_slice(format!("{}:\t{n}\n", String::from_utf8_lossy(name)).as_bytes());
             continue;
         }
         let changed = (value(b"SigPnd:").map(|v| ("SigPnd", v | own.pending)))
@@ -275,11 +343,12 @@ fn cpuinfo() -> Vec<u8> {
     out.into_bytes()
 }
 
-fn mounts(process: &Process, info: bool) -> Vec<u8> {
+fn mounts(fs: &Fs, info: bool) -> Vec<u8> {
+    let binds = fs.binds();
     let mut out = Vec::new();
     for (i, point) in [&b"/"[..]]
         .into_iter()
-        .chain(process.fs.binds())
+        .chain(binds.iter().map(Vec::as_slice))
         .enumerate()
     {
         let (kind, source) = match point {

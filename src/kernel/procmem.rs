@@ -8,6 +8,7 @@ use super::process::Layout;
 use crate::mem::space::PAGE;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::ops::Range;
 
 /// A line of maps.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,6 +107,64 @@ pub fn smaps(maps: &[u8], smaps: &[u8]) -> Vec<u8> {
         }
     }
     out.into_bytes()
+}
+
+/// What the host says of a stretch of memory that decides whether it is dumped.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Detail {
+    /// Some of it is in memory or swapped out.
+    pub resident: bool,
+    /// Some of it is the process's own, also where a file is mapped.
+    pub anonymous: bool,
+    /// MADV_DONTDUMP.
+    pub dont_dump: bool,
+}
+
+/// The host's smaps, to be asked about.
+#[derive(Debug)]
+pub struct Details(BTreeMap<u64, (u64, Detail)>);
+
+impl Details {
+    /// Of this text.
+    #[must_use]
+    pub fn new(smaps: &[u8]) -> Details {
+        let text = String::from_utf8_lossy(smaps);
+        let mut found = BTreeMap::new();
+        let mut last = 0;
+        for line in text.lines() {
+            if let Some(m) = Mapping::of(line) {
+                last = m.start;
+                found.insert(m.start, (m.end, Detail::default()));
+            } else if let (Some((name, value)), Some((_, d))) =
+                (line.split_once(':'), found.get_mut(&last))
+            {
+                let some = kilobytes(value).is_some_and(|kb| kb != 0);
+                match name {
+                    "Rss" => d.resident |= some,
+                    "Anonymous" => d.anonymous |= some,
+                    // What is swapped out is the process's own.
+                    "Swap" => (d.resident, d.anonymous) = (d.resident | some, d.anonymous | some),
+                    "VmFlags" => d.dont_dump = value.split_ascii_whitespace().any(|f| f == "dd"),
+                    _ => {}
+                }
+            }
+        }
+        Details(found)
+    }
+
+    /// What is said of a range; `None` if nothing is.
+    #[must_use]
+    pub fn of(&self, range: &Range<u64>) -> Option<Detail> {
+        let first = self.0.range(..=range.start).next_back();
+        let first = first.map_or(range.start, |(s, _)| *s);
+        let parts = self.0.range(first..range.end);
+        let parts = parts.filter(|(_, (end, _))| *end > range.start);
+        parts.map(|(_, (_, d))| *d).reduce(|a, b| Detail {
+            resident: a.resident | b.resident,
+            anonymous: a.anonymous | b.anonymous,
+            dont_dump: a.dont_dump & b.dont_dump,
+        })
+    }
 }
 
 /// The host's flags of a mapping with the guest's rights.
@@ -338,6 +397,18 @@ mod tests {
                 && sum.contains("Rss:                   8 kB"),
             "{sum}"
         );
+    }
+
+    #[test]
+    fn details_are_those_of_all_that_overlaps() {
+        let host = "00400000-00404000 rw-p 00000000 fe:00 7 /bin/x\nRss: 8 kB\nAnonymous: 0 kB\nVmFlags: rd dd\n\
+                    00404000-00408000 rw-p 00000000 00:00 0\nRss: 0 kB\nSwap: 4 kB\nVmFlags: rd\n";
+        let d = Details::new(host.as_bytes());
+        let first = d.of(&(0x0040_1000..0x0040_2000)).unwrap();
+        assert!(first.resident && !first.anonymous && first.dont_dump);
+        let both = d.of(&(0x0040_3000..0x0040_5000)).unwrap();
+        assert!(both.resident && both.anonymous && !both.dont_dump);
+        assert_eq!(d.of(&(0x0040_8000..0x0040_9000)), None);
     }
 
     #[test]

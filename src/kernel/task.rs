@@ -1,9 +1,13 @@
 //! A thread of the guest: one host thread, whose id and signal mask are the guest's.
 
 use super::exec::Exec;
+use super::process::Peer;
+use super::trace::Trace;
+use super::vfs::Fs;
 use crate::sys::host::ExecArgs;
 use crate::sys::signal::{Mailbox, RawInfo, SYNC, SigSet, bit};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// What the last fault left for signal frames (`trapno`, `err`, `cr2` of sigcontext).
 #[derive(Clone, Copy, Default, Debug)]
@@ -36,6 +40,17 @@ impl AltStack {
     };
 }
 
+/// When an interrupted call is made again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Again {
+    /// If no handler runs, or one with SA_RESTART.
+    IfAsked,
+    /// If no handler runs.
+    IfUnhandled,
+    /// In any case: it was not made.
+    Always,
+}
+
 /// The program that is about to replace this one, and how. The task owns it, not the stack from which execve(2) is called,
 /// so that a process which only borrows its memory (vfork) leaves nothing behind: the task is its parent's to drop.
 #[derive(Debug)]
@@ -51,6 +66,8 @@ pub struct Leaving {
 pub struct Task {
     /// Thread id.
     pub tid: i32,
+    /// Its root and current directory, perhaps shared with others (CLONE_FS).
+    pub fs: Arc<Fs>,
     /// Blocked signals, mirrored by the host thread's mask.
     pub mask: SigSet,
     /// The mask of a call such as sigsuspend(2) that was in force when it was interrupted.
@@ -73,14 +90,24 @@ pub struct Task {
     pub unprotected: Option<u64>,
     /// Set while execve(2) is on its way.
     pub leaving: Option<Leaving>,
+    /// The number of the system call the thread is in, as Linux keeps it (`orig_rax`), or -1.
+    pub call: u64,
+    /// When the interrupted call is made again.
+    pub again: Again,
+    /// What a tracer knows of the thread.
+    pub trace: Trace,
+    /// What the process's other threads know of this one.
+    pub peer: Arc<Peer>,
 }
 
 impl Task {
-    /// The first task of a process that inherits `mask`.
+    /// A task that inherits `mask`, known to others as `peer`.
     #[must_use]
-    pub fn new(tid: i32, mask: SigSet) -> Task {
+    pub fn new(tid: i32, mask: SigSet, fs: Arc<Fs>, peer: Arc<Peer>) -> Task {
+        peer.tid.store(tid, Ordering::Release);
         Task {
             tid,
+            fs,
             mask,
             call_mask: None,
             altstack: AltStack::default(),
@@ -92,7 +119,17 @@ impl Task {
             trap: TrapInfo::default(),
             unprotected: None,
             leaving: None,
+            call: u64::MAX,
+            again: Again::IfAsked,
+            trace: Trace::default(),
+            peer,
         }
+    }
+
+    /// Gives the task its id.
+    pub fn set_tid(&mut self, tid: i32) {
+        self.tid = tid;
+        self.peer.tid.store(tid, Ordering::Release);
     }
 
     /// The next signal to deliver: one that is not blocked.

@@ -881,6 +881,7 @@ impl AddressSpace {
 mod behind;
 mod code;
 mod limits;
+mod look;
 pub use limits::{Limit, Resource};
 #[cfg(test)]
 mod tests;

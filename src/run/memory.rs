@@ -56,7 +56,8 @@ impl CodeMemory for GuestMemory {
 /// emulator does not say which pages are resident, `None`.
 #[must_use]
 pub fn own_bytes() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/self/maps").ok()?;
+    let text = crate::sys::proc::read("self/maps").ok()?;
+    let text = String::from_utf8_lossy(&text);
     let guest = space().ranges();
     let mut pages = 0;
     for line in text.lines() {

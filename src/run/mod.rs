@@ -12,9 +12,12 @@ pub use memory::GuestMemory;
 use crate::error::Error;
 use crate::exec::{Engine, Exit};
 use crate::kernel::exec::{self, ExecError, Program};
-use crate::kernel::{Options, Process, Task, vfs::Fs};
+use crate::kernel::process::Peer;
+use crate::kernel::seccomp::Seccomp;
+use crate::kernel::trace::event;
+use crate::kernel::{Options, Process, Task, tracer, vfs::Fs};
 use crate::mem::space::{Changes, space};
-use crate::personality::linux::{self, Ctx, Flow, signal};
+use crate::personality::linux::{self, Ctx, Flow, signal, traced};
 use crate::sys::signal::Mailbox;
 use crate::sys::{Errno, host};
 use crate::x86::{CpuState, Gpr, GuestAddr};
@@ -39,6 +42,8 @@ pub struct Job {
     pub argv: Vec<OsString>,
     /// Environment.
     pub envp: Vec<Vec<u8>>,
+    /// The filters the program inherits.
+    pub seccomp: Seccomp,
 }
 
 impl From<ExecError> for Error {
@@ -64,6 +69,8 @@ struct Runner {
 enum End {
     Thread(i32),
     Process(i32),
+    /// By this signal, the thread alone.
+    Killed(i32),
 }
 
 /// Runs a program on an engine until the guest ends, and with it felix.
@@ -84,20 +91,21 @@ pub fn run(job: Job, engine: Box<dyn Engine + Send>) -> Result<std::convert::Inf
     job.fs
         .enter()
         .map_err(|e| fail("cannot enter the rootfs")(e.io()))?;
-    let process = Arc::new(Process::new(Arc::new(job.fs), Arc::new(job.options)));
+    let process = Arc::new(Process::new(Arc::new(job.options)));
+    let fs = Arc::new(job.fs);
     let argv: Vec<Vec<u8>> = job.argv.into_iter().map(OsString::into_vec).collect();
-    let program = exec::plan(
-        &process.fs,
-        libc::AT_FDCWD,
-        job.path.as_bytes(),
-        job.file,
-        argv,
-    )?;
+    let program = exec::plan(&fs, libc::AT_FDCWD, job.path.as_bytes(), job.file, argv)?;
 
     crate::sys::start::restore_sigpipe();
     signal::inherit(&process).map_err(|e| fail("cannot install signal handlers")(e.io()))?;
     crate::sys::fault::install().map_err(fail("cannot install the fault handler"))?;
-    let task = Task::new(host::gettid(), crate::sys::signal::mask());
+    tracer::show_started();
+    let peer = Arc::new(Peer {
+        seccomp: job.seccomp,
+        ..Peer::default()
+    });
+    process.peers().push(peer.clone());
+    let task = Task::new(host::gettid(), crate::sys::signal::mask(), fs, peer);
     let mut runner = Runner {
         process,
         task,
@@ -111,6 +119,7 @@ pub fn run(job: Job, engine: Box<dyn Engine + Send>) -> Result<std::convert::Inf
     match runner.attached(&runner.task.mailbox.clone(), &mut cpu) {
         End::Process(status) => host::exit_group(status),
         End::Thread(status) => host::exit_thread(status),
+        End::Killed(sig) => crate::sys::thread::exit_killed(sig),
     }
 }
 
@@ -146,21 +155,31 @@ impl Runner {
 
     fn until_end(&mut self, cpu: &mut CpuState) -> End {
         crate::sys::signal::set_mask(self.task.mask);
+        self.with(cpu, traced::begin);
         loop {
             let exit = self.engine.run(cpu);
-            let mut ctx = Ctx::new(&self.process, &mut self.task, cpu);
-            match exit {
-                Exit::Syscall => linux::syscall(&mut ctx),
-                Exit::Fault(f) => signal::fault(&mut ctx, f),
+            self.task.call = u64::MAX;
+            let flow = self.with(cpu, |ctx| match exit {
+                Exit::Syscall => linux::syscall(ctx),
+                Exit::Fault(f) => signal::fault(ctx, f),
                 Exit::Interrupted => {}
+            });
+            if self.task.trace.on()
+                && let Flow::ExitThread(status) | Flow::ExitGroup(status) = flow
+            {
+                let message = crate::sys::cast::reg((status & 0xff) << 8);
+                self.with(cpu, |ctx| traced::event(ctx, event::EXIT, message));
             }
-            let changes = std::mem::take(&mut ctx.changes);
-            let flow = std::mem::take(&mut ctx.flow);
-            self.invalidate(changes);
             match flow {
                 Flow::Continue => {}
                 Flow::ExitThread(status) => return self.exit_thread(status),
                 Flow::ExitGroup(status) => return self.exit_process(status),
+                Flow::KillThread(sig) => {
+                    return match self.exit_thread(128 + sig) {
+                        End::Thread(_) => End::Killed(sig),
+                        _ => crate::sys::signal::die_by(sig),
+                    };
+                }
                 Flow::Clone(args) => {
                     let r = self.clone_task(cpu, &args);
                     let rax = match r {
@@ -171,8 +190,23 @@ impl Runner {
                 }
                 Flow::Exec(e) => self.exec_in_place(cpu, e),
             }
-            signal::deliver(&mut Ctx::new(&self.process, &mut self.task, cpu));
+            if self.task.trace.fresh {
+                self.with(cpu, traced::begin);
+            } else if self.task.trace.on() && exit == Exit::Syscall {
+                self.with(cpu, traced::exit);
+            }
+            self.with(cpu, signal::deliver);
         }
+    }
+
+    /// Lets the personality do something, and tells the engine which code is gone by it.
+    fn with(&mut self, cpu: &mut CpuState, f: impl FnOnce(&mut Ctx<'_>)) -> Flow {
+        let mut ctx = Ctx::new(&self.process, &mut self.task, cpu);
+        f(&mut ctx);
+        let changes = std::mem::take(&mut ctx.changes);
+        let flow = std::mem::take(&mut ctx.flow);
+        self.invalidate(changes);
+        flow
     }
 
     fn exit_process(&self, status: i32) -> End {
@@ -190,8 +224,16 @@ impl Runner {
     /// Replaces the program without executing felix again. There is one thread. From the point of no return on, failure kills, as
     /// in Linux.
     fn exec_in_place(&mut self, cpu: &mut CpuState, e: exec::Exec) {
-        let plan = exec::plan(&self.process.fs, libc::AT_FDCWD, &e.path, e.file, e.argv);
-        let program = match plan {
+        let plan = exec::plan(&self.task.fs, libc::AT_FDCWD, &e.path, e.file, e.argv);
+        let kept = plan.and_then(|mut p| match p.keep_files() {
+            Ok(()) => Ok(p),
+            Err(errno) => Err(ExecError {
+                errno,
+                path: e.path.clone(),
+                why: "no descriptor is left for it".into(),
+            }),
+        });
+        let program = match kept {
             Ok(p) => p,
             Err(e) => {
                 cpu.set_reg(Gpr::RAX, crate::sys::cast::reg(-e.errno.0));
@@ -215,5 +257,8 @@ impl Runner {
         let poll = cpu.poll.load(std::sync::atomic::Ordering::Acquire);
         *cpu = *fresh;
         cpu.poll.store(poll, std::sync::atomic::Ordering::Release);
+        if self.task.trace.on() {
+            self.with(cpu, traced::executed);
+        }
     }
 }

@@ -6,11 +6,15 @@
 //! always has one user.
 
 use super::{End, Runner};
-use crate::kernel::Task;
 use crate::kernel::task::AltStack;
+use crate::kernel::trace::{self, Trace};
+use crate::kernel::vfs::Fs;
+use crate::kernel::{Task, tracer};
 use crate::mem::space::{Resource, space};
-use crate::personality::linux::{CloneArgs, Result, clone_flag as flag, signal as dispositions};
-use crate::sys::{Errno, guest, host, signal, thread};
+use crate::personality::linux::{
+    CloneArgs, Result, clone_flag as flag, signal as dispositions, traced,
+};
+use crate::sys::{Errno, guest, host, namespace, signal, thread};
 use crate::x86::{CpuState, Gpr, GuestAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -26,13 +30,34 @@ fn id(tid: i32) -> u64 {
 impl Runner {
     /// Makes what the guest's clone asks for; the new task's id. In a forked child it returns 0.
     pub(super) fn clone_task(&mut self, cpu: &mut CpuState, args: &CloneArgs) -> Result<u64> {
-        let tid = self.make_task(cpu, args)?;
+        let traced = self.task.trace.on();
+        let waits = args.flags & flag::VFORK != 0 && args.flags & flag::VM != 0;
+        if traced {
+            // The host's events are told only while this thread waits for the child.
+            self.task.trace.quiet(!waits);
+            trace::expose(&self.task, cpu);
+        }
+        let made = self.make_task(cpu, args);
+        if traced && made != Ok(0) {
+            trace::done(&mut self.task);
+        }
+        let tid = made?;
         if args.flags & flag::PIDFD != 0 && tid != 0 {
             // A child that has ended by now and left nothing to wait for has no descriptor any more.
             let fd = host::pidfd_open(tid, args.flags & flag::THREAD != 0).unwrap_or(-1);
             guest::write_u32(GuestAddr(args.pidfd), fd.cast_unsigned())?;
         }
+        if traced && !waits && tid != 0 {
+            let (_, event) = traced::birth(args.flags, args.exit_signal);
+            self.with(cpu, |ctx| traced::event(ctx, event, tid));
+        }
         Ok(tid)
+    }
+
+    /// What the tracer of this thread, if it has one, is to a child.
+    fn child_trace(&self, args: &CloneArgs) -> Trace {
+        let (options, _) = traced::birth(args.flags, args.exit_signal);
+        self.task.trace.for_child(options)
     }
 
     fn make_task(&mut self, cpu: &mut CpuState, args: &CloneArgs) -> Result<u64> {
@@ -71,6 +96,14 @@ impl Runner {
         }
     }
 
+    /// The root and current directory of a child that shares memory.
+    fn child_fs(&self, args: &CloneArgs) -> Arc<Fs> {
+        match args.flags & flag::FS {
+            0 => Arc::new((*self.task.fs).clone()),
+            _ => Arc::clone(&self.task.fs),
+        }
+    }
+
     fn parent_settid(args: &CloneArgs, tid: u64) {
         if args.flags & flag::PARENT_SETTID != 0 {
             let _ = guest::write_u32(GuestAddr(args.parent_tid), crate::sys::cast::low32(tid));
@@ -80,16 +113,28 @@ impl Runner {
     fn new_thread(&mut self, cpu: &CpuState, args: &CloneArgs) -> Result<u64> {
         let args = *args;
         let child = Self::child_cpu(cpu, &args);
-        let (process, engine, mask) = (
+        let trace = self.child_trace(&args);
+        let call = self.task.call;
+        let (process, engine, mask, fs) = (
             self.process.clone(),
             self.engine.for_thread().map_err(|_| Errno::EAGAIN)?,
             self.task.mask,
+            self.child_fs(&args),
         );
         let (send, receive) = mpsc::sync_channel(1);
         self.process.threads.fetch_add(1, Ordering::AcqRel);
+        let peer = {
+            // Under the lock: filters given to all threads meanwhile would miss it.
+            let mut peers = self.process.peers();
+            let peer = self.task.peer.child();
+            peers.push(peer.clone());
+            peer
+        };
+        let its = peer.clone();
         let body = move || {
-            let mut task = Task::new(host::gettid(), mask);
+            let mut task = Task::new(host::gettid(), mask, fs, its);
             task.altstack = AltStack::OFF;
+            (task.trace, task.call) = (trace, call);
             let tid = id(task.tid);
             Self::parent_settid(&args, tid);
             Self::introduce(&mut task, &args);
@@ -109,6 +154,7 @@ impl Runner {
             thread::spawn(STACK, body).and_then(|()| receive.recv().map_err(|_| Errno::EAGAIN));
         if made.is_err() {
             self.process.threads.fetch_sub(1, Ordering::AcqRel);
+            self.process.remove_peer(&peer);
         }
         made.map_err(|_| Errno::EAGAIN)
     }
@@ -125,9 +171,10 @@ impl Runner {
         let host_flags = args.flags & !own;
         let special = args.id_count != 0 || args.flags & flag::INTO_CGROUP != 0;
         let process = Arc::clone(&self.process);
+        let trace = self.child_trace(args);
         let pid = signal::blocked(|| {
             // No other thread may hold them now: the child would wait for it for ever. Above `mem`, so before its lock.
-            let above = process.for_fork();
+            let above = (process.for_fork(), tracer::table());
             let guard = space().for_fork();
             let pid = if special {
                 let ids = &args.ids[..args.id_count];
@@ -135,7 +182,7 @@ impl Runner {
             } else if host_flags | args.exit_signal == id(libc::SIGCHLD) {
                 thread::fork()
             } else {
-                thread::fork_with(host_flags | args.exit_signal)
+                namespace::fork(host_flags, args.exit_signal)
             };
             drop((guard, above));
             if pid == Ok(0) {
@@ -152,14 +199,24 @@ impl Runner {
         // If the parent had recorded one, everything is still blocked.
         signal::set_mask(self.task.mask);
         self.engine.after_fork();
-        self.process = Arc::new(self.process.for_child(false));
+        self.task.set_tid(host::gettid());
+        self.process = Arc::new(self.process.for_child(false, &self.task.peer));
         if args.flags & flag::CLEAR_SIGHAND != 0 {
             dispositions::reset(&self.process);
         }
-        self.task.tid = host::gettid();
         self.task.clear_child_tid = 0;
         self.task.robust_list = 0;
         self.task.deferred.clear();
+        if args.flags & flag::NEWNS != 0 {
+            self.process.options.keep_felix();
+        }
+        if args.flags & flag::NEWNS != 0
+            && let Err(e) = self.task.fs.enter_namespace()
+        {
+            tracing::error!("the root cannot be mounted in a new mount namespace: {e}");
+            crate::sys::signal::die_by(libc::SIGKILL);
+        }
+        self.task.trace = trace;
         Self::enter_child(cpu, args);
         Self::introduce(&mut self.task, args);
         Ok(0)
@@ -175,9 +232,10 @@ impl Runner {
     ) -> Result<impl FnMut() + Send + 'static> {
         let args = *args;
         let mut child = Self::child_cpu(cpu, &args);
-        let process = Arc::new(self.process.for_child(true));
+        let peer = self.task.peer.child();
+        let process = Arc::new(self.process.for_child(true, &peer));
         let engine = self.engine.for_thread().map_err(|_| Errno::EAGAIN)?;
-        let mut task = Task::new(0, self.task.mask);
+        let mut task = Task::new(0, self.task.mask, self.child_fs(&args), peer);
         // A vfork's child comes back to its parent's frames.
         task.altstack = if args.flags & flag::VFORK != 0 {
             self.task.altstack
@@ -190,9 +248,11 @@ impl Runner {
             cpu: Box::default(),
             engine,
         };
+        runner.task.trace = self.child_trace(&args);
+        runner.task.call = self.task.call;
         let mailbox = runner.task.mailbox.clone();
         Ok(move || {
-            runner.task.tid = host::gettid();
+            runner.task.set_tid(host::gettid());
             Self::introduce(&mut runner.task, &args);
             told(id(runner.task.tid));
             if args.flags & flag::CLEAR_SIGHAND != 0 {
@@ -200,6 +260,7 @@ impl Runner {
             }
             match runner.attached(&mailbox, &mut child) {
                 End::Process(status) | End::Thread(status) => host::exit_group(status),
+                End::Killed(sig) => signal::die_by(sig),
             }
         })
     }
@@ -239,6 +300,7 @@ impl Runner {
     /// exit(2): the end of one thread, and of the process with the last.
     pub(super) fn exit_thread(&mut self, status: i32) -> End {
         self.release_robust_list();
+        self.process.remove_peer(&self.task.peer);
         if self.process.threads.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.clear_tid();
             return self.exit_process(status);

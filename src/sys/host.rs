@@ -26,6 +26,13 @@ pub fn openat(dir: RawFd, path: &CStr, flags: i32, mode: u32) -> Result<OwnedFd,
     .map(owned)
 }
 
+/// openat2(2) with `resolve` (RESOLVE_*); O_CLOEXEC is not added. A signal may come first.
+pub fn openat2(dir: RawFd, path: &CStr, flags: i32, resolve: u64) -> Result<OwnedFd, Errno> {
+    let how = [u64::from(flags.cast_unsigned()), 0, resolve];
+    let args = [reg(dir), ptr(path.as_ptr()), ptr(&raw const how), 24, 0, 0];
+    raw::interruptible(libc::SYS_openat2, args).map(owned)
+}
+
 /// dup of `fd` with a number not below `min`, close-on-exec (fcntl(2), F_DUPFD_CLOEXEC).
 pub fn dup_high(fd: RawFd, min: i32) -> Result<OwnedFd, Errno> {
     let dup = |min| fcntl(fd, libc::F_DUPFD_CLOEXEC, reg(min));
@@ -33,6 +40,13 @@ pub fn dup_high(fd: RawFd, min: i32) -> Result<OwnedFd, Errno> {
     dup(min)
         .or_else(|e| if e == Errno::EINVAL { dup(0) } else { Err(e) })
         .map(owned)
+}
+
+/// Has the guest's descriptor `number` stand for what `fd` does (dup3(2)).
+pub fn replace(fd: OwnedFd, number: RawFd, cloexec: bool) -> Result<(), Errno> {
+    let flags = if cloexec { libc::O_CLOEXEC } else { 0 };
+    let args = [reg(fd.as_raw_fd()), reg(number), reg(flags), 0, 0, 0];
+    raw::syscall(libc::SYS_dup3, args).map(drop)
 }
 
 /// fcntl(2) with an integer argument.
@@ -121,10 +135,7 @@ pub fn readlinkat(dir: RawFd, path: &CStr) -> Result<Vec<u8>, Errno> {
 
 /// The path the host knows an open descriptor by (proc(5), /proc/self/fd).
 pub fn fd_path(fd: RawFd) -> Result<Vec<u8>, Errno> {
-    readlinkat(
-        libc::AT_FDCWD,
-        &cstring(format!("/proc/self/fd/{fd}").as_bytes())?,
-    )
+    super::proc::read_link(&format!("self/fd/{fd}"))
 }
 
 /// faccessat(2) with no flags: real user and group.
@@ -134,6 +145,35 @@ pub fn faccessat(dir: RawFd, path: &CStr, mode: i32) -> Result<(), Errno> {
         [reg(dir), ptr(path.as_ptr()), reg(mode), 0, 0, 0],
     )
     .map(drop)
+}
+
+/// unlinkat(2) of what is no directory.
+pub fn unlinkat(dir: RawFd, path: &CStr) -> Result<(), Errno> {
+    raw::syscall(
+        libc::SYS_unlinkat,
+        [reg(dir), ptr(path.as_ptr()), 0, 0, 0, 0],
+    )
+    .map(drop)
+}
+
+/// The processor this thread runs on, and its node (getcpu(2)).
+#[must_use]
+pub fn getcpu() -> [u32; 2] {
+    let mut at = [0u32; 2];
+    let (cpu, node) = at.split_at_mut(1);
+    let _ = raw::syscall(
+        libc::SYS_getcpu,
+        [ptr(cpu.as_mut_ptr()), ptr(node.as_mut_ptr()), 0, 0, 0, 0],
+    );
+    at
+}
+
+/// How many processors are online.
+#[must_use]
+pub fn processors() -> u32 {
+    // SAFETY: sysconf has no preconditions.
+    let n = unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) };
+    u32::try_from(n).unwrap_or(1).max(1)
 }
 
 /// fchdir(2).
@@ -200,6 +240,34 @@ pub fn memory_file(name: &str, content: &[u8]) -> Result<OwnedFd, Errno> {
         .and_then(|()| file.rewind())
         .map_err(|e| Errno::of(&e))?;
     Ok(file.into())
+}
+
+/// The seals of a file that can no longer change, and then not lose them.
+const SEALED: i32 =
+    libc::F_SEAL_SEAL | libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_WRITE;
+
+/// An anonymous file that keeps this content for ever.
+pub fn sealed_file(name: &str, content: &[u8]) -> Result<OwnedFd, Errno> {
+    use std::io::Write;
+    let name = cstring(name.as_bytes())?;
+    let flags = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING;
+    let args = [ptr(name.as_ptr()), flags.into(), 0, 0, 0, 0];
+    let mut file = std::fs::File::from(raw::syscall(libc::SYS_memfd_create, args).map(owned)?);
+    file.write_all(content).map_err(|e| Errno::of(&e))?;
+    fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, reg(SEALED))?;
+    Ok(file.into())
+}
+
+/// What a file made by `sealed_file` holds; EPERM if it is none.
+pub fn sealed_content(fd: &OwnedFd) -> Result<Vec<u8>, Errno> {
+    if fcntl(fd.as_raw_fd(), libc::F_GET_SEALS, 0) != Ok(reg(SEALED)) {
+        return Err(Errno::EPERM);
+    }
+    let len = fstat(fd.as_raw_fd())?.st_size;
+    let mut out = vec![0; usize::try_from(len).unwrap_or(0)];
+    let n = pread_full(fd.as_raw_fd(), &mut out, 0)?;
+    out.truncate(n);
+    Ok(out)
 }
 
 /// A C string of these bytes; EINVAL if there is a NUL in them.
@@ -272,6 +340,18 @@ pub fn secure() -> bool {
     unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
 }
 
+/// The descriptor of the program that binfmt_misc has started this process for, if it has, with the flags P and O: AT_FLAGS
+/// then says that `argv[0]` is the program's own.
+#[must_use]
+pub fn exec_fd() -> Option<u64> {
+    const PRESERVE_ARGV0: u64 = 1;
+    // SAFETY: getauxval has no preconditions.
+    unsafe {
+        let started = libc::getauxval(libc::AT_FLAGS) & PRESERVE_ARGV0 != 0;
+        started.then(|| libc::getauxval(libc::AT_EXECFD))
+    }
+}
+
 /// Real and effective user and group ids: uid, euid, gid, egid.
 #[must_use]
 pub fn ids() -> [u64; 4] {
@@ -284,6 +364,18 @@ pub fn ids() -> [u64; 4] {
             libc::getegid().into(),
         ]
     }
+}
+
+/// True if this thread has a capability in its user namespace (capget(2)).
+#[must_use]
+pub fn has_capability(number: u32) -> bool {
+    // _LINUX_CAPABILITY_VERSION_3, and this thread.
+    let header = [0x2008_0522u32, 0];
+    // Effective, permitted and inheritable ones, 32 at a time.
+    let mut sets = [0u32; 6];
+    let to = ptr(sets.as_mut_ptr());
+    raw::syscall(libc::SYS_capget, [ptr(&raw const header), to, 0, 0, 0, 0]).is_ok()
+        && sets[3 * (number as usize / 32 % 2)] >> (number % 32) & 1 != 0
 }
 
 /// The soft limit of a resource (getrlimit(2)); `u64::MAX` is no limit.
@@ -350,6 +442,34 @@ pub fn set_name(name: &[u8]) {
     let _ = raw::syscall(libc::SYS_prctl, [15, ptr(b.as_ptr()), 0, 0, 0, 0]);
 }
 
+/// The name of this thread (PR_GET_NAME).
+#[must_use]
+pub fn name() -> Vec<u8> {
+    let mut b = [0u8; 16];
+    let _ = raw::syscall(libc::SYS_prctl, [16, ptr(b.as_mut_ptr()), 0, 0, 0, 0]);
+    b.split(|c| *c == 0).next().unwrap_or(b"").to_vec()
+}
+
+/// Parent, process group and session of this process.
+#[must_use]
+pub fn relatives() -> [i32; 3] {
+    [libc::SYS_getppid, libc::SYS_getpgid, libc::SYS_getsid]
+        .map(|nr| int(raw::syscall(nr, [0; 6]).unwrap_or(0)))
+}
+
+/// True if the process may be dumped (PR_GET_DUMPABLE).
+#[must_use]
+pub fn is_dumpable() -> bool {
+    raw::syscall(libc::SYS_prctl, [3, 0, 0, 0, 0, 0]) == Ok(1)
+}
+
+/// The time in seconds since 1970.
+#[must_use]
+pub fn seconds() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |d| d.as_secs())
+}
+
 /// The environment as the kernel gave it, entries without `=` included.
 #[must_use]
 pub fn environment() -> Vec<Vec<u8>> {
@@ -372,6 +492,8 @@ pub fn environment() -> Vec<Vec<u8>> {
 #[derive(Debug)]
 pub struct ExecArgs {
     path: CString,
+    /// The program by descriptor, instead of the path.
+    fd: Option<RawFd>,
     argv: Vec<u64>,
     envp: Vec<u64>,
     /// What the arrays point to: never changed.
@@ -379,12 +501,18 @@ pub struct ExecArgs {
 }
 
 impl ExecArgs {
-    /// Everything that execve(2) of `path` takes.
+    /// Everything that execve(2) of `path` takes, or execveat(2) of `fd`, which then stays open.
     #[must_use]
-    pub fn new(path: CString, argv: Vec<CString>, envp: Vec<CString>) -> ExecArgs {
+    pub fn new(
+        path: CString,
+        fd: Option<RawFd>,
+        argv: Vec<CString>,
+        envp: Vec<CString>,
+    ) -> ExecArgs {
         let list = |v: &[CString]| v.iter().map(|s| ptr(s.as_ptr())).chain([0]).collect();
         ExecArgs {
             path,
+            fd,
             argv: list(&argv),
             envp: list(&envp),
             _strings: [argv, envp],
@@ -395,10 +523,18 @@ impl ExecArgs {
     #[must_use]
     pub fn execve(&self) -> Errno {
         let lists = [&self.argv, &self.envp].map(|l| ptr(l.as_ptr()));
-        let args = [ptr(self.path.as_ptr()), lists[0], lists[1], 0, 0, 0];
-        raw::interruptible(libc::SYS_execve, args)
-            .err()
-            .unwrap_or(Errno::ENOEXEC)
+        let Some(fd) = self.fd else {
+            let args = [ptr(self.path.as_ptr()), lists[0], lists[1], 0, 0, 0];
+            let r = raw::interruptible(libc::SYS_execve, args);
+            return r.err().unwrap_or(Errno::ENOEXEC);
+        };
+        let _ = fcntl(fd, libc::F_SETFD, 0);
+        let empty = ptr(c"".as_ptr());
+        let flags = reg(libc::AT_EMPTY_PATH);
+        let args = [reg(fd), empty, lists[0], lists[1], flags, 0];
+        let r = raw::interruptible(libc::SYS_execveat, args);
+        let _ = fcntl(fd, libc::F_SETFD, reg(libc::FD_CLOEXEC));
+        r.err().unwrap_or(Errno::ENOEXEC)
     }
 }
 

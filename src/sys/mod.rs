@@ -8,6 +8,8 @@
 #![allow(unsafe_code)]
 
 pub mod cast;
+pub mod channel;
+pub mod dump;
 pub mod errno;
 pub mod fault;
 pub mod files;
@@ -16,7 +18,11 @@ pub mod guest;
 pub mod host;
 pub mod jit;
 pub mod meter;
+pub mod mount;
+pub mod namespace;
 pub mod probe;
+pub mod proc;
+pub mod ptrace;
 pub mod raw;
 pub mod signal;
 pub mod start;

@@ -9,10 +9,10 @@
 //! The signals the CPU raises (`SYNC`) stay unblocked and belong to `sys::fault`; when such a signal
 //! turns out to have been sent by kill(2), `sys::fault` passes it to `record`.
 
-use super::{Errno, raw};
+use super::{Errno, ptrace, raw};
 use std::cell::{Cell, UnsafeCell};
 use std::ffi::c_void;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 /// The raw bytes of a `siginfo_t`: the layout is the same on x86-64 and in the generic ABI (sigaction(2)).
 pub type RawInfo = [u8; 128];
@@ -42,8 +42,11 @@ pub const SYNC: SigSet = bit(libc::SIGSEGV)
 pub struct Mailbox {
     full: AtomicU32,
     info: UnsafeCell<RawInfo>,
-    /// Signals that came while the slot was full (only `SYNC` ones can); they have lost their siginfo.
+    /// Signals that came while the slot was full (only `SYNC` ones can, and what a tracer passes on); they have lost their
+    /// siginfo.
     extra: AtomicU64,
+    /// A tracer has kicked the thread: `KICKED`, and `TO_STOP` if it did so to have it at a safepoint.
+    kicked: AtomicU32,
 }
 
 // SAFETY: `info` is written only by the owning thread's signal handler while `full` is 0 and read only by the owning
@@ -58,11 +61,30 @@ impl Default for Mailbox {
             full: AtomicU32::new(0),
             info: UnsafeCell::new([0; 128]),
             extra: AtomicU64::new(0),
+            kicked: AtomicU32::new(0),
         }
     }
 }
 
+/// See `Mailbox::kicked`.
+const KICKED: u32 = 1;
+const TO_STOP: u32 = 2;
+
 impl Mailbox {
+    /// True if `take_kick` will say so.
+    pub fn is_kicked(&self) -> bool {
+        self.kicked.load(Ordering::Acquire) != 0
+    }
+
+    /// If a tracer has kicked the thread since this was last asked; true if that is not for a signal's sake.
+    pub fn take_kick(&self) -> Option<bool> {
+        if self.kicked.load(Ordering::Relaxed) == 0 {
+            return None;
+        }
+        let kicked = self.kicked.swap(0, Ordering::AcqRel);
+        Some(kicked & TO_STOP != 0)
+    }
+
     /// The recorded signal, if there is one. Until `set_mask` is called, no other can arrive.
     pub fn take(&self) -> Option<RawInfo> {
         if self.full.load(Ordering::Acquire) != 0 {
@@ -91,6 +113,11 @@ struct Current {
 thread_local! {
     // Const-initialised and without a destructor: reading it from a signal handler is safe.
     static CURRENT: Cell<Current> = const { Cell::new(Current { mailbox: std::ptr::null(), poll: std::ptr::null() }) };
+}
+
+thread_local! {
+    /// A kick came while this thread was not attached. Read in a signal handler, too.
+    static MISSED: Cell<bool> = const { Cell::new(false) };
 }
 
 impl Clone for Current {
@@ -124,6 +151,10 @@ pub fn attached<C, R>(
         mailbox,
         poll: poll(cpu),
     });
+    if MISSED.replace(false) {
+        mailbox.kicked.store(KICKED | TO_STOP, Ordering::Release);
+        poll(cpu).store(1, Ordering::Release);
+    }
     let r = f(cpu);
     CURRENT.set(before);
     r
@@ -150,14 +181,53 @@ pub unsafe fn record(sig: i32, info: *const libc::siginfo_t, context: *mut c_voi
     }
     poll.store(1, Ordering::Release);
     let context = context.cast::<libc::ucontext_t>();
-    // SAFETY: the context is the kernel's frame; its signal mask is 8 bytes long, and `pc` is inside it.
+    // SAFETY: the context is the kernel's frame; its signal mask is 8 bytes long.
     unsafe {
         let mask = (&raw mut (*context).uc_sigmask).cast::<u64>();
         mask.write_unaligned(!SYNC);
+        leave_call(context);
+    }
+}
+
+/// Moves the interrupted code out of `raw::interruptible`'s window, if it is there.
+///
+/// # Safety
+/// `context` is the kernel's frame of the running handler.
+unsafe fn leave_call(context: *mut libc::ucontext_t) {
+    // SAFETY: the caller's promise; `pc` is inside the frame.
+    unsafe {
         let pc = pc_of(context);
         if let Some(target) = raw::abort_target(*pc) {
             *pc = target;
         }
+    }
+}
+
+/// A tracer has kicked this thread (see `sys::ptrace`).
+///
+/// # Safety
+/// As for `record`.
+unsafe fn kicked(info: *const libc::siginfo_t, context: *mut c_void) {
+    let current = CURRENT.get();
+    if current.mailbox.is_null() {
+        MISSED.set(true);
+        return;
+    }
+    // SAFETY: as in `record`.
+    let (mailbox, poll) = unsafe { (&*current.mailbox, &*current.poll) };
+    // SAFETY: the kernel's siginfo is 128 bytes.
+    let carried = ptrace::carried(unsafe { &*info.cast::<RawInfo>() });
+    let bits = KICKED | if carried.is_some() { 0 } else { TO_STOP };
+    mailbox.kicked.fetch_or(bits, Ordering::AcqRel);
+    poll.store(1, Ordering::Release);
+    match carried {
+        Some(own) => {
+            let sig = i32::from_le_bytes([own[0], own[1], own[2], own[3]]);
+            // SAFETY: the handler's arguments, but for the siginfo, which is as long.
+            unsafe { record(sig, own.as_ptr().cast(), context) }
+        }
+        // SAFETY: the handler's context.
+        None => unsafe { leave_call(context.cast()) },
     }
 }
 
@@ -184,7 +254,15 @@ pub(super) fn is_attached() -> bool {
 
 extern "C" fn on_signal(sig: i32, info: *mut libc::siginfo_t, context: *mut c_void) {
     // SAFETY: the kernel's siginfo.
-    if bit(sig) & SYNC != 0 && unsafe { (*info).si_code } > 0 {
+    let code = unsafe { (*info).si_code };
+    match code {
+        // The tracer is gone.
+        ptrace::STOP if sig == libc::SIGTRAP => return,
+        // SAFETY: this is the handler, with its own arguments.
+        ptrace::KICK if sig == libc::SIGTRAP => return unsafe { kicked(info, context) },
+        _ => {}
+    }
+    if bit(sig) & SYNC != 0 && code > 0 {
         // The host CPU raised it in felix's own code: felix's bug, and its end.
         die_now(sig);
     }
@@ -349,6 +427,21 @@ pub fn blocked<R>(f: impl FnOnce() -> R) -> R {
     r
 }
 
+/// Sends a signal to a thread of this process (tgkill(2)).
+pub fn send(tid: i32, sig: i32) -> Result<(), Errno> {
+    let pid = super::host::getpid();
+    let args = [pid, tid, sig].map(super::cast::reg);
+    raw::syscall(libc::SYS_tgkill, [args[0], args[1], args[2], 0, 0, 0]).map(drop)
+}
+
+/// Has a signal wait for this thread again, with what was known of it (rt_tgsigqueueinfo(2)).
+pub fn requeue(tid: i32, info: &RawInfo) -> Result<(), Errno> {
+    let sig = i32::from_le_bytes([info[0], info[1], info[2], info[3]]);
+    let [pid, tid, sig] = [super::host::getpid(), tid, sig].map(super::cast::reg);
+    let at = super::host::address_of(info);
+    raw::syscall(libc::SYS_rt_tgsigqueueinfo, [pid, tid, sig, at, 0, 0]).map(drop)
+}
+
 /// Ends the process by this signal, so that its parent sees the right wait status.
 pub fn die_by(sig: i32) -> ! {
     super::host::end();
@@ -357,9 +450,34 @@ pub fn die_by(sig: i32) -> ! {
 
 fn die_now(sig: i32) -> ! {
     let _ = set_host_action(sig, HostAction::Default);
-    let tid = raw::syscall(libc::SYS_gettid, [0; 6]).unwrap_or(0);
-    let pid = u64::from(std::process::id());
-    let _ = raw::syscall(libc::SYS_tgkill, [pid, tid, super::cast::reg(sig), 0, 0, 0]);
+    raise(sig);
     procmask(!bit(sig));
     super::host::exit_group(128 + sig)
+}
+
+/// Sends a signal to this thread that is not for a guest's tracer, if there is one, to decide about.
+fn raise(sig: i32) {
+    let (pid, tid) = (super::host::getpid(), super::host::gettid());
+    if IS_TRACED.load(Ordering::Relaxed) {
+        let _ = ptrace::queue(pid, tid, sig, &ptrace::info_of(sig, ptrace::PASS, 0));
+    } else {
+        let _ = ptrace::tgkill(pid, tid, sig);
+    }
+}
+
+/// Whether a guest has ever traced this process.
+static IS_TRACED: AtomicBool = AtomicBool::new(false);
+
+/// From now on `raise` tells a tracer what is not for it to decide.
+pub fn expect_tracer() {
+    IS_TRACED.store(true, Ordering::Relaxed);
+}
+
+/// Stops the process by a signal whose default that is.
+pub fn stop_by(sig: i32) {
+    let old = procmask(!SYNC);
+    raise(sig);
+    // Here it stops; whatever else is sent waits.
+    procmask(!SYNC & !bit(sig));
+    procmask(old);
 }

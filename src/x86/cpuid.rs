@@ -204,6 +204,39 @@ pub fn leaf(eax: u32, ecx: u32) -> [u32; 4] {
     r
 }
 
+/// What `leaf` has given for EAX and ECX, on processor `id` of `count` cores of one package, which share the last cache.
+pub fn topology(answer: &mut [u32; 4], eax: u32, ecx: u32, count: u32, id: u32) {
+    if count < 2 {
+        return;
+    }
+    // Bits of an APIC ID that number cores.
+    let bits = (count - 1).ilog2() + 1;
+    match eax {
+        1 => {
+            answer[1] = answer[1] & 0xff00_ffff | count.min(255) << 16 | id << 24;
+            answer[3] |= 1 << 28; // HTT: there are several.
+        }
+        4 if answer[0] != 0 => {
+            // Cores of the package; threads that share the cache.
+            let shared = if answer[0] >> 5 & 7 == 3 {
+                1 << bits
+            } else {
+                1
+            };
+            answer[0] |= ((1 << bits) - 1).min(63) << 26 | (shared - 1).min(4095) << 14;
+        }
+        // One thread a core; then all cores. EDX is the x2APIC ID.
+        0xb => {
+            *answer = match ecx {
+                0 => [0, 1, 1 << 8, id],
+                1 => [bits, count, 2 << 8 | 1, id],
+                n => [0, 0, n & 0xff, id],
+            }
+        }
+        _ => {}
+    }
+}
+
 fn signature() -> u32 {
     if implements(CpuidFeature::AVX) {
         SIGNATURE

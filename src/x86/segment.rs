@@ -36,13 +36,15 @@ const fn descriptor(index: u64, access: u32, limit: u32) -> Descriptor {
     }
 }
 
+/// The segment whose limit is the processor's number.
+const PROCESSOR: u64 = 15;
+
 /// Those of privilege level 3.
 const TABLE: [Descriptor; 4] = [
     descriptor(4, 0x00cf_fb00, u32::MAX),
     descriptor(5, 0x00cf_f300, u32::MAX),
     descriptor(6, 0x00af_fb00, u32::MAX),
-    // One processor, number 0, as CPUID says.
-    descriptor(15, 0x0040_f500, 0),
+    descriptor(PROCESSOR, 0x0040_f500, 0),
 ];
 
 /// Type bit of `access`: writable data.
@@ -74,15 +76,16 @@ impl Query {
     }
 }
 
-/// The answer to a query about the low 16 bits of `selector`; `None` where the instruction clears ZF.
+/// The answer to a query about the low 16 bits of `selector`, on this processor; `None` where the instruction clears ZF.
 #[must_use]
-pub fn query(selector: u64, what: Query) -> Option<u32> {
+pub fn query(selector: u64, what: Query, processor: impl FnOnce() -> u32) -> Option<u32> {
     // Bit 2 is for the local table. Level 3 may ask with any requested level.
     let selector = selector & 0xffff;
     let index = (selector & 4 == 0).then_some(selector >> 3)?;
     let d = TABLE.iter().find(|d| d.index == index)?;
     match what {
         Query::Lar => Some(d.access),
+        Query::Lsl if d.index == PROCESSOR => Some(processor()),
         Query::Lsl => Some(d.limit),
         // All code there is readable.
         Query::Verr => Some(0),
@@ -108,10 +111,10 @@ mod tests {
 
     #[test]
     fn only_data_is_writable() {
-        let writable = |s| query(s, Query::Verw).is_some();
+        let writable = |s| query(s, Query::Verw, || 0).is_some();
         assert!(writable(SS) && !writable(CS) && !writable(0x7b));
-        assert_eq!(query(0x2f, Query::Lar), None, "the local table");
-        assert_eq!(query(3, Query::Lar), None, "null");
+        assert_eq!(query(0x2f, Query::Lar, || 0), None, "the local table");
+        assert_eq!(query(3, Query::Lar, || 0), None, "null");
         assert_eq!(loadable(), 1 | 1 << 8 | 1 << 10 | 1 << 12 | 1 << 30);
     }
 }

@@ -137,6 +137,19 @@ impl Ended {
 /// ends its children as well.
 pub fn run(command: &mut Command, input: &[u8], limit: Duration) -> Result<Ended, String> {
     let started = Instant::now();
+    // What this user has configured is no part of a test.
+    for (name, value) in [
+        ("FELIX_CONFIG_USER", Some("")),
+        ("FELIX_CONFIG_SYSTEM", Some("")),
+        ("FELIX_ROOTFS", None),
+    ] {
+        if command.get_envs().all(|(k, _)| k != name) {
+            match value {
+                Some(v) => command.env(name, v),
+                None => command.env_remove(name),
+            };
+        }
+    }
     let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

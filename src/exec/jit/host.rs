@@ -83,7 +83,8 @@ pub fn probe() -> HostIsa {
         }
         None => {
             let letter = |c: u8| probe::hwcap() >> (c - b'a') & 1 != 0;
-            let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+            let text = crate::sys::proc::read("cpuinfo").unwrap_or_default();
+            let text = String::from_utf8_lossy(&text);
             let isa = if letter(b'c') {
                 HostIsa::GC
             } else {

@@ -335,7 +335,7 @@ fn read(path: &Path) -> Symbols {
 
 /// The files the host has mapped here (proc_pid_maps(5)).
 fn mappings() -> Vec<Mapping> {
-    let text = std::fs::read("/proc/self/maps").unwrap_or_default();
+    let text = crate::sys::proc::read("self/maps").unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     let hex = |s: &str| u64::from_str_radix(s, 16).ok();
     let line = |l: &str| {

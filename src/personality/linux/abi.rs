@@ -108,6 +108,68 @@ pub mod frame {
     const _: () = assert!(SIZE == 440 && UC_SIGMASK - UC == 296);
 }
 
+/// struct user (sys/user.h) and what else ptrace(2) shows, as word numbers and offsets.
+#[allow(missing_docs)] // The header's names.
+pub mod user {
+    use crate::x86::Gpr;
+
+    /// Words of struct user_regs_struct.
+    pub const WORDS: usize = 27;
+    /// Its bytes.
+    pub const REGS: usize = 8 * WORDS;
+    /// The registers its first words are, in order.
+    pub const GPRS: [Gpr; 15] = [
+        Gpr::new(15),
+        Gpr::new(14),
+        Gpr::new(13),
+        Gpr::new(12),
+        Gpr::RBP,
+        Gpr::RBX,
+        Gpr::R11,
+        Gpr::R10,
+        Gpr::R9,
+        Gpr::R8,
+        Gpr::RAX,
+        Gpr::RCX,
+        Gpr::RDX,
+        Gpr::RSI,
+        Gpr::RDI,
+    ];
+    pub const RAX: usize = 10;
+    pub const ORIG_RAX: usize = 15;
+    pub const RIP: usize = 16;
+    pub const CS: usize = 17;
+    pub const EFLAGS: usize = 18;
+    pub const RSP: usize = 19;
+    pub const SS: usize = 20;
+    pub const FS_BASE: usize = 21;
+    pub const GS_BASE: usize = 22;
+    /// Then ES, FS and GS.
+    pub const DS: usize = 23;
+    /// u_debugreg.
+    pub const DEBUGREG: usize = 848;
+    /// With error_code and fault_address, which only the kernel's header has.
+    pub const SIZE: usize = DEBUGREG + 8 * 8 + 16;
+    /// struct ptrace_syscall_info.
+    pub const SYSCALL_INFO: usize = 88;
+    const _: () = assert!(REGS == 216 && SIZE == 928);
+    #[cfg(target_arch = "x86_64")]
+    const _: () = {
+        use std::mem::offset_of;
+        assert!(
+            size_of::<libc::user_regs_struct>() == REGS && size_of::<libc::user>() == SIZE - 16
+        );
+        assert!(offset_of!(libc::user, u_debugreg) == DEBUGREG);
+        assert!(offset_of!(libc::user_regs_struct, rax) == 8 * RAX);
+        assert!(offset_of!(libc::user_regs_struct, orig_rax) == 8 * ORIG_RAX);
+        assert!(offset_of!(libc::user_regs_struct, rdi) == 8 * 14);
+        assert!(offset_of!(libc::user_regs_struct, r10) == 8 * 7);
+        assert!(offset_of!(libc::user_regs_struct, eflags) == 8 * EFLAGS);
+        assert!(offset_of!(libc::user_regs_struct, fs_base) == 8 * FS_BASE);
+        assert!(offset_of!(libc::user_regs_struct, ds) == 8 * DS);
+    };
+}
+
 // The x86-64 values of what is handed to the host as it is; a host where one differs does not compile.
 const _: () = {
     assert!(

@@ -4,7 +4,7 @@ use super::abi::{EPOLL_EVENT, Stat};
 use super::{CWD, Ctx, Result, fd_of};
 use crate::kernel::fd;
 use crate::kernel::procfs::{Special, special};
-use crate::kernel::vfs::{At, Last};
+use crate::kernel::vfs::{At, Last, is_own};
 use crate::mem::space::PAGE;
 use crate::sys::cast::{int, low32, reg, size};
 use crate::sys::host::{address_of, address_of_mut};
@@ -19,11 +19,11 @@ fn name(at: &At) -> u64 {
 
 /// Resolves a path that is followed, and what /proc shows of this process.
 fn follow(ctx: &Ctx<'_>, dirfd: u64, path: &[u8], last: Last) -> Result<(At, Option<Vec<u8>>)> {
-    let at = ctx.process.fs.resolve(fd_of(dirfd), path, last);
+    let at = ctx.task.fs.resolve(fd_of(dirfd), path, last);
     // /proc/self/exe is a magic link the resolver refuses to follow for what it leads to: felix.
     let at = match (at, last) {
         (Err(Errno::EACCES), Last::Follow) => {
-            let link = ctx.process.fs.resolve(fd_of(dirfd), path, Last::NoFollow)?;
+            let link = ctx.task.fs.resolve(fd_of(dirfd), path, Last::NoFollow)?;
             match special(ctx.process, ctx.task, &link) {
                 Some(Special::Exe(_)) => link,
                 _ => return Err(Errno::EACCES),
@@ -33,7 +33,7 @@ fn follow(ctx: &Ctx<'_>, dirfd: u64, path: &[u8], last: Last) -> Result<(At, Opt
     };
     match special(ctx.process, ctx.task, &at) {
         Some(Special::Exe(exe)) if last == Last::Follow => ctx
-            .process
+            .task
             .fs
             .resolve(libc::AT_FDCWD, &exe, last)
             .map(|a| (a, None)),
@@ -44,13 +44,34 @@ fn follow(ctx: &Ctx<'_>, dirfd: u64, path: &[u8], last: Last) -> Result<(At, Opt
 
 fn open_path(ctx: &mut Ctx<'_>, dirfd: u64, path: u64, flags: i32, mode: u64) -> Result<u64> {
     let path = ctx.cstr(path)?;
+    let last = last_of(flags);
+    if let Some(fd) = ctx.task.fs.open_at_once(fd_of(dirfd), &path, flags) {
+        return Ok(reg(fd.into_raw_fd()));
+    }
+    let (at, content) = follow(ctx, dirfd, &path, last)?;
+    open_found(at, content, flags, mode)
+}
+
+/// Whether open(2) follows a link at the end of the path.
+fn last_of(flags: i32) -> Last {
     let exclusive = libc::O_CREAT | libc::O_EXCL;
-    let last = if flags & libc::O_NOFOLLOW != 0 || flags & exclusive == exclusive {
+    if flags & libc::O_NOFOLLOW != 0 || flags & exclusive == exclusive {
         Last::NoFollow
     } else {
         Last::Follow
+    }
+}
+
+/// Opens what a path by rules has led to.
+fn open_at(ctx: &Ctx<'_>, at: At, flags: i32, mode: u64) -> Result<u64> {
+    let content = match special(ctx.process, ctx.task, &at) {
+        Some(Special::Content(content)) => Some(content),
+        _ => None,
     };
-    let (at, content) = follow(ctx, dirfd, &path, last)?;
+    open_found(at, content, flags, mode)
+}
+
+fn open_found(at: At, content: Option<Vec<u8>>, flags: i32, mode: u64) -> Result<u64> {
     if let Some(content) = content {
         if flags & libc::O_ACCMODE != libc::O_RDONLY {
             return Err(Errno::EACCES);
@@ -87,7 +108,7 @@ pub(super) fn openat(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     open_path(ctx, a[0], a[1], int(a[2]), a[3])
 }
 
-/// openat2(2). With a rootfs only calls without RESOLVE_ flags; others get ENOSYS, and callers fall back.
+/// openat2(2). RESOLVE_CACHED gets EAGAIN with a rootfs: ask again without.
 pub(super) fn openat2(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     const HOW: u64 = 24;
     if a[3] < HOW {
@@ -106,11 +127,13 @@ pub(super) fn openat2(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
         ctx.get_u64(a[2].wrapping_add(8))?,
         ctx.get_u64(a[2].wrapping_add(16))?,
     );
-    if resolve != 0 {
-        if ctx.process.fs.is_rooted() {
-            return Err(Errno::ENOSYS);
-        }
+    if resolve != 0 && !ctx.task.fs.is_confined() {
         return raw::interruptible(libc::SYS_openat2, a);
+    }
+    // RESOLVE_BENEATH and RESOLVE_IN_ROOT exclude each other.
+    const CACHED: u64 = 0x20;
+    if resolve & !0x3f != 0 || resolve & 0x18 == 0x18 {
+        return Err(Errno::EINVAL);
     }
     // What open(2) forgets is refused here (build_open_flags in fs/open.c).
     let with_path = libc::O_PATH | libc::O_DIRECTORY | libc::O_NOFOLLOW | libc::O_CLOEXEC;
@@ -122,7 +145,16 @@ pub(super) fn openat2(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     if refused {
         return Err(Errno::EINVAL);
     }
-    open_path(ctx, a[0], a[1], int(flags), mode)
+    if resolve == 0 {
+        return open_path(ctx, a[0], a[1], int(flags), mode);
+    }
+    if resolve & CACHED != 0 {
+        return Err(Errno::EAGAIN);
+    }
+    let path = ctx.cstr(a[1])?;
+    let last = last_of(int(flags));
+    let at = ctx.task.fs.resolve_by(fd_of(a[0]), &path, last, resolve)?;
+    open_at(ctx, at, int(flags), mode)
 }
 
 /// The flags open(2) knows (VALID_OPEN_FLAGS in include/linux/fcntl.h).
@@ -222,7 +254,7 @@ pub(super) fn linkat(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
         );
     }
     let follow = a[4] & 0x400 != 0;
-    let from = ctx.process.fs.resolve(
+    let from = ctx.task.fs.resolve(
         fd_of(a[0]),
         &text,
         if follow { Last::Follow } else { Last::NoFollow },
@@ -249,20 +281,17 @@ fn readlink_path(ctx: &mut Ctx<'_>, dirfd: u64, path: u64, to: u64, len: u64) ->
     let link = if text.is_empty() {
         host::readlinkat(fd_of(dirfd), c"")?
     } else {
-        let at = ctx
-            .process
-            .fs
-            .resolve(fd_of(dirfd), &text, Last::NoFollow)?;
+        let at = ctx.task.fs.resolve(fd_of(dirfd), &text, Last::NoFollow)?;
         match special(ctx.process, ctx.task, &at) {
             Some(Special::Exe(exe)) => exe,
             _ => {
                 let link = host::readlinkat(at.fd(), &at.name)?;
                 // procfs shows host paths; the guest has its own names for them.
-                let in_proc = ctx.process.fs.is_rooted()
+                let in_proc = ctx.task.fs.is_rooted()
                     && link.first() == Some(&b'/')
                     && host::fs_type(at.fd()) == Ok(0x9fa0);
                 if in_proc {
-                    ctx.process.fs.guest_path(&link).unwrap_or(link)
+                    ctx.task.fs.guest_path(&link).unwrap_or(link)
                 } else {
                     link
                 }
@@ -283,7 +312,7 @@ pub(super) fn readlinkat(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
 }
 
 pub(super) fn getcwd(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
-    let mut cwd = ctx.process.fs.getcwd()?;
+    let mut cwd = ctx.task.fs.getcwd()?;
     cwd.push(0);
     if cwd.len() as u64 > a[1] {
         return Err(Errno::ERANGE);
@@ -299,28 +328,33 @@ pub(super) fn chdir(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     Ok(0)
 }
 
-/// chroot(2), without a rootfs only.
 pub(super) fn chroot(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
-    if ctx.process.fs.is_rooted() {
-        return Err(Errno::EPERM);
-    }
-    raw::syscall(libc::SYS_chroot, a)
+    let at = ctx.at(CWD, a[0], Last::Follow)?;
+    let dir = at.open(libc::O_PATH | libc::O_DIRECTORY)?;
+    ctx.process.options.keep_felix();
+    ctx.task.fs.chroot(dir).map(|()| 0)
 }
 
-/// mount(2), without a rootfs only.
+/// Calls that change mounts, by the guest's own paths: the kernel's, unless the root is one in user space, where the mounts
+/// are the host's and not the guest's. The kernel refuses mounts that are not of this namespace.
+fn of_mounts(ctx: &Ctx<'_>, nr: libc::c_long, a: [u64; 6]) -> Result<u64> {
+    if ctx.task.fs.is_rooted() {
+        return Err(Errno::EPERM);
+    }
+    ctx.process.options.keep_felix();
+    raw::interruptible(nr, a)
+}
+
 pub(super) fn mount(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
-    if ctx.process.fs.is_rooted() {
-        return Err(Errno::EPERM);
-    }
-    raw::syscall(libc::SYS_mount, a)
+    of_mounts(ctx, libc::SYS_mount, a)
 }
 
-/// umount2(2), without a rootfs only.
 pub(super) fn umount2(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
-    if ctx.process.fs.is_rooted() {
-        return Err(Errno::EPERM);
-    }
-    raw::syscall(libc::SYS_umount2, a)
+    of_mounts(ctx, libc::SYS_umount2, a)
+}
+
+pub(super) fn pivot_root(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    of_mounts(ctx, libc::SYS_pivot_root, a)
 }
 
 fn times(ctx: &mut Ctx<'_>, dirfd: u64, path: u64, times: Option<[i64; 4]>) -> Result<u64> {
@@ -403,10 +437,55 @@ pub(super) fn close_range(_: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     Ok(0)
 }
 
+/// The records that are not of felix's own descriptors, of what was read from /proc/PID/fd of this process.
+fn without_hidden(ctx: &Ctx<'_>, fd: i32, buf: &mut [u8], n: usize) -> usize {
+    let own = || {
+        let dir = host::fd_path(fd).ok()?;
+        let of = dir
+            .strip_suffix(b"/fd")
+            .or_else(|| dir.strip_suffix(b"/fdinfo"))?;
+        Some(is_own(of))
+    };
+    if !ctx.task.fs.is_confined() && ctx.process.options.kept().is_none() || own() != Some(true) {
+        return n;
+    }
+    let (mut from, mut to) = (0, 0);
+    while from + 19 < n {
+        let len = usize::from(u16::from_le_bytes([buf[from + 16], buf[from + 17]]));
+        let name = buf[from + 19..from + len].split(|b| *b == 0).next();
+        let number = name.and_then(|n| std::str::from_utf8(n).ok()?.parse().ok());
+        if !number.is_some_and(fd::is_hidden) {
+            buf.copy_within(from..from + len, to);
+            to += len;
+        }
+        from += len;
+    }
+    to
+}
+
+/// The next records that the guest is to see (getdents64(2)).
+fn next_records(ctx: &Ctx<'_>, fd: i32, size: usize) -> Result<Vec<u8>> {
+    let mut buf = vec![0u8; size.min(1 << 16)];
+    loop {
+        let n = host::getdents64(fd, &mut buf)?;
+        let left = without_hidden(ctx, fd, &mut buf, n);
+        if left != 0 || n == 0 {
+            buf.truncate(left);
+            return Ok(buf);
+        }
+    }
+}
+
+pub(super) fn getdents64(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    let records = next_records(ctx, fd_of(a[0]), size(low32(a[2]).into()))?;
+    ctx.put(a[1], &records)?;
+    Ok(records.len() as u64)
+}
+
 /// getdents(2): the old record has the type as its last byte instead of before the name; sizes are equal.
 pub(super) fn getdents(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
-    let mut buf = vec![0u8; size(a[2].min(1 << 16))];
-    let n = host::getdents64(fd_of(a[0]), &mut buf)?;
+    let mut buf = next_records(ctx, fd_of(a[0]), size(low32(a[2]).into()))?;
+    let n = buf.len();
     let mut at = 0;
     while at + 19 < n {
         let len = usize::from(u16::from_le_bytes([buf[at + 16], buf[at + 17]]));
@@ -458,7 +537,8 @@ fn wait_epoll(ctx: &mut Ctx<'_>, nr: libc::c_long, a: [u64; 6], timeout: u64) ->
     let mut events =
         vec![libc::epoll_event { events: 0, u64: 0 }; usize::try_from(max.min(4096)).unwrap_or(1)];
     let buffer = address_of_mut(events.as_mut_slice());
-    let n = raw::interruptible(
+    let n = super::signal::wait(
+        ctx,
         nr,
         [
             a[0],
@@ -495,16 +575,17 @@ pub(super) fn epoll_pwait2(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     wait_epoll(ctx, libc::SYS_epoll_pwait2, a, a[3])
 }
 
-pub(super) fn poll(_: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+pub(super) fn poll(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     let ms = int(a[2]);
     let time = [i64::from(ms / 1000), i64::from(ms % 1000) * 1_000_000];
     let pointer = if ms < 0 { 0 } else { address_of(&time) };
-    raw::interruptible(libc::SYS_ppoll, [a[0], a[1], pointer, 0, 0, 0])
+    super::signal::wait(ctx, libc::SYS_ppoll, [a[0], a[1], pointer, 0, 0, 0])
 }
 
 pub(super) fn ppoll(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     let mask = call_mask(ctx, a[3], a[4])?;
-    raw::interruptible(
+    super::signal::wait(
+        ctx,
         libc::SYS_ppoll,
         [a[0], a[1], a[2], mask.as_ref().map_or(0, address_of), 8, 0],
     )
@@ -525,7 +606,11 @@ pub(super) fn select(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
         time = [s.saturating_add(us / 1_000_000), us % 1_000_000 * 1000];
         pointer = address_of_mut(&mut time);
     }
-    let r = raw::interruptible(libc::SYS_pselect6, [a[0], a[1], a[2], a[3], pointer, 0]);
+    let r = super::signal::wait(
+        ctx,
+        libc::SYS_pselect6,
+        [a[0], a[1], a[2], a[3], pointer, 0],
+    );
     if pointer != 0 {
         let mut left = [0; 16];
         left[..8].copy_from_slice(&time[0].to_le_bytes());
@@ -545,7 +630,8 @@ pub(super) fn pselect6(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
         }
     };
     let pair = [mask.as_ref().map_or(0, address_of), 8];
-    raw::interruptible(
+    super::signal::wait(
+        ctx,
         libc::SYS_pselect6,
         [a[0], a[1], a[2], a[3], a[4], address_of(&pair)],
     )

@@ -1,4 +1,4 @@
-//! uname(2), prctl(2), arch_prctl(2), personality(2).
+//! uname(2), prctl(2), arch_prctl(2), personality(2), modify_ldt(2).
 
 use super::{Ctx, Result};
 use crate::sys::cast::int;
@@ -17,7 +17,7 @@ pub(super) fn personality(_: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     raw::syscall(libc::SYS_personality, a)
 }
 
-/// prctl(2): what concerns the process as the host sees it. Refused: seccomp, memory layout (PR_SET_MM), CPU features of
+/// prctl(2): what concerns the process as the host sees it. Refused: memory layout (PR_SET_MM), CPU features of
 /// other machines.
 pub(super) fn prctl(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     match int(a[0]) {
@@ -37,8 +37,10 @@ pub(super) fn prctl(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
         | 47
         | 0x5961_6d61
         | 0x5356_4d41 => raw::syscall(libc::SYS_prctl, a),
-        // PR_GET_TIMING: statistical. PR_GET_SECCOMP: off.
-        13 | 21 => Ok(0),
+        // PR_GET_TIMING: statistical.
+        13 => Ok(0),
+        21 => Ok(super::seccomp::mode(ctx)),
+        22 => super::seccomp::prctl(ctx, a),
         // PR_GET_TSC: RDTSC is allowed.
         25 => ctx.put(a[1], &1u32.to_le_bytes()).map(|()| 0),
         // PR_GET_TID_ADDRESS.
@@ -72,4 +74,46 @@ pub(super) fn arch_prctl(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
         _ => return Err(Errno::EINVAL),
     }
     Ok(0)
+}
+
+/// modify_ldt(2): its result is an unsigned int, errors too.
+pub(super) fn modify_ldt(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    Ok(match table_of_segments(ctx, a) {
+        Ok(n) => n,
+        Err(e) => u64::from((-e.0).cast_unsigned()),
+    })
+}
+
+/// The table is empty and stays so (arch/x86/kernel/ldt.c).
+fn table_of_segments(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    /// struct user_desc, and its flags: seg_32bit, contents, read_exec_only, limit_in_pages, seg_not_present, useable.
+    const SIZE: usize = 16;
+    const ENTRIES: u32 = 8192;
+    const EMPTY: u32 = 1 << 3 | 1 << 5;
+    let old = match int(a[0]) {
+        0 => return Ok(0),
+        // The default table: five descriptors of zeros, of which as much as there is room for.
+        2 => {
+            let n = a[2].min(40);
+            ctx.put(a[1], &vec![0; crate::sys::cast::size(n)])?;
+            return Ok(n);
+        }
+        1 => true,
+        0x11 => false,
+        _ => return Err(Errno::ENOSYS),
+    };
+    if a[2] != SIZE as u64 {
+        return Err(Errno::EINVAL);
+    }
+    let d: [u8; SIZE] = ctx.get(a[1])?;
+    let word = |i: usize| u32::from_le_bytes([d[i], d[i + 1], d[i + 2], d[i + 3]]);
+    let (entry, base, limit, flags) = (word(0), word(4), word(8), word(12));
+    if entry >= ENTRIES || (flags >> 1 & 3 == 3 && (old || flags >> 5 & 1 == 0)) {
+        return Err(Errno::EINVAL);
+    }
+    let empty = base == 0 && limit == 0;
+    if empty && (old || flags & 0xff == EMPTY) {
+        return Ok(0);
+    }
+    Err(Errno::ENOSYS)
 }

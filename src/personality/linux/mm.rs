@@ -21,7 +21,7 @@ pub(super) fn mmap(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     } else {
         let st = host::fstat(fd)?;
         let path = host::fd_path(fd).unwrap_or_default();
-        let path = ctx.process.fs.guest_path(&path).unwrap_or(path);
+        let path = ctx.task.fs.guest_path(&path).unwrap_or(path);
         Backing::File {
             path: Arc::from(path),
             dev: (libc::major(st.st_dev), libc::minor(st.st_dev)),

@@ -5,25 +5,33 @@
 //! `abi` asserts that they are.
 
 pub mod abi;
+mod core;
 mod fs;
 mod ipc;
 mod misc;
 mod mm;
 mod net;
 mod process;
+mod ptrace;
+mod seccomp;
+mod seccomp_unotify;
 pub mod signal;
 mod strace;
 pub mod table;
 mod time;
+pub mod traced;
+mod watch;
 
 use crate::kernel::exec::{AbiInfo, Exec};
+use crate::kernel::task::Again;
 use crate::kernel::vfs::{At, Last};
-use crate::kernel::{Process, Task, fd};
+use crate::kernel::{Process, Task, fd, tracer};
 use crate::mem::space::{Changes, PAGE, WRITE, space};
 use crate::sys::cast::{int, low32, size};
 use crate::sys::{Errno, guest, host, raw};
 use crate::x86::{CpuState, Gpr, GuestAddr, MemFault, MemFaultKind, cpuid};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use table::{Arg, Handler, RES, Source};
 
 pub use process::{CloneArgs, flag as clone_flag};
@@ -41,6 +49,8 @@ pub enum Flow {
     ExitThread(i32),
     /// End the process.
     ExitGroup(i32),
+    /// End this thread by a signal that ends no other thread.
+    KillThread(i32),
     /// Make a thread or process; the result goes to RAX.
     Clone(CloneArgs),
     /// Load a program in place, because felix cannot be executed again.
@@ -144,7 +154,7 @@ impl<'a> Ctx<'a> {
 
     fn at(&self, dirfd: u64, path: u64, last: Last) -> Result<At> {
         let path = self.cstr(path)?;
-        self.process.fs.resolve(fd_of(dirfd), &path, last)
+        self.task.fs.resolve(fd_of(dirfd), &path, last)
     }
 }
 
@@ -165,7 +175,14 @@ pub fn abi_info() -> AbiInfo {
 /// The system call in RAX. On return the registers are as the guest's kernel would leave them, but for what is left in `ctx.flow`.
 pub fn syscall(ctx: &mut Ctx<'_>) {
     // Linux looks at an int.
-    let nr = u64::from(low32(ctx.cpu.reg(Gpr::RAX)));
+    let mut nr = u64::from(low32(ctx.cpu.reg(Gpr::RAX)));
+    ctx.task.call = ctx.cpu.reg(Gpr::RAX);
+    if ctx.task.trace.on() {
+        match traced::entry(ctx) {
+            Some(n) => nr = n,
+            None => return,
+        }
+    }
     let args = [Gpr::RDI, Gpr::RSI, Gpr::RDX, Gpr::R10, Gpr::R8, Gpr::R9].map(|r| ctx.cpu.reg(r));
     let row = table::row(nr);
     let line = if ctx.process.options.strace {
@@ -173,9 +190,22 @@ pub fn syscall(ctx: &mut Ctx<'_>) {
     } else {
         None
     };
-    let result = match row {
-        Some(row) => dispatch(ctx, row, args),
-        None => {
+    let decided = if ctx.task.peer.seccomp.is_on() {
+        seccomp::decide(ctx, nr, &args)
+    } else {
+        None
+    };
+    let result = match (decided, row) {
+        (Some(decided), _) => decided,
+        (None, Some(row)) => loop {
+            let result = dispatch(ctx, row, args);
+            // What felix makes again for itself is one call to a tracer.
+            let again = result == Err(Errno::ERESTARTNOINTR) && ctx.task.unprotected.is_some();
+            if !again || ctx.cpu.poll.load(Ordering::Acquire) != 0 {
+                break result;
+            }
+        },
+        (None, None) => {
             tracing::warn!("system call {nr} does not exist: ENOSYS");
             Err(Errno::ENOSYS)
         }
@@ -184,6 +214,7 @@ pub fn syscall(ctx: &mut Ctx<'_>) {
         strace::result(&line, row, &result, &ctx.flow, ctx.task.tid);
     }
     if ctx.replaced {
+        ctx.task.call = u64::MAX;
         return;
     }
     finish(ctx, nr, result);
@@ -194,17 +225,53 @@ pub fn finish(ctx: &mut Ctx<'_>, nr: u64, result: Result<u64>) {
     ctx.task.restart = None;
     let rax = match result {
         Ok(v) => v,
+        Err(e) if is_traced(ctx) && again(nr, e).is_some() => {
+            ctx.task.again = again(nr, e).unwrap_or(Again::Always);
+            ctx.task.restart = Some(nr);
+            crate::sys::cast::reg(-Errno::EINTR.0)
+        }
         Err(Errno::ERESTARTNOINTR) => {
             ctx.cpu.rip = ctx.cpu.rip.wrapping_sub(2);
             nr
         }
         Err(Errno::ERESTARTSYS) => {
             ctx.task.restart = Some(nr);
+            ctx.task.again = Again::IfAsked;
             crate::sys::cast::reg(-Errno::EINTR.0)
         }
         Err(e) => crate::sys::cast::reg(-e.0),
     };
     ctx.cpu.set_reg(Gpr::RAX, rax);
+}
+
+/// True of a thread that has a tracer, or is about to learn so.
+fn is_traced(ctx: &Ctx<'_>) -> bool {
+    ctx.task.trace.on() || ctx.task.mailbox.is_kicked()
+}
+
+/// When the call of a thread that is traced is made again: what interrupts it may be nothing but its tracer, and then the host's
+/// kernel has told felix EINTR where it would have told the guest nothing (signal(7), "Interruption of system calls").
+fn again(nr: u64, e: Errno) -> Option<Again> {
+    match e {
+        Errno::ERESTARTNOINTR => Some(Again::Always),
+        Errno::ERESTARTSYS => Some(Again::IfAsked),
+        Errno::EINTR => {
+            let name = table::row(nr).map_or("", |r| r.name);
+            let waits = [
+                "poll",
+                "ppoll",
+                "select",
+                "pselect6",
+                "nanosleep",
+                "clock_nanosleep",
+                "pause",
+                "rt_sigsuspend",
+                "futex",
+            ];
+            waits.contains(&name).then_some(Again::IfUnhandled)
+        }
+        _ => None,
+    }
 }
 
 fn dispatch(ctx: &mut Ctx<'_>, row: &table::Row, args: [u64; 6]) -> Result<u64> {
@@ -215,8 +282,16 @@ fn dispatch(ctx: &mut Ctx<'_>, row: &table::Row, args: [u64; 6]) -> Result<u64> 
     }
     let r = dispatch_visible(ctx, row, args);
     for (kind, v) in row.args.iter().zip(args) {
-        if *kind == Arg::FdW && r.is_ok() {
+        if *kind == Arg::FdW
+            && let Ok(n) = r
+        {
             file_changed(ctx, fd_of(v));
+            if tracer::is_tracer() {
+                // pwrite64(2) and its kin say where.
+                let at = matches!(row.nr, 18 | 296 | 328)
+                    .then_some((args[3], args[3].saturating_add(n)));
+                ptrace::memory_written(v, at);
+            }
         }
     }
     r
@@ -246,80 +321,31 @@ fn dispatch_visible(ctx: &mut Ctx<'_>, row: &table::Row, args: [u64; 6]) -> Resu
             tracing::debug!("{} is refused: {e:?}", row.name);
             Err(e)
         }
-        Handler::Pass(nr) => pass(ctx, row, nr, args, None),
-        Handler::Map(nr, map) => pass(ctx, row, nr, args, Some(map)),
+        Handler::Mounts(_) if ctx.task.fs.is_rooted() => Err(Errno::EPERM),
+        Handler::Pass(nr) | Handler::Mounts(nr) => pass(ctx, row, nr, args, None, false),
+        Handler::Wait(nr) => pass(ctx, row, nr, args, None, true),
+        Handler::Map(nr, map) => pass(ctx, row, nr, args, Some(map), false),
+        Handler::Ioctl => match seccomp_unotify::ioctl(ctx, args) {
+            Some(r) => r,
+            None => pass(ctx, row, libc::SYS_ioctl, args, None, true),
+        },
     }
 }
 
-/// True for calls that a signal can interrupt (signal(7)). All others are made again, whatever the handler's flags are.
-fn may_wait(nr: libc::c_long) -> bool {
-    matches!(
-        nr,
-        libc::SYS_read
-            | libc::SYS_pread64
-            | libc::SYS_readv
-            | libc::SYS_preadv
-            | libc::SYS_preadv2
-            | libc::SYS_write
-            | libc::SYS_pwrite64
-            | libc::SYS_writev
-            | libc::SYS_pwritev
-            | libc::SYS_pwritev2
-            | libc::SYS_ioctl
-            | libc::SYS_fcntl
-            | libc::SYS_flock
-            | libc::SYS_openat
-            | libc::SYS_openat2
-            | libc::SYS_close
-            | libc::SYS_wait4
-            | libc::SYS_waitid
-            | libc::SYS_futex
-            | libc::SYS_futex_waitv
-            | libc::SYS_accept
-            | libc::SYS_accept4
-            | libc::SYS_connect
-            | libc::SYS_sendto
-            | libc::SYS_sendmsg
-            | libc::SYS_sendmmsg
-            | libc::SYS_recvfrom
-            | libc::SYS_recvmsg
-            | libc::SYS_recvmmsg
-            | libc::SYS_nanosleep
-            | libc::SYS_clock_nanosleep
-            | libc::SYS_rt_sigsuspend
-            | libc::SYS_rt_sigtimedwait
-            | libc::SYS_ppoll
-            | libc::SYS_pselect6
-            | libc::SYS_epoll_pwait
-            | libc::SYS_epoll_pwait2
-            | libc::SYS_mq_timedsend
-            | libc::SYS_mq_timedreceive
-            | libc::SYS_msgsnd
-            | libc::SYS_msgrcv
-            | libc::SYS_semop
-            | libc::SYS_semtimedop
-            | libc::SYS_io_getevents
-            | libc::SYS_getrandom
-            | libc::SYS_sendfile
-            | libc::SYS_splice
-            | libc::SYS_tee
-            | libc::SYS_vmsplice
-            | libc::SYS_copy_file_range
-            | libc::SYS_fallocate
-    )
-}
-
-/// A call the host does, with paths resolved as the row says.
+/// A call the host does, with paths resolved as the row says. `waits`: a signal can interrupt it.
 fn pass(
     ctx: &mut Ctx<'_>,
     row: &table::Row,
     nr: libc::c_long,
     args: [u64; 6],
     map: Option<&[Source]>,
+    waits: bool,
 ) -> Result<u64> {
     let mut ats: [Option<At>; 6] = [const { None }; 6];
     let mut names: [Option<std::ffi::CString>; 6] = [const { None }; 6];
     let mut args = args;
+    // The path that is relative to its own directory.
+    let mut here = None;
     for (i, kind) in row.args.iter().enumerate() {
         let last = match kind {
             Arg::Path => Last::Follow,
@@ -336,14 +362,23 @@ fn pass(
             continue;
         }
         let dir = if has_dir { args[i - 1] } else { CWD };
-        let at = ctx.process.fs.resolve(fd_of(dir), &path, last)?;
+        let at = ctx.task.fs.resolve(fd_of(dir), &path, last)?;
         if has_dir {
             args[i - 1] = crate::sys::cast::reg(at.fd());
             args[i] = host::address_of(at.name.as_bytes_with_nul());
         } else if map.is_none() {
-            let p = at.path()?;
-            args[i] = host::address_of(p.as_bytes_with_nul());
-            names[i] = Some(p);
+            match at.path()? {
+                Some(p) => {
+                    args[i] = host::address_of(p.as_bytes_with_nul());
+                    names[i] = Some(p);
+                }
+                // One of two places cannot be the current directory.
+                None if here.is_some() => return Err(Errno::EACCES),
+                None => {
+                    args[i] = host::address_of(at.name.as_bytes_with_nul());
+                    here = Some(i);
+                }
+            }
         }
         ats[i] = Some(at);
     }
@@ -371,14 +406,19 @@ fn pass(
             n += 1;
         }
     }
-    let result = raw::interruptible(nr, args);
+    let result = match here.and_then(|i: usize| ats[i].as_ref()) {
+        Some(at) => at.from_here(|| raw::interruptible(nr, args)),
+        None if waits => signal::wait(ctx, nr, args),
+        None => raw::interruptible(nr, args),
+    };
     if result == Err(Errno::EFAULT) {
         retry_after_unprotect(ctx, row, args)?;
     }
     ctx.task.unprotected = None;
     match result {
-        // A signal may arrive at the very instruction that makes the call.
-        Err(Errno::ERESTARTSYS) if !may_wait(nr) => Err(Errno::ERESTARTNOINTR),
+        // A signal may arrive at the very instruction that makes the call; what no signal can interrupt is made again,
+        // whatever the handler's flags are.
+        Err(Errno::ERESTARTSYS) if !waits => Err(Errno::ERESTARTNOINTR),
         other => other,
     }
 }

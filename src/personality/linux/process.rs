@@ -6,8 +6,9 @@ use crate::kernel::task::Leaving;
 use crate::kernel::vfs::Last;
 use crate::mem::space::{PAGE, Resource, space};
 use crate::sys::cast::{int, low32, size as size_of};
-use crate::sys::{Errno, host, raw};
+use crate::sys::{Errno, host, proc, raw};
 use std::os::fd::AsRawFd;
+use std::sync::Arc;
 
 /// clone(2) flags.
 pub mod flag {
@@ -74,6 +75,9 @@ fn request(ctx: &mut Ctx<'_>, args: CloneArgs) -> Result<u64> {
     if has(flag::PIDFD) {
         // Before there is a child: Linux would undo it.
         ctx.put(args.pidfd, &(-1i32).to_le_bytes())?;
+    }
+    if has(flag::NEWNS) {
+        ctx.process.options.keep_felix();
     }
     ctx.flow = Flow::Clone(args);
     Ok(0)
@@ -180,7 +184,38 @@ pub(super) fn unshare(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     if a[0] & (flag::VM | flag::SIGHAND | flag::THREAD) != 0 && !ctx.process.single_threaded() {
         return Err(Errno::EINVAL);
     }
-    raw::syscall(libc::SYS_unshare, a)
+    if a[0] & flag::NEWNS != 0 {
+        ctx.process.options.keep_felix();
+    }
+    raw::syscall(libc::SYS_unshare, a)?;
+    if a[0] & (flag::FS | flag::NEWNS | flag::NEWUSER) != 0 {
+        ctx.task.fs = Arc::new((*ctx.task.fs).clone());
+    }
+    if a[0] & flag::NEWNS != 0
+        && let Err(e) = ctx.task.fs.enter_namespace()
+    {
+        tracing::error!("the root cannot be mounted in a new mount namespace: {e}");
+        crate::sys::signal::die_by(libc::SIGKILL);
+    }
+    Ok(0)
+}
+
+/// setns(2), perhaps to where felix's executable cannot be seen. With a rootfs not to another mount namespace: it has a root of
+/// its own, which need not be the guest's.
+pub(super) fn setns(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    if ctx.task.fs.is_confined() {
+        let kind = host::fd_path(fd_of(a[0]))?;
+        let mounts = match kind.starts_with(b"mnt:[") {
+            true => a[1] == 0 || a[1] & flag::NEWNS != 0,
+            // A pidfd: with all namespaces it is asked for.
+            false => a[1] & flag::NEWNS != 0,
+        };
+        if mounts && proc::read_link("self/ns/mnt").as_ref() != Ok(&kind) {
+            return Err(Errno::EPERM);
+        }
+    }
+    ctx.process.options.keep_felix();
+    raw::syscall(libc::SYS_setns, a)
 }
 
 pub(super) fn exit(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
@@ -221,7 +256,13 @@ pub(super) fn prlimit64(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     let which = match low32(a[1]) {
         2 if own => Resource::Data,
         9 if own => Resource::Space,
-        _ => return raw::syscall(libc::SYS_prlimit64, a),
+        which => {
+            let done = raw::syscall(libc::SYS_prlimit64, a)?;
+            if which == libc::RLIMIT_CORE && own && a[2] != 0 {
+                super::signal::core_limit_changed(ctx.process)?;
+            }
+            return Ok(done);
+        }
     };
     let new = match a[2] {
         0 => None,
@@ -283,7 +324,7 @@ fn run(ctx: &mut Ctx<'_>, dirfd: u64, path: u64, argv: u64, envp: u64, flags: u6
     }
     let named = ctx.cstr(path)?;
     let (argv, envp) = (strings(ctx, argv)?, strings(ctx, envp)?);
-    let fs = &ctx.process.fs;
+    let fs = &ctx.task.fs;
     let mut path = named.clone();
     let mut file = None;
     if named.is_empty() {
@@ -293,8 +334,7 @@ fn run(ctx: &mut Ctx<'_>, dirfd: u64, path: u64, argv: u64, envp: u64, flags: u6
         let n = fd_of(dirfd);
         path = format!("/dev/fd/{n}").into_bytes();
         // A descriptor opened with O_PATH cannot be read: open it again.
-        let again = host::cstring(format!("/proc/self/fd/{n}").as_bytes())?;
-        let open = host::openat(libc::AT_FDCWD, &again, libc::O_RDONLY, 0)?;
+        let open = proc::open(&format!("self/fd/{n}"), libc::O_RDONLY)?;
         let mut head = [0; 2];
         let script = host::pread_full(open.as_raw_fd(), &mut head, 0) == Ok(2) && head == *b"#!";
         if script && host::fcntl(n, libc::F_GETFD, 0)? & 1 != 0 {
@@ -332,12 +372,9 @@ fn run(ctx: &mut Ctx<'_>, dirfd: u64, path: u64, argv: u64, envp: u64, flags: u6
         tracing::debug!("exec of {}: {}", String::from_utf8_lossy(&e.path), e.why);
         return Err(e.errno);
     }
-    let kept = match &file {
-        Some(f) => Some(
-            host::fcntl(f.as_raw_fd(), libc::F_DUPFD, 64)
-                .or_else(|_| host::fcntl(f.as_raw_fd(), libc::F_DUPFD, 0))?,
-        ),
-        None => None,
+    let kept = {
+        let filters = ctx.task.peer.seccomp.to_bytes();
+        exec::Kept::new(file.as_ref(), fs, filters.as_deref())?
     };
     drop(named);
     let exec = Exec {
@@ -346,35 +383,42 @@ fn run(ctx: &mut Ctx<'_>, dirfd: u64, path: u64, argv: u64, envp: u64, flags: u6
         argv,
         envp,
     };
-    let args = exec::again(ctx.process, &exec, kept);
+    let Some(args) = exec::again(ctx.process, fs, &exec, kept) else {
+        kept.close();
+        return in_place(ctx, Exec { file, ..exec });
+    };
     // From here to the exec nothing is on the heap that only the stack knows: see `Leaving`.
     ctx.task.leaving = Some(Leaving { exec, args });
+    ctx.task.peer.seccomp.keep_over_exec(true);
     let errno = super::signal::hand_on(ctx, |task| match &task.leaving {
         Some(l) => l.args.execve(),
         None => Errno::ENOEXEC,
     });
-    if let Some(n) = kept {
-        let _ = host::close(crate::sys::cast::int(n));
-    }
+    kept.close();
+    ctx.task.peer.seccomp.keep_over_exec(false);
     let left = ctx.task.leaving.take();
     match errno {
         // A signal came first; execve(2) is never interrupted.
         Errno::ERESTARTNOINTR | Errno::ERESTARTSYS => Err(Errno::ERESTARTNOINTR),
-        Errno::ENOEXEC | Errno::ENOENT
-            if ctx.process.single_threaded()
-                && !ctx.process.borrowed_memory
-                && let Some(Leaving { exec, .. }) = left =>
-        {
-            ctx.flow = Flow::Exec(Exec { file, ..exec });
-            Ok(0)
+        Errno::ENOEXEC | Errno::ENOENT if let Some(Leaving { exec, .. }) = left => {
+            in_place(ctx, Exec { file, ..exec })
         }
-        e => {
-            tracing::warn!(
-                "felix cannot execute itself for a new program: {e}; FELIX_EXEC_WRAPPER can name a program that runs it"
-            );
-            Err(e)
-        }
+        e => Err(e),
     }
+}
+
+/// Has the program loaded into this process, where felix cannot be executed again.
+fn in_place(ctx: &mut Ctx<'_>, exec: Exec) -> Result<u64> {
+    // Under a wrapper, which is qemu-user, a vfork is a fork.
+    let borrowed = ctx.process.borrowed_memory && ctx.process.options.wrapper.is_none();
+    if borrowed || !ctx.process.single_threaded() {
+        tracing::warn!(
+            "felix cannot execute itself for a new program; FELIX_EXEC_WRAPPER can name a program that runs it"
+        );
+        return Err(Errno::ENOENT);
+    }
+    ctx.flow = Flow::Exec(exec);
+    Ok(0)
 }
 
 pub(super) fn execve(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {

@@ -6,9 +6,10 @@
 
 use super::abi::{SIGACTION, frame};
 use super::strace::signal_name;
-use super::{Ctx, Result};
+use super::{Ctx, Result, core, ptrace, traced};
 use crate::kernel::process::{Action, DEFAULT, IGNORE, Process};
-use crate::kernel::task::{AltStack, signal_number};
+use crate::kernel::task::{Again, AltStack, signal_number};
+use crate::kernel::trace::event;
 use crate::sys::cast::{int, low32, reg, size};
 use crate::sys::host::{address_of, address_of_mut};
 use crate::sys::signal::{self, HostAction, RawInfo, SYNC, SigSet, bit};
@@ -45,6 +46,10 @@ const SS_AUTODISARM: u32 = 1 << 31;
 /// Signals that cannot be caught, blocked or ignored.
 const UNBLOCKABLE: SigSet = bit(libc::SIGKILL) | bit(libc::SIGSTOP);
 
+/// Signals that stop a process by default.
+const STOPPING: SigSet =
+    bit(libc::SIGSTOP) | bit(libc::SIGTSTP) | bit(libc::SIGTTIN) | bit(libc::SIGTTOU);
+
 /// Most bytes of a frame's floating-point state.
 const MAX_FPSTATE: u64 = xsave::SIZE as u64 + 4;
 /// AT_MINSIGSTKSZ: the frame, its floating-point state and the alignment of both.
@@ -54,6 +59,15 @@ pub const MIN_STACK: u64 = frame::SIZE as u64 + MAX_FPSTATE + 64 + 16 + 8;
 const UC_FP_XSTATE: u64 = 1;
 /// Where Linux describes the area (`struct _fpx_sw_bytes`), in bytes FXSAVE leaves to software.
 const SW_RESERVED: usize = 464;
+/// The same place, where core files have XCR0 instead.
+pub(super) const FP_XSTATE_SW: usize = SW_RESERVED;
+/// Signals whose default is to dump core (signal(7)).
+pub(super) const CORE: SigSet = SYNC
+    | bit(libc::SIGQUIT)
+    | bit(libc::SIGABRT)
+    | bit(libc::SIGSYS)
+    | bit(libc::SIGXCPU)
+    | bit(libc::SIGXFSZ);
 /// The first word of the description.
 const FP_XSTATE_MAGIC1: u32 = 0x4650_5853;
 /// The word behind the area.
@@ -127,7 +141,21 @@ pub fn inherit(process: &Process) -> Result<()> {
             a.handler = IGNORE;
         }
     }
-    catch()
+    drop(actions);
+    catch()?;
+    core_limit_changed(process)
+}
+
+/// RLIMIT_CORE is another one, perhaps: what dumps core by default is felix's to do while there is a core to be had, and the
+/// host's otherwise.
+pub(super) fn core_limit_changed(process: &Process) -> Result<()> {
+    let actions = process.actions();
+    for sig in (1..=31).filter(|s| CORE & bit(*s) != 0) {
+        if let Some(a) = usize::try_from(sig).ok().and_then(|n| actions.get(n)) {
+            follow(sig, a)?;
+        }
+    }
+    Ok(())
 }
 
 fn catch() -> Result<()> {
@@ -188,6 +216,7 @@ fn follow(sig: i32, a: &Action) -> Result<()> {
         DEFAULT if sig == libc::SIGCHLD && a.flags & SA_NOCLDWAIT != 0 => {
             HostAction::Catch(a.flags & (SA_NOCLDSTOP | SA_NOCLDWAIT))
         }
+        DEFAULT if CORE & bit(sig) != 0 && core::is_allowed() => HostAction::Catch(0),
         DEFAULT => HostAction::Default,
         IGNORE => HostAction::Ignore,
         _ => HostAction::Catch(a.flags & (SA_NOCLDSTOP | SA_NOCLDWAIT)),
@@ -319,6 +348,36 @@ pub(super) fn rt_sigtimedwait(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     }
     signal::set_mask_wholly(ctx.task.mask)?;
     let r = raw::interruptible(libc::SYS_rt_sigtimedwait, a);
+    signal::set_mask(ctx.task.mask);
+    r
+}
+
+/// signalfd4(2): that it may give signals the CPU raises is noted, for `wait`.
+pub(super) fn signalfd4(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    let done = raw::syscall(libc::SYS_signalfd4, a)?;
+    let set = ctx.get_u64(a[1])? & SYNC;
+    let order = std::sync::atomic::Ordering::AcqRel;
+    ctx.process.read_from_descriptors.fetch_or(set, order);
+    Ok(done)
+}
+
+pub(super) fn signalfd(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    signalfd4(ctx, [a[0], a[1], a[2], 0, 0, 0])
+}
+
+/// A call that may wait for a descriptor. If that may be for a signal of the CPU's kind, which the guest blocks and felix keeps,
+/// the host has to have it, and block it, meanwhile.
+pub(super) fn wait(ctx: &mut Ctx<'_>, nr: libc::c_long, args: [u64; 6]) -> Result<u64> {
+    let order = std::sync::atomic::Ordering::Acquire;
+    let set = ctx.process.read_from_descriptors.load(order) & ctx.task.mask;
+    if set == 0 {
+        return raw::interruptible(nr, args);
+    }
+    signal::set_mask_wholly(ctx.task.mask)?;
+    while let Some(info) = ctx.task.take_deferred(set) {
+        let _ = signal::requeue(ctx.task.tid, &info);
+    }
+    let r = raw::interruptible(nr, args);
     signal::set_mask(ctx.task.mask);
     r
 }
@@ -519,6 +578,12 @@ pub fn deliver(ctx: &mut Ctx<'_>) {
     loop {
         // Where a signal was recorded the mask is to be set, also if it is not delivered yet.
         any |= ctx.cpu.poll.swap(0, std::sync::atomic::Ordering::AcqRel) != 0;
+        if let Some(to_stop) = ctx.task.mailbox.take_kick() {
+            traced::kicked(ctx, to_stop);
+        }
+        if any && ctx.process.dying.load(std::sync::atomic::Ordering::Acquire) {
+            core::park(ctx);
+        }
         let Some(info) = ctx.task.take_signal() else {
             break;
         };
@@ -538,8 +603,38 @@ pub fn deliver(ctx: &mut Ctx<'_>) {
     }
 }
 
-/// Delivers one signal. `forced`: it comes from a fault and cannot be ignored.
-fn one(ctx: &mut Ctx<'_>, info: &RawInfo, forced: bool) {
+/// Delivers one signal, if the tracer lets it. `forced`: it comes from a fault and cannot be ignored.
+pub(super) fn one(ctx: &mut Ctx<'_>, info: &RawInfo, forced: bool) {
+    if is_noise(ctx, info) {
+        return;
+    }
+    if !ctx.task.trace.on() {
+        return act(ctx, info, forced);
+    }
+    if let Some(new) = traced::signal(ctx, info) {
+        act(
+            ctx,
+            &new,
+            forced && signal_number(&new) == signal_number(info),
+        );
+    }
+}
+
+/// A SIGCHLD that the guest would not have got: of a traced thread whose stop is not for it to see, or, because the host
+/// sends it all the same to who is traced, while it is ignored.
+fn is_noise(ctx: &Ctx<'_>, info: &RawInfo) -> bool {
+    const CLD_TRAPPED: [u8; 4] = 4i32.to_le_bytes();
+    if signal_number(info) != libc::SIGCHLD {
+        return false;
+    }
+    let index = size(reg(libc::SIGCHLD));
+    let ignored = ctx.process.actions()[index].handler == IGNORE;
+    (ctx.task.trace.on() && ignored)
+        || info[8..12] == CLD_TRAPPED && !ptrace::anything_to_wait_for()
+}
+
+/// The same when that is decided.
+pub(super) fn act(ctx: &mut Ctx<'_>, info: &RawInfo, forced: bool) {
     let sig = signal_number(info);
     let Ok(index) = usize::try_from(sig) else {
         return;
@@ -572,7 +667,8 @@ fn one(ctx: &mut Ctx<'_>, info: &RawInfo, forced: bool) {
     }
     match action.handler {
         IGNORE if !forced => return,
-        // Ignored by default: SIGCHLD, SIGCONT, SIGURG, SIGWINCH. The stop signals cannot get here: the host stops felix.
+        // Ignored by default: SIGCHLD, SIGCONT, SIGURG, SIGWINCH. The stop signals get here only if there is a tracer: the host
+        // stops felix otherwise.
         DEFAULT
             if !forced
                 && matches!(
@@ -582,15 +678,28 @@ fn one(ctx: &mut Ctx<'_>, info: &RawInfo, forced: bool) {
         {
             return;
         }
-        DEFAULT | IGNORE => signal::die_by(sig),
+        DEFAULT if bit(sig) & STOPPING != 0 => {
+            traced::group_stop(ctx, sig);
+            return;
+        }
+        DEFAULT | IGNORE => {
+            traced::event(ctx, event::EXIT, reg(sig));
+            core::die(ctx, info)
+        }
         _ => {}
     }
+    let again = match ctx.task.again {
+        Again::IfAsked => action.flags & SA_RESTART != 0,
+        Again::IfUnhandled => false,
+        Again::Always => true,
+    };
     if let Some(nr) = ctx.task.restart.take()
-        && action.flags & SA_RESTART != 0
+        && again
     {
         ctx.cpu.rip = ctx.cpu.rip.wrapping_sub(2);
         ctx.cpu.set_reg(Gpr::RAX, nr);
     }
+    traced::hide_steps(ctx);
     let saved = ctx.task.mask;
     let in_force = ctx.task.call_mask.take().unwrap_or(saved);
     let result = if action.flags & SA_RESTORER == 0 {
@@ -600,7 +709,7 @@ fn one(ctx: &mut Ctx<'_>, info: &RawInfo, forced: bool) {
     };
     if result.is_err() {
         if sig == libc::SIGSEGV {
-            signal::die_by(sig);
+            core::die(ctx, info);
         }
         force(ctx, &kernel_info(libc::SIGSEGV, 0x80, 0));
         return;
@@ -611,20 +720,25 @@ fn one(ctx: &mut Ctx<'_>, info: &RawInfo, forced: bool) {
         bit(sig)
     };
     ctx.task.mask = (in_force | action.mask | own) & !UNBLOCKABLE;
+    traced::handler_entered(ctx);
 }
 
 /// Delivers a signal that a fault raised: it kills if it is blocked or ignored (force_sig in kernel/signal.c).
-fn force(ctx: &mut Ctx<'_>, info: &RawInfo) {
+pub(super) fn force(ctx: &mut Ctx<'_>, info: &RawInfo) {
     let sig = signal_number(info);
-    if ctx.task.mask & bit(sig) != 0 {
-        signal::die_by(sig);
+    if ctx.task.mask & bit(sig) == 0 {
+        one(ctx, info, true);
+        signal::set_mask(ctx.task.mask);
+        return;
     }
-    one(ctx, info, true);
-    signal::set_mask(ctx.task.mask);
+    if ctx.task.trace.on() && traced::signal(ctx, info).is_none() {
+        return;
+    }
+    core::die(ctx, info)
 }
 
 /// A siginfo the kernel makes for a fault.
-fn kernel_info(sig: i32, code: i32, addr: u64) -> RawInfo {
+pub(super) fn kernel_info(sig: i32, code: i32, addr: u64) -> RawInfo {
     let mut info = [0u8; 128];
     info[..4].copy_from_slice(&sig.to_le_bytes());
     info[8..12].copy_from_slice(&code.to_le_bytes());
@@ -652,10 +766,17 @@ pub fn fault(ctx: &mut Ctx<'_>, fault: Fault) {
         return;
     }
     let rip = ctx.cpu.rip;
+    let single_step = match fault {
+        Fault::SingleStep => match traced::stepped(ctx) {
+            Some(code) => code,
+            None => return,
+        },
+        _ => 0,
+    };
     let (vector, error, info) = match fault {
         Fault::DivideError => (0, 0, kernel_info(libc::SIGFPE, 1, rip)),
         Fault::Debug => (1, 0, kernel_info(libc::SIGTRAP, 1, rip)),
-        Fault::SingleStep => (1, 0, kernel_info(libc::SIGTRAP, 2, rip)),
+        Fault::SingleStep => (1, 0, kernel_info(libc::SIGTRAP, single_step, rip)),
         Fault::Breakpoint => (3, 0, kernel_info(libc::SIGTRAP, SI_KERNEL, 0)),
         Fault::Overflow => (4, 0, kernel_info(libc::SIGSEGV, SI_KERNEL, 0)),
         Fault::InvalidOpcode => (6, 0, kernel_info(libc::SIGILL, 2, rip)),

@@ -34,6 +34,8 @@ static void stopped(const char *who, pid_t p) {
 }
 
 int main(void) {
+    // A shell that started the tests in its background ignores them.
+    signal(SIGINT, SIG_DFL), signal(SIGQUIT, SIG_DFL);
     ready = gate_make();
     int m = posix_openpt(O_RDWR | O_NOCTTY);
     if (m < 0) { say("%s\n", error_name(errno)); return 0; }

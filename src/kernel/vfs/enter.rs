@@ -1,0 +1,111 @@
+//! The root made real: in a mount namespace of the process's own, binds become mounts and the root its root.
+//!
+//! Done as soon as the guest gets such a namespace (unshare(2), clone(2)), which takes the privilege that mounting
+//! does. From then on the guest's mounts are the kernel's, and what the guest does to them is what it asked for.
+//! Invariant: the root of the namespace is the process's root, so nothing of the host is above it; what is in no
+//! mount of the namespace (descriptors from before, /proc/PID/root of others) is kept out by `walk`.
+
+use super::{Fs, Id, PATH_DIR, Root, View, c, components};
+use crate::kernel::fd;
+use crate::sys::{Errno, host, mount, proc};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+
+/// The directory by its host path, seen from the namespace of now, if it is still the one it was.
+fn again(path: &[u8], was: Id) -> Result<OwnedFd, Errno> {
+    let dir = host::openat(libc::AT_FDCWD, &c(path)?, PATH_DIR, 0)?;
+    match super::id(dir.as_raw_fd())? == was {
+        true => Ok(dir),
+        false => Err(Errno::ESTALE),
+    }
+}
+
+impl Root {
+    /// Attaches the root's mounts on the root and the binds' where they are shown; gives the new root.
+    fn mount(&self) -> Result<OwnedFd, Errno> {
+        let place = again(&self.host, self.id)?;
+        let tree = mount::copy_of(place.as_raw_fd())?;
+        let binds: Vec<OwnedFd> = (self.binds.iter())
+            .map(|b| again(&b.host, b.id).and_then(|d| mount::copy_of(d.as_raw_fd())))
+            .collect::<Result<_, _>>()?;
+        mount::attach(tree.as_raw_fd(), place.as_raw_fd())?;
+        for (bind, copy) in self.binds.iter().zip(&binds) {
+            let mut at = tree.try_clone().map_err(|e| Errno::of(&e))?;
+            for name in components(&bind.guest) {
+                let name = c(&name)?;
+                // The place need not exist for a bind in user space.
+                let _ = mount::make_directory(at.as_raw_fd(), &name);
+                at = host::openat(at.as_raw_fd(), &name, PATH_DIR | libc::O_NOFOLLOW, 0)?;
+            }
+            mount::attach(copy.as_raw_fd(), at.as_raw_fd())?;
+        }
+        Ok(tree)
+    }
+}
+
+/// A directory that the guest has open, and how it finds it.
+struct Open {
+    number: RawFd,
+    id: Id,
+    guest: Vec<u8>,
+}
+
+impl Fs {
+    /// The guest's own directories by their guest paths: as descriptors they lead through the mounts of before.
+    fn open_directories(&self) -> Vec<Open> {
+        let numbers = proc::descriptors().unwrap_or_default();
+        (numbers.into_iter())
+            .filter(|n| !fd::is_hidden(*n))
+            .filter_map(|number| {
+                let st = host::fstat(number).ok()?;
+                let host = host::fd_path(number).ok()?;
+                (st.st_mode & libc::S_IFMT == libc::S_IFDIR).then_some(())?;
+                Some(Open {
+                    number,
+                    id: (st.st_dev, st.st_ino),
+                    guest: self.guest_path(&host)?,
+                })
+            })
+            .collect()
+    }
+
+    /// Makes the root real, after the calling thread got a mount namespace of its own, and shares its root with no other
+    /// thread. Without a rootfs there is nothing to do. After an error the process must not go on: its root is neither.
+    pub fn enter_namespace(&self) -> Result<(), Errno> {
+        let View::Rooted(root, base) = self.view() else {
+            return Ok(());
+        };
+        fd::keep_proc()?;
+        let open = self.open_directories();
+        let here = self.getcwd().unwrap_or_else(|_| b"/".to_vec());
+        mount::all_slaves()?;
+        let tree = root.mount()?;
+        host::fchdir(tree.as_raw_fd())?;
+        mount::root_is_here()?;
+        if let Some(base) = base {
+            let dir = again(&base.guest, base.id)?;
+            host::fchdir(dir.as_raw_fd())?;
+            mount::chroot_here()?;
+        }
+        self.set(View::Entered);
+        proc::root_changes();
+        // As chdir(2) leaves it where there is no such place any more.
+        let _ = c(&here)
+            .and_then(|p| host::openat(libc::AT_FDCWD, &p, PATH_DIR, 0))
+            .and_then(|d| host::fchdir(d.as_raw_fd()));
+        for dir in open {
+            let _ = reopen(&dir);
+        }
+        Ok(())
+    }
+}
+
+/// Has the number stand for the same directory in the mounts of now.
+fn reopen(dir: &Open) -> Result<(), Errno> {
+    let status = crate::sys::cast::int(host::fcntl(dir.number, libc::F_GETFL, 0)?);
+    let cloexec = host::fcntl(dir.number, libc::F_GETFD, 0)? & 1 != 0;
+    let new = host::openat(libc::AT_FDCWD, &c(&dir.guest)?, status & !libc::O_CREAT, 0)?;
+    if super::id(new.as_raw_fd())? == dir.id {
+        host::replace(new, dir.number, cloexec)?;
+    }
+    Ok(())
+}

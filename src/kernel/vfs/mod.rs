@@ -1,0 +1,537 @@
+//! Paths: from what the guest names to a host directory and a last component.
+//!
+//! Without a rootfs the host resolves paths. With one there are two ways:
+//! - in user space (`View::Rooted`): every component is walked with `O_PATH | O_NOFOLLOW`, symbolic links are followed
+//!   as text, `..` stops at the root, and the caller does its call relative to the parent directory that came out,
+//!   so that neither links nor `..` nor a race in between lead out of the root. Directories of the host are shown
+//!   inside (`Bind`); a bind is found by the identity of its parent directory, so links cannot hide it. What leads
+//!   through no bind the host resolves at once, within the root (openat2(2)); see `quick`.
+//! - by the kernel (`View::Entered`): a guest that gets a mount namespace of its own gets the root for real: binds
+//!   become mounts there, and the root the process's (`enter`). Mounts and roots are the kernel's from then on.
+//!
+//! In both, links of procfs that are not text (`/proc/self/fd/3`, `root`, `cwd`, `exe`) are never given to the host to
+//! follow, except the own descriptors of the guest; and `..` does not lead out of a directory that was given by
+//! descriptor and is not to be seen from the root.
+//!
+//! Knows nothing of system calls' argument forms and of what is done with the result.
+
+mod enter;
+mod quick;
+mod walk;
+
+use super::fd;
+use crate::sys::{Errno, host, mount, proc};
+use std::ffi::CString;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+use walk::Walk;
+
+/// PROC_SUPER_MAGIC (statfs(2)).
+const PROC_SUPER_MAGIC: i64 = 0x9fa0;
+
+/// A file's identity.
+type Id = (u64, u64);
+
+fn id(fd: RawFd) -> Result<Id, Errno> {
+    let st = host::fstat(fd)?;
+    Ok((st.st_dev, st.st_ino))
+}
+
+/// A directory of the host that the guest sees.
+#[derive(Debug)]
+struct Bind {
+    /// Guest path, without a trailing slash.
+    guest: Vec<u8>,
+    /// Canonical host path.
+    host: Vec<u8>,
+    name: Vec<u8>,
+    parent: Id,
+    /// What it hides: the host path of the place it is shown at.
+    hidden: Vec<u8>,
+    fd: Arc<OwnedFd>,
+    id: Id,
+}
+
+/// The outermost root.
+#[derive(Debug)]
+struct Root {
+    host: Vec<u8>,
+    fd: Arc<OwnedFd>,
+    id: Id,
+    binds: Vec<Bind>,
+}
+
+/// Where the guest's paths begin after chroot(2).
+#[derive(Debug)]
+struct Base {
+    fd: Arc<OwnedFd>,
+    id: Id,
+    /// As a path in the outermost root.
+    guest: Vec<u8>,
+}
+
+/// What the guest's paths mean.
+#[derive(Clone, Debug, Default)]
+enum View {
+    /// What the host's mean.
+    #[default]
+    Host,
+    /// A directory is the root, in user space.
+    Rooted(Arc<Root>, Option<Arc<Base>>),
+    /// The process's root is the guest's, in a mount namespace that the guest sees all of.
+    Entered,
+}
+
+/// What threads with a common root and current directory share (CLONE_FS). See the module's head.
+#[derive(Debug, Default)]
+pub struct Fs {
+    view: RwLock<View>,
+}
+
+impl Clone for Fs {
+    fn clone(&self) -> Fs {
+        Fs::of(self.view())
+    }
+}
+
+/// What to do with a symbolic link as the last component.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Last {
+    /// Follow it.
+    Follow,
+    /// It is the object.
+    NoFollow,
+}
+
+/// A resolved path: `name` relative to `fd()`.
+#[derive(Debug)]
+pub struct At {
+    dir: Dir,
+    /// What is left to resolve: one component (or `.`) with a rootfs, the guest's whole path without.
+    pub name: CString,
+    /// The last component is known to be no symbolic link that may be followed.
+    pub exact: bool,
+}
+
+#[derive(Clone, Debug)]
+enum Dir {
+    /// The guest's.
+    Borrowed(RawFd),
+    Owned(Arc<OwnedFd>),
+}
+
+impl Dir {
+    fn new(fd: OwnedFd) -> Dir {
+        Dir::Owned(Arc::new(fd))
+    }
+
+    fn fd(&self) -> RawFd {
+        match self {
+            Dir::Borrowed(fd) => *fd,
+            Dir::Owned(fd) => fd.as_raw_fd(),
+        }
+    }
+
+    fn id(&self) -> Result<Id, Errno> {
+        match self {
+            Dir::Borrowed(libc::AT_FDCWD) => {
+                let st = host::fstatat(libc::AT_FDCWD, c".", 0)?;
+                Ok((st.st_dev, st.st_ino))
+            }
+            dir => id(dir.fd()),
+        }
+    }
+}
+
+impl At {
+    /// The directory.
+    #[must_use]
+    pub fn fd(&self) -> RawFd {
+        self.dir.fd()
+    }
+
+    /// Moves felix's own descriptor out of the way, so that a call that makes a new one gets the lowest number.
+    pub fn raise(self) -> Result<At, Errno> {
+        match self.dir {
+            Dir::Owned(o) if !fd::is_hidden(o.as_raw_fd()) => {
+                let copy = host::dup_high(o.as_raw_fd(), fd::base())?;
+                Ok(At {
+                    dir: Dir::new(copy),
+                    ..self
+                })
+            }
+            _ => Ok(self),
+        }
+    }
+
+    /// openat(2) of it for felix itself.
+    pub fn open(&self, flags: i32) -> Result<OwnedFd, Errno> {
+        let nofollow = if self.exact { libc::O_NOFOLLOW } else { 0 };
+        host::openat(self.fd(), &self.name, flags | nofollow, 0)
+    }
+
+    /// One path, for calls that take no directory descriptor: by the descriptor's name in /proc. `None` if the guest's root
+    /// has no such name.
+    pub fn path(&self) -> Result<Option<CString>, Errno> {
+        let number = match &self.dir {
+            Dir::Borrowed(libc::AT_FDCWD) => return Ok(Some(self.name.clone())),
+            dir => dir.fd(),
+        };
+        let named = format!("/proc/self/fd/{number}");
+        let there = host::fstatat(libc::AT_FDCWD, &host::cstring(named.as_bytes())?, 0);
+        if !there.is_ok_and(|st| Ok((st.st_dev, st.st_ino)) == id(number)) {
+            return Ok(None);
+        }
+        let path = [named.as_bytes(), b"/", self.name.as_bytes()].concat();
+        host::cstring(&path).map(Some)
+    }
+
+    /// Does a call that takes one path and no directory descriptor.
+    pub fn with_path<T>(&self, call: impl FnOnce(CString) -> Result<T, Errno>) -> Result<T, Errno> {
+        match self.path()? {
+            Some(path) => call(path),
+            None => self.from_here(|| call(self.name.clone())),
+        }
+    }
+
+    /// Does a call while the directory is the current one.
+    pub fn from_here<T>(&self, call: impl FnOnce() -> Result<T, Errno>) -> Result<T, Errno> {
+        let back = host::openat(libc::AT_FDCWD, c".", PATH_DIR, 0)?;
+        let back = fd::hide(back)?;
+        host::fchdir(self.fd())?;
+        let result = call();
+        host::fchdir(back.as_raw_fd())?;
+        result
+    }
+}
+
+fn c(bytes: &[u8]) -> Result<CString, Errno> {
+    CString::new(bytes).map_err(|_| Errno::ENOENT)
+}
+
+fn components(path: &[u8]) -> impl DoubleEndedIterator<Item = Vec<u8>> {
+    path.split(|b| *b == b'/')
+        .filter(|c| !c.is_empty() && *c != b".")
+        .map(<[u8]>::to_vec)
+}
+
+/// What follows `base` in `path`, if that is at or below it.
+fn below<'a>(path: &'a [u8], base: &[u8]) -> Option<&'a [u8]> {
+    match path.strip_prefix(base) {
+        Some(rest) if rest.is_empty() || rest[0] == b'/' || base == b"/" => Some(rest),
+        _ => None,
+    }
+}
+
+/// A path that begins with a slash: of what follows a root.
+fn from_root(rest: &[u8]) -> Vec<u8> {
+    match rest.first() {
+        Some(b'/') => rest.to_vec(),
+        _ => [b"/", rest].concat(),
+    }
+}
+
+const PATH_DIR: i32 = libc::O_PATH | libc::O_DIRECTORY;
+
+/// A directory of the host: its canonical path, a descriptor, its identity.
+type Directory = (Vec<u8>, Arc<OwnedFd>, Id);
+
+fn directory(path: &Path) -> Result<Directory, (PathBuf, Errno)> {
+    let fail = |e| (path.to_path_buf(), e);
+    let real = path.canonicalize().map_err(|e| fail(Errno::of(&e)))?;
+    let real = real.into_os_string().into_encoded_bytes();
+    let fd = c(&real)
+        .and_then(|p| host::openat(libc::AT_FDCWD, &p, PATH_DIR, 0))
+        .and_then(fd::hide)
+        .map_err(fail)?;
+    let id = id(fd.as_raw_fd()).map_err(fail)?;
+    Ok((real, Arc::new(fd), id))
+}
+
+impl Root {
+    /// The path in the root of a host path, if it is to be seen there.
+    fn inside(&self, host: &[u8]) -> Option<Vec<u8>> {
+        let bound = (self.binds.iter()).filter_map(|b| {
+            below(host, &b.host).map(|rest| {
+                let rest = if b.host == b"/" {
+                    from_root(rest)
+                } else {
+                    rest.to_vec()
+                };
+                (b.host.len(), [b.guest.as_slice(), &rest].concat())
+            })
+        });
+        let rooted = below(host, &self.host).map(|rest| (self.host.len(), from_root(rest)));
+        bound
+            .max_by_key(|(len, _)| *len)
+            .into_iter()
+            .chain(rooted)
+            .max_by_key(|(len, _)| *len)
+            .map(|(_, p)| p)
+    }
+}
+
+impl Fs {
+    fn of(view: View) -> Fs {
+        Fs {
+            view: RwLock::new(view),
+        }
+    }
+
+    fn view(&self) -> View {
+        self.view
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn set(&self, view: View) {
+        *self.view.write().unwrap_or_else(PoisonError::into_inner) = view;
+    }
+
+    /// Guest paths are host paths.
+    #[must_use]
+    pub fn host() -> Fs {
+        Fs::default()
+    }
+
+    /// The process's root is the guest's, since a program before this one entered it.
+    #[must_use]
+    pub fn entered() -> Fs {
+        Fs::of(View::Entered)
+    }
+
+    /// Guest paths are inside `dir`. `binds` are pairs of a host directory and a guest path, whose parent must exist inside; a
+    /// pair marked optional is left out if either does not exist.
+    pub fn rooted(dir: &Path, binds: &[(PathBuf, PathBuf, bool)]) -> Result<Fs, (PathBuf, Errno)> {
+        let (host, fd, id) = directory(dir)?;
+        let mut root = Root {
+            host,
+            fd,
+            id,
+            binds: Vec::new(),
+        };
+        for (outside, inside, optional) in binds {
+            match root.bind(outside, inside) {
+                Ok(b) => root.binds.push(b),
+                Err(_) if *optional => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(Fs::of(View::Rooted(Arc::new(root), None)))
+    }
+
+    /// True if the root is a directory in user space.
+    #[must_use]
+    pub fn is_rooted(&self) -> bool {
+        matches!(self.view(), View::Rooted(..))
+    }
+
+    /// True if the guest has a root of its own, of whichever kind.
+    #[must_use]
+    pub fn is_confined(&self) -> bool {
+        !matches!(self.view(), View::Host)
+    }
+
+    /// True if the process's root is the guest's, and not the host's.
+    #[must_use]
+    pub fn is_entered(&self) -> bool {
+        matches!(self.view(), View::Entered)
+    }
+
+    /// The host directories shown inside, as guest paths.
+    #[must_use]
+    pub fn binds(&self) -> Vec<Vec<u8>> {
+        match self.view() {
+            View::Rooted(root, base) => {
+                let start = base.map_or_else(Vec::new, |b| b.guest.clone());
+                let all = root.binds.iter().map(|b| b.guest.as_slice());
+                all.filter_map(|g| below(g, &start))
+                    .filter(|g| !g.is_empty())
+                    .map(<[u8]>::to_vec)
+                    .collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// The guest's name for a host path, if the guest can see it.
+    #[must_use]
+    pub fn guest_path(&self, host: &[u8]) -> Option<Vec<u8>> {
+        match self.view() {
+            View::Host | View::Entered => Some(host.to_vec()),
+            View::Rooted(root, base) => {
+                let inside = root.inside(host)?;
+                match base {
+                    None => Some(inside),
+                    Some(b) => below(&inside, &b.guest).map(from_root),
+                }
+            }
+        }
+    }
+
+    /// The guest's current directory (getcwd(2)).
+    pub fn getcwd(&self) -> Result<Vec<u8>, Errno> {
+        let host = host::getcwd()?;
+        match self.guest_path(&host) {
+            Some(p) => Ok(p),
+            None if host.starts_with(b"(unreachable)") => Ok(host),
+            // The kernel's way to say so; where it lies is no business of the guest's.
+            None => Ok(b"(unreachable)/".to_vec()),
+        }
+    }
+
+    /// Puts the current directory inside the root, if it is not: at the same place if it is visible, else at `/`.
+    pub fn enter(&self) -> Result<(), Errno> {
+        let View::Rooted(root, base) = self.view() else {
+            return Ok(());
+        };
+        match host::getcwd() {
+            Ok(cwd) if self.guest_path(&cwd).is_some() => Ok(()),
+            _ => host::fchdir(base.map_or(root.fd.as_raw_fd(), |b| b.fd.as_raw_fd())),
+        }
+    }
+
+    /// Resolves a path (path_resolution(7)).
+    pub fn resolve(&self, dirfd: RawFd, path: &[u8], last: Last) -> Result<At, Errno> {
+        self.resolve_by(dirfd, path, last, 0)
+    }
+
+    /// Resolves a path by these `rules` (RESOLVE_*, openat2(2)), which take a root of the guest's own.
+    pub fn resolve_by(
+        &self,
+        dirfd: RawFd,
+        path: &[u8],
+        last: Last,
+        rules: u64,
+    ) -> Result<At, Errno> {
+        let view = self.view();
+        if let View::Host = view {
+            return Ok(At {
+                dir: Dir::Borrowed(dirfd),
+                name: c(path)?,
+                exact: false,
+            });
+        }
+        if path.is_empty() {
+            return Err(Errno::ENOENT);
+        }
+        if path.len() >= 4096 {
+            return Err(Errno::ENAMETOOLONG);
+        }
+        let mut walk = Walk::new(&view, dirfd, path)?;
+        if rules != 0 {
+            walk.obey(rules, dirfd)?;
+        } else if let Some((dir, name)) = quick::parent(&view, dirfd, path) {
+            walk.skip_to(dir, name);
+        }
+        walk.run(last)
+    }
+
+    /// chroot(2): what the guest's absolute paths begin with from now on.
+    pub fn chroot(&self, dir: OwnedFd) -> Result<(), Errno> {
+        if !mount::capable(mount::SYS_CHROOT) {
+            return Err(Errno::EPERM);
+        }
+        let View::Rooted(root, _) = self.view() else {
+            fd::keep_proc()?;
+            // By descriptor: what leads there may lead elsewhere by now.
+            let here = host::openat(libc::AT_FDCWD, c".", PATH_DIR, 0)?;
+            host::fchdir(dir.as_raw_fd())?;
+            let done = mount::chroot_here();
+            proc::root_changes();
+            host::fchdir(here.as_raw_fd())?;
+            return done;
+        };
+        let id = id(dir.as_raw_fd())?;
+        let guest = root
+            .inside(&host::fd_path(dir.as_raw_fd())?)
+            .ok_or(Errno::EACCES)?;
+        let base = (id != root.id).then(|| -> Result<_, Errno> {
+            Ok(Arc::new(Base {
+                fd: Arc::new(fd::hide(dir)?),
+                id,
+                guest,
+            }))
+        });
+        self.set(View::Rooted(root, base.transpose()?));
+        Ok(())
+    }
+
+    /// The descriptor of the directory chroot(2) has made the root, in user space.
+    #[must_use]
+    pub fn base(&self) -> Option<Arc<OwnedFd>> {
+        match self.view() {
+            View::Rooted(_, base) => base.map(|b| Arc::clone(&b.fd)),
+            _ => None,
+        }
+    }
+
+    /// Makes `dir`, which a program before this one has made the root by chroot(2), the root again.
+    pub fn set_base(&self, dir: OwnedFd) -> Result<(), Errno> {
+        if let View::Rooted(root, _) = self.view() {
+            let guest = root
+                .inside(&host::fd_path(dir.as_raw_fd())?)
+                .ok_or(Errno::EACCES)?;
+            let (id, fd) = (id(dir.as_raw_fd())?, Arc::new(dir));
+            self.set(View::Rooted(root, Some(Arc::new(Base { fd, id, guest }))));
+        }
+        Ok(())
+    }
+}
+
+impl Root {
+    fn bind(&self, outside: &Path, inside: &Path) -> Result<Bind, (PathBuf, Errno)> {
+        let (host, fd, id_of_it) = directory(outside)?;
+        let fail = |e| (inside.to_path_buf(), e);
+        let parts: Vec<Vec<u8>> = components(inside.as_os_str().as_bytes()).collect();
+        let (name, above) = parts.split_last().ok_or_else(|| fail(Errno::EINVAL))?;
+        let above = [&b"/"[..], &above.join(&b'/')].concat();
+        let parent = Walk::in_root(self, &above)
+            .and_then(|w| w.run(Last::Follow))
+            .and_then(|at| at.open(PATH_DIR))
+            .map_err(fail)?;
+        let place = host::fd_path(parent.as_raw_fd()).map_err(fail)?;
+        let slash: &[u8] = if place == b"/" { b"" } else { b"/" };
+        let mut guest = Vec::new();
+        for p in &parts {
+            guest.push(b'/');
+            guest.extend_from_slice(p);
+        }
+        Ok(Bind {
+            guest,
+            host,
+            name: name.clone(),
+            parent: id(parent.as_raw_fd()).map_err(fail)?,
+            hidden: [&place, slash, name].concat(),
+            fd,
+            id: id_of_it,
+        })
+    }
+}
+
+fn ends_in_directory(path: &[u8]) -> bool {
+    path.ends_with(b"/") || path.ends_with(b"/.") || path == b"."
+}
+
+/// True if this is the directory of this process, or of one of its threads, in procfs.
+#[must_use]
+pub fn is_own(dir: &[u8]) -> bool {
+    let Some(rest) = dir.strip_prefix(b"/proc/") else {
+        return false;
+    };
+    let mut parts = rest.split(|b| *b == b'/');
+    let pid = host::getpid().to_string();
+    let first = parts.next().unwrap_or(b"");
+    let own = first == b"self" || first == pid.as_bytes();
+    match (parts.next(), parts.next(), parts.next()) {
+        (None, ..) => own || first == b"thread-self",
+        (Some(b"task"), Some(_), None) => own,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,113 @@
+//! The host's /proc (proc(5)), also where the guest's root has none: by a descriptor that was opened before.
+//!
+//! Names are relative to /proc: `self/maps`.
+
+use super::{Errno, host};
+use std::ffi::CString;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+static DIR: OnceLock<OwnedFd> = OnceLock::new();
+static AWAY: AtomicBool = AtomicBool::new(false);
+
+/// Keeps `dir` as the way to /proc from now on; only the first is kept.
+pub fn keep(dir: OwnedFd) {
+    let _ = DIR.set(dir);
+}
+
+/// The descriptor that is kept.
+#[must_use]
+pub fn kept() -> Option<RawFd> {
+    DIR.get().map(AsRawFd::as_raw_fd)
+}
+
+/// Says that the process's root is another from now on, and may have no /proc.
+pub fn root_changes() {
+    AWAY.store(true, Ordering::Relaxed);
+}
+
+/// By its full path where there is one: qemu-user knows its own files of /proc by that.
+fn place(name: &str) -> Result<(RawFd, CString), Errno> {
+    if AWAY.load(Ordering::Relaxed)
+        && let Some(dir) = kept()
+        && host::fstatat(libc::AT_FDCWD, c"/proc/self/fd", 0).is_err()
+    {
+        return Ok((dir, host::cstring(name.as_bytes())?));
+    }
+    let full = host::cstring(format!("/proc/{name}").as_bytes())?;
+    Ok((libc::AT_FDCWD, full))
+}
+
+/// openat(2) of a file there.
+pub fn open(name: &str, flags: i32) -> Result<OwnedFd, Errno> {
+    let (dir, name) = place(name)?;
+    host::openat(dir, &name, flags, 0)
+}
+
+/// The content of a file there.
+pub fn read(name: &str) -> Result<Vec<u8>, Errno> {
+    use std::io::Read;
+    let mut out = Vec::new();
+    std::fs::File::from(open(name, libc::O_RDONLY)?)
+        .read_to_end(&mut out)
+        .map_err(|e| Errno::of(&e))?;
+    Ok(out)
+}
+
+/// readlinkat(2) of a link there.
+pub fn read_link(name: &str) -> Result<Vec<u8>, Errno> {
+    let (dir, name) = place(name)?;
+    host::readlinkat(dir, &name)
+}
+
+/// newfstatat(2) of a file there, links followed.
+pub fn stat(name: &str) -> Result<host::Stat, Errno> {
+    let (dir, name) = place(name)?;
+    host::fstatat(dir, &name, 0)
+}
+
+/// The numbers of this process's open descriptors.
+pub fn descriptors() -> Result<Vec<RawFd>, Errno> {
+    let dir = open("self/fd", libc::O_RDONLY | libc::O_DIRECTORY)?;
+    let mut out = Vec::new();
+    let mut buf = vec![0u8; 1 << 15];
+    loop {
+        let n = host::getdents64(dir.as_raw_fd(), &mut buf)?;
+        if n == 0 {
+            out.retain(|fd| *fd != dir.as_raw_fd());
+            return Ok(out);
+        }
+        let mut at = 0;
+        // struct linux_dirent64 (getdents64(2)): the size of the record at 16, the name from 19 on.
+        while at + 19 < n {
+            let len = usize::from(u16::from_le_bytes([buf[at + 16], buf[at + 17]]));
+            let name = &buf[at + 19..at + len];
+            let name = name.split(|b| *b == 0).next().unwrap_or(name);
+            out.extend(
+                std::str::from_utf8(name)
+                    .ok()
+                    .and_then(|n| n.parse::<RawFd>().ok()),
+            );
+            at += len;
+        }
+    }
+}
+
+/// The number of the mount that `fd` lies on (/proc/self/fdinfo, `mnt_id`).
+pub fn mount_of(fd: RawFd) -> Result<u64, Errno> {
+    let text = read(&format!("self/fdinfo/{fd}"))?;
+    let text = String::from_utf8_lossy(&text);
+    (text.lines())
+        .find_map(|l| l.strip_prefix("mnt_id:")?.trim().parse().ok())
+        .ok_or(Errno::ENOENT)
+}
+
+/// True if this process's root leads to the mount with this number (/proc/self/mountinfo).
+#[must_use]
+pub fn sees_mount(id: u64) -> bool {
+    let text = read("self/mountinfo").unwrap_or_default();
+    let id = id.to_string();
+    text.split(|b| *b == b'\n')
+        .any(|line| line.split(|b| *b == b' ').next() == Some(id.as_bytes()))
+}
