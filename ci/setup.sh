@@ -5,6 +5,7 @@
 #   qemu/          qemu-riscv64 11 or newer, static, to run felix (a machine's own may be too old)
 #   libc-riscv64/  start files and libc.a for a static PIE (riscv-qemu/cc.sh)
 #   rootfs/        an amd64 Debian with the programs that tests run
+#   registry/      Debian's docker-registry, which tests pull images from; not installed, as that would start it
 #   sysroot/       only where the RISC-V std could not be put beside the others of this rustc
 # Downloads are kept in ${XDG_CACHE_HOME:-~/.cache}/felix-ci, so that a second checkout is quick.
 # Environment: FELIX_CI_DEBIAN  address of a Debian mirror, where apt here is not set up for Debian
@@ -15,15 +16,15 @@ set -euo pipefail
 # shellcheck source=ci/debian.sh
 . "$TOP/ci/debian.sh"
 
-PROGRAMS=busybox-static,bash,coreutils,lua5.4,sqlite3,gawk,perl,xz-utils,bzip2,zstd,openssl,python3
-REQUIRED=(ca-certificates cmake make gcc libc6-dev gcc-riscv64-linux-gnu libc6-dev-riscv64-cross mmdebstrap xz-utils gpgv debian-archive-keyring chromium)
+PROGRAMS=busybox-static,bash,bubblewrap,coreutils,lua5.4,sqlite3,gawk,perl,xz-utils,bzip2,zstd,openssl,python3
+REQUIRED=(ca-certificates cmake make gcc libc6-dev gcc-riscv64-linux-gnu libc6-dev-riscv64-cross mmdebstrap xz-utils gpgv debian-archive-keyring chromium gdb)
 RUSTUP_HINT="\`rustup target add $RISCV\`"
 
 # ---- the distribution's packages ------------------------------------------------------------------
 
 tools_present() {
     local t
-    for t in cmake make cc riscv64-linux-gnu-gcc dpkg-deb apt-get chromium; do
+    for t in cmake make cc riscv64-linux-gnu-gcc dpkg-deb apt-get chromium gdb; do
         have "$t" || return 1
     done
     # gcc-riscv64-linux-gnu without its libc finds no crt files
@@ -82,6 +83,14 @@ make_rootfs() {
         "$SUITE" "$tar" "deb [signed-by=$key] $uri $SUITE main" >"$WORK/log" 2>&1 || { tail -n 20 "$WORK/log" >&2; die "mmdebstrap could not make an amd64 $SUITE: see above; without root it needs user namespaces (newuidmap)"; }
     tar -xf "$tar" -C "$1" "${nodev[@]}"
     rm "$tar"
+}
+
+make_registry() {
+    local d=$WORK/registry-deb
+    mkdir -p "$d"
+    (cd "$d" && { apt-get download -qq docker-registry || { apt-get update -qq && apt-get download -qq docker-registry; }; }) \
+        >"$WORK/log" 2>&1 || { cat "$WORK/log" >&2; die "cannot download this distribution's package docker-registry: see above"; }
+    dpkg-deb -x "$d"/*.deb "$1"
 }
 
 # ---- the RISC-V std --------------------------------------------------------------------------------
@@ -192,6 +201,7 @@ fi
 riscv_std
 product "qemu-$SUITE-$QEMU_MIN" "$QEMU_DIR" make_qemu
 product "libc-riscv64-$SUITE" "$LIBC_DIR" make_libc
+product "registry-$(. /etc/os-release && printf %s "$ID-${VERSION_ID:-0}")" "$CI_DIR/registry" make_registry
 # A change of PROGRAMS makes a new rootfs. The rootfs itself stays unmarked, it is the guest's.
 KEY=rootfs-$SUITE-$(printf %s "$PROGRAMS" | cksum | cut -d ' ' -f 1)
 if [ -d "$ROOTFS_DIR" ] && [ "$(cat "$CI_DIR/rootfs.key" 2>/dev/null)" != "$KEY" ]; then

@@ -1,0 +1,211 @@
+//! No way out of a rootfs: `tests/guest/escape.c` tries every call that takes a path by every road that might lead
+//! out, in each state that a guest can be in; here the outside is made, and compared before and after. What was
+//! tried is the table `calls` there (more than 50) by the roads (more than 40).
+//!
+//! Which felix: as in `tests/programs.rs`.
+
+mod support;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use std::collections::BTreeMap;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::net::{UnixDatagram, UnixListener};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::time::Duration;
+
+const LIMIT: Duration = Duration::from_secs(120);
+/// What the guest does before it tries.
+const STATES: [&str; 4] = ["rooted", "chrooted", "entered", "both"];
+/// What a state that this machine does not allow ends with.
+const NOT_RUN: i32 = 3;
+
+fn made() -> Result<PathBuf, String> {
+    let source = support::top().join("tests/guest/escape.c");
+    let dir = support::target_dir().join("felix-ci/guest");
+    std::fs::create_dir_all(&dir).map_err(|e| e.to_string())?;
+    let made = dir.join("escape");
+    let out = Command::new("cc")
+        .args([
+            "-O1",
+            "-Wall",
+            "-Wno-unused-result",
+            "-Wno-format-truncation",
+            "-static",
+            "-s",
+            "-pthread",
+            "-o",
+        ])
+        .args([&made, &source])
+        .output()
+        .map_err(|e| format!("cc: {e}"))?;
+    match out.status.success() {
+        true => Ok(made),
+        false => Err(String::from_utf8_lossy(&out.stderr).into_owned()),
+    }
+}
+
+/// A place with a root in it, and around it what the guest is not to reach.
+struct Place {
+    top: PathBuf,
+    _sockets: (UnixListener, UnixDatagram),
+}
+
+impl Place {
+    fn new(name: &str, program: &Path) -> std::io::Result<Place> {
+        let top = std::env::temp_dir().join(format!("felix-escape-{}-{name}", std::process::id()));
+        for dir in [
+            "root/bin",
+            "root/proc",
+            "root/dev",
+            "root/sys",
+            "outside/below",
+            "empty",
+        ] {
+            std::fs::create_dir_all(top.join(dir))?;
+        }
+        std::fs::write(top.join("secret"), "outside\n")?;
+        symlink("outlink", top.join("link"))?;
+        std::fs::copy(program, top.join("root/bin/escape"))?;
+        // It says 77 if it runs with no arguments.
+        std::fs::copy(program, top.join("program"))?;
+        let sockets = (
+            UnixListener::bind(top.join("socket"))?,
+            UnixDatagram::bind(top.join("datagram"))?,
+        );
+        // Not all file systems and machines have them.
+        let _ = Command::new("setfattr")
+            .args(["-n", "user.secret", "-v", "x"])
+            .arg(top.join("secret"))
+            .status();
+        Ok(Place {
+            top,
+            _sockets: sockets,
+        })
+    }
+
+    /// All that is outside, each with what a call could change of it.
+    fn outside(&self) -> std::io::Result<BTreeMap<PathBuf, String>> {
+        let mut all = BTreeMap::new();
+        let mut todo = vec![self.top.clone()];
+        while let Some(dir) = todo.pop() {
+            for entry in std::fs::read_dir(&dir)? {
+                let path = entry?.path();
+                // The root, and the directory that the guest was given.
+                if path == self.top.join("root") || path == self.top.join("outside") {
+                    continue;
+                }
+                let m = std::fs::symlink_metadata(&path)?;
+                let content = match m.is_file() {
+                    true => std::fs::read(&path)?.len(),
+                    false => 0,
+                };
+                if m.is_dir() {
+                    todo.push(path.clone());
+                }
+                let mode = m.permissions().mode();
+                let (uid, gid, links) = (m.uid(), m.gid(), m.nlink());
+                let time = m.mtime();
+                let what = format!("{mode:o} {uid} {gid} {links} links {content} bytes, of {time}");
+                all.insert(path, what);
+            }
+        }
+        Ok(all)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.top);
+    }
+}
+
+fn check(state: &str, race: bool, program: &Path, cpu: Option<&str>) -> Result<(), Failed> {
+    let name = format!("{state}{}", if race { "-race" } else { "" });
+    let place = Place::new(&name, program).map_err(|e| format!("making the place: {e}"))?;
+    let before = place.outside().map_err(|e| e.to_string())?;
+    let secret = std::fs::metadata(place.top.join("secret")).map_err(|e| e.to_string())?;
+    let felix = match cpu {
+        None => PathBuf::from(env!("CARGO_BIN_EXE_felix")),
+        Some(_) => support::top().join("riscv-qemu/run.sh"),
+    };
+    // The parent has descriptors and a current directory outside, and the program one by its leave.
+    let mut c = Command::new("sh");
+    c.args([
+        "-c",
+        "cd \"$0\" && exec 9<outside 8<. && \"$@\" 8<&-; exit $?",
+    ])
+    .arg(&place.top)
+    .arg(felix)
+    .args(["run", "--rootfs"])
+    .arg(place.top.join("root"))
+    .args(["--", "/bin/escape"])
+    .arg(&place.top)
+    .arg(state)
+    .args(race.then_some("race"))
+    .env("SECRET_DEV", secret.dev().to_string())
+    .env("SECRET_INO", secret.ino().to_string());
+    if let Some(cpu) = cpu {
+        c.env("QEMU_CPU", cpu)
+            .env("CARGO_TARGET_DIR", support::target_dir());
+    }
+    let ended = support::run(&mut c, b"", LIMIT)?;
+    let said = String::from_utf8_lossy(&ended.stdout).into_owned();
+    let after = place.outside().map_err(|e| e.to_string())?;
+    if before != after {
+        let changed = (after
+            .iter()
+            .filter(|(p, what)| before.get(*p) != Some(*what)))
+        .chain(before.iter().filter(|(p, _)| !after.contains_key(*p)));
+        let list: Vec<_> = changed
+            .map(|(p, what)| format!("{}: {what}", p.display()))
+            .collect();
+        return Err(format!("changed outside:\n{}\n{said}", list.join("\n")).into());
+    }
+    if ended.code() == Some(NOT_RUN) && said.contains("not run: ") {
+        println!("{name}: {}", said.trim());
+        return Ok(());
+    }
+    let done = if race {
+        "race: many tries"
+    } else {
+        "all: 0 led out"
+    };
+    if ended.code() != Some(0) || !said.contains(done) {
+        let lines: Vec<&str> = said.lines().filter(|l| !l.contains(": 0 of ")).collect();
+        return Err(format!("{}\n{}\n{}", ended.how(), lines.join("\n"), ended.stderr).into());
+    }
+    Ok(())
+}
+
+fn main() -> ExitCode {
+    let mut args = Arguments::from_args();
+    args.test_threads.get_or_insert(2);
+    let cpu = support::riscv_cpu();
+    let missing = support::no_native_guests().or_else(|| cpu.as_ref().and(support::no_riscv()));
+    if let Some(why) = missing {
+        return support::left_out(&why);
+    }
+    let program = match made() {
+        Ok(p) => p,
+        Err(e) => {
+            eprintln!("{e}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let trials = (STATES.iter())
+        .flat_map(|state| [(*state, false), (*state, true)])
+        .map(|(state, race)| {
+            let (program, cpu) = (program.clone(), cpu.clone());
+            let name = if race {
+                "no_race_leads_out"
+            } else {
+                "no_call_leads_out"
+            };
+            Trial::test(format!("{state}/{name}"), move || {
+                check(state, race, &program, cpu.as_deref())
+            })
+        })
+        .collect();
+    libtest_mimic::run(&args, trials).exit_code()
+}
