@@ -104,16 +104,9 @@ fn check(guest: &str, provider: &str, cpu: Option<&str>) -> Result<(), Failed> {
         let said = String::from_utf8_lossy(&native.stdout);
         return Err(format!("natively {}: {said}{}", native.how(), native.stderr).into());
     }
-    let mut felix = match cpu {
-        None => Command::new(env!("CARGO_BIN_EXE_felix")),
-        Some(_) => Command::new(support::top().join("riscv-qemu/run.sh")),
-    };
+    let mut felix = Command::new(support::felix(cpu));
     environment(&mut felix);
-    if let Some(cpu) = cpu {
-        felix
-            .env("QEMU_CPU", cpu)
-            .env("CARGO_TARGET_DIR", support::target_dir());
-    }
+    support::on_cpu(&mut felix, cpu);
     let shown = format!("{}:/run/provider", provider.display());
     felix
         .args(["run", "--rootfs"])

@@ -15,35 +15,11 @@ use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 const LIMIT: Duration = Duration::from_secs(120);
+const OPTIONS: &[&str] = &["-O1", "-Wno-unused-result", "-Wno-format-truncation"];
 /// What the guest does before it tries.
 const STATES: [&str; 4] = ["rooted", "chrooted", "entered", "both"];
 /// What a state that this machine does not allow ends with.
 const NOT_RUN: i32 = 3;
-
-fn made() -> Result<PathBuf, String> {
-    let source = support::top().join("tests/guest/escape.c");
-    let dir = support::target_dir().join("felix-ci/guest");
-    std::fs::create_dir_all(&dir).map_err(|e| e.to_string())?;
-    let made = dir.join("escape");
-    let out = Command::new("cc")
-        .args([
-            "-O1",
-            "-Wall",
-            "-Wno-unused-result",
-            "-Wno-format-truncation",
-            "-static",
-            "-s",
-            "-pthread",
-            "-o",
-        ])
-        .args([&made, &source])
-        .output()
-        .map_err(|e| format!("cc: {e}"))?;
-    match out.status.success() {
-        true => Ok(made),
-        false => Err(String::from_utf8_lossy(&out.stderr).into_owned()),
-    }
-}
 
 /// A place with a root in it, and around it what the guest is not to reach.
 struct Place {
@@ -125,10 +101,6 @@ fn check(state: &str, race: bool, program: &Path, cpu: Option<&str>) -> Result<(
     let place = Place::new(&name, program).map_err(|e| format!("making the place: {e}"))?;
     let before = place.outside().map_err(|e| e.to_string())?;
     let secret = std::fs::metadata(place.top.join("secret")).map_err(|e| e.to_string())?;
-    let felix = match cpu {
-        None => PathBuf::from(env!("CARGO_BIN_EXE_felix")),
-        Some(_) => support::top().join("riscv-qemu/run.sh"),
-    };
     // The parent has descriptors and a current directory outside, and the program one by its leave.
     let mut c = Command::new("sh");
     c.args([
@@ -136,7 +108,7 @@ fn check(state: &str, race: bool, program: &Path, cpu: Option<&str>) -> Result<(
         "cd \"$0\" && exec 9<outside 8<. && \"$@\" 8<&-; exit $?",
     ])
     .arg(&place.top)
-    .arg(felix)
+    .arg(support::felix(cpu))
     .args(["run", "--rootfs"])
     .arg(place.top.join("root"))
     .args(["--", "/bin/escape"])
@@ -145,10 +117,7 @@ fn check(state: &str, race: bool, program: &Path, cpu: Option<&str>) -> Result<(
     .args(race.then_some("race"))
     .env("SECRET_DEV", secret.dev().to_string())
     .env("SECRET_INO", secret.ino().to_string());
-    if let Some(cpu) = cpu {
-        c.env("QEMU_CPU", cpu)
-            .env("CARGO_TARGET_DIR", support::target_dir());
-    }
+    support::on_cpu(&mut c, cpu);
     let ended = support::run(&mut c, b"", LIMIT)?;
     let said = String::from_utf8_lossy(&ended.stdout).into_owned();
     let after = place.outside().map_err(|e| e.to_string())?;
@@ -186,7 +155,7 @@ fn main() -> ExitCode {
     if let Some(why) = missing {
         return support::left_out(&why);
     }
-    let program = match made() {
+    let program = match support::compiled("escape", OPTIONS, &[]) {
         Ok(p) => p,
         Err(e) => {
             eprintln!("{e}");

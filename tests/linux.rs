@@ -8,8 +8,6 @@
 mod support;
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use std::collections::hash_map::DefaultHasher;
-use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,19 +18,15 @@ use support::Ended;
 const LIMIT: Duration = Duration::from_secs(60);
 /// And natively.
 const NATIVE_LIMIT: Duration = Duration::from_secs(10);
-/// The compiler's options; part of what decides whether a program is made again. Bad pointers and sizes are what is tested.
+/// The compiler's options. Bad pointers and sizes are what is tested.
 const OPTIONS: &[&str] = &[
     "-O1",
-    "-Wall",
     "-Werror",
     "-Wno-stringop-overread",
     "-Wno-stringop-overflow",
     "-Wno-unused-result",
     "-Wno-nonnull",
     "-Wno-array-bounds",
-    "-static",
-    "-s",
-    "-pthread",
 ];
 
 /// A test: a C file.
@@ -94,53 +88,11 @@ fn headers(dir: Option<&Path>) -> Result<Vec<PathBuf>, String> {
     Ok(headers)
 }
 
-/// The static executable of a program, made if its sources have changed.
 fn compiled(program: &Program) -> Result<PathBuf, String> {
-    let read = |p: &Path| std::fs::read(p).map_err(|e| format!("{}: {e}", p.display()));
-    let mut key = DefaultHasher::new();
-    read(&program.source)?.hash(&mut key);
-    read(&folder().join("check.h"))?.hash(&mut key);
     // What the programs of an area share.
-    for header in headers(program.source.parent())? {
-        read(&header)?.hash(&mut key);
-    }
-    OPTIONS.hash(&mut key);
-    let dir = support::target_dir().join("felix-ci/guest").join(
-        Path::new(&program.name)
-            .parent()
-            .unwrap_or_else(|| Path::new("")),
-    );
-    std::fs::create_dir_all(&dir).map_err(|e| format!("{}: {e}", dir.display()))?;
-    let name = Path::new(&program.name)
-        .file_name()
-        .unwrap_or_default()
-        .display()
-        .to_string();
-    let (made, key_file) = (dir.join(&name), dir.join(format!("{name}.key")));
-    let key = format!("{:016x}", key.finish());
-    if made.exists() && std::fs::read_to_string(&key_file).is_ok_and(|k| k == key) {
-        return Ok(made);
-    }
-    // Made beside and moved into place: two test runs may be at it.
-    let fresh = dir.join(format!("{name}.{}", std::process::id()));
-    let out = Command::new("cc")
-        .args(OPTIONS)
-        .arg(format!("-I{}", folder().display()))
-        .arg("-o")
-        .args([&fresh, &program.source])
-        .output()
-        .map_err(|e| format!("cc: {e}"))?;
-    if !out.status.success() {
-        let said = String::from_utf8_lossy(&out.stderr);
-        return Err(format!(
-            "cc does not compile {}: {said}",
-            program.source.display()
-        ));
-    }
-    std::fs::rename(&fresh, &made)
-        .and_then(|()| std::fs::write(&key_file, key))
-        .map_err(|e| format!("{}: {e}", made.display()))?;
-    Ok(made)
+    let mut also = headers(program.source.parent())?;
+    also.push(folder().join("check.h"));
+    support::compiled(&program.name, OPTIONS, &also)
 }
 
 /// An empty directory that is gone when it is dropped.
@@ -178,15 +130,9 @@ fn natively(program: &Path) -> Result<Ended, String> {
 }
 
 fn under_felix(program: &Path, cpu: Option<&str>) -> Result<Ended, String> {
-    let mut c = match cpu {
-        None => Command::new(env!("CARGO_BIN_EXE_felix")),
-        Some(_) => Command::new(support::top().join("riscv-qemu/run.sh")),
-    };
+    let mut c = Command::new(support::felix(cpu));
     c.env_clear();
-    if let Some(cpu) = cpu {
-        c.env("QEMU_CPU", cpu)
-            .env("CARGO_TARGET_DIR", support::target_dir());
-    }
+    support::on_cpu(&mut c, cpu);
     c.args([
         "run",
         "--engine",

@@ -30,19 +30,7 @@ const CASES: [(&str, &str, u64); 7] = [
 ];
 
 fn made(name: &str) -> Result<PathBuf, String> {
-    let source = support::top().join(format!("tests/guest/{name}.c"));
-    let dir = support::target_dir().join("felix-ci/guest");
-    std::fs::create_dir_all(&dir).map_err(|e| e.to_string())?;
-    let made = dir.join(name);
-    let out = Command::new("cc")
-        .args(["-O1", "-Wall", "-Wno-unused-result", "-static", "-s", "-o"])
-        .args([&made, &source])
-        .output()
-        .map_err(|e| format!("cc: {e}"))?;
-    match out.status.success() {
-        true => Ok(made),
-        false => Err(String::from_utf8_lossy(&out.stderr).into_owned()),
-    }
+    support::compiled(name, &["-O1", "-Wno-unused-result"], &[])
 }
 
 /// A root with the paths in it.

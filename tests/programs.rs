@@ -129,26 +129,7 @@ fn compiled(row: &Row) -> Result<Option<PathBuf>, String> {
     let Some(name) = row.argv[0].strip_prefix("guest/") else {
         return Ok(None);
     };
-    let source = support::top().join(format!("tests/guest/{name}.c"));
-    let dir = support::target_dir().join("felix-ci/guest");
-    std::fs::create_dir_all(&dir).map_err(|e| format!("{}: {e}", dir.display()))?;
-    // Made anew each time, and moved into place: two test runs may be at it.
-    let (program, fresh) = (
-        dir.join(name),
-        dir.join(format!("{name}.{}", std::process::id())),
-    );
-    let out = Command::new("cc")
-        .args(["-O2", "-Wall", "-Werror", "-static", "-pthread", "-o"])
-        .args([&fresh, &source])
-        .arg("-lm")
-        .output()
-        .map_err(|e| format!("cc: {e}"))?;
-    if !out.status.success() {
-        let said = String::from_utf8_lossy(&out.stderr);
-        return Err(format!("cc does not compile {}: {said}", source.display()));
-    }
-    std::fs::rename(&fresh, &program).map_err(|e| format!("{}: {e}", program.display()))?;
-    Ok(Some(program))
+    support::compiled(name, &["-O2", "-Werror"], &[]).map(Some)
 }
 
 /// Three megabytes of lines that compress about as text does; inputs are its beginnings.
@@ -200,10 +181,7 @@ fn natively(row: &Row, rootfs: &Path) -> Result<Ended, String> {
 }
 
 fn under_felix(row: &Row, rootfs: &Path, cpu: Option<&str>) -> Result<Ended, String> {
-    let mut c = match cpu {
-        None => Command::new(env!("CARGO_BIN_EXE_felix")),
-        Some(_) => Command::new(support::top().join("riscv-qemu/run.sh")),
-    };
+    let mut c = Command::new(support::felix(cpu));
     c.arg("run");
     c.args(["--engine", if cpu.is_some() { "jit" } else { "interp" }]);
     match compiled(row)? {
@@ -212,10 +190,7 @@ fn under_felix(row: &Row, rootfs: &Path, cpu: Option<&str>) -> Result<Ended, Str
     };
     c.args(&row.argv[1..]);
     guest_environment(&mut c);
-    if let Some(cpu) = cpu {
-        c.env("QEMU_CPU", cpu)
-            .env("CARGO_TARGET_DIR", support::target_dir());
-    }
+    support::on_cpu(&mut c, cpu);
     support::run(&mut c, input(row), LIMIT)
 }
 

@@ -4,10 +4,14 @@
 //! Each test binary includes it and uses a part.
 #![allow(dead_code)]
 
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash, Hasher};
 use std::io::{Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 /// The top of the checkout.
@@ -133,6 +137,45 @@ impl Ended {
     }
 }
 
+/// How long after its end a program's output is waited for: what it leaves behind may keep the pipes.
+const AFTERWARDS: Duration = Duration::from_secs(10);
+
+/// Reads a pipe to its end in a thread of its own, which nobody joins: a process that has left the group may never
+/// close it. What has come by then is in the last message.
+fn drain(mut pipe: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
+    let (to, from) = channel();
+    std::thread::spawn(move || {
+        let mut buffer = vec![0; 1 << 16];
+        loop {
+            match pipe.read(&mut buffer) {
+                Ok(n) if n > 0 && to.send(buffer[..n].to_vec()).is_ok() => {}
+                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+                _ => break,
+            }
+        }
+    });
+    from
+}
+
+/// All of it, or why not.
+fn drained(from: &Receiver<Vec<u8>>, until: Instant) -> Result<Vec<u8>, String> {
+    use std::sync::mpsc::RecvTimeoutError;
+    let mut all = Vec::new();
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        match from.recv_timeout(left) {
+            Ok(part) => all.extend(part),
+            Err(RecvTimeoutError::Disconnected) => return Ok(all),
+            Err(RecvTimeoutError::Timeout) => {
+                return Err(format!(
+                    "ended and left a process that keeps its output open; what came: {}",
+                    String::from_utf8_lossy(&all)
+                ));
+            }
+        }
+    }
+}
+
 /// Runs a command with this input and a time limit, in a process group of its own so that the limit
 /// ends its children as well.
 pub fn run(command: &mut Command, input: &[u8], limit: Duration) -> Result<Ended, String> {
@@ -150,55 +193,107 @@ pub fn run(command: &mut Command, input: &[u8], limit: Duration) -> Result<Ended
             };
         }
     }
+    let program = command.get_program().display().to_string();
     let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0)
         .spawn()
-        .map_err(|e| format!("starting {}: {e}", command.get_program().display()))?;
-    let stdin = child.stdin.take();
-    let (mut stdout, mut stderr) = (child.stdout.take(), child.stderr.take());
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            // A program may well not read all of it.
-            stdin.map(|mut s| s.write_all(input))
-        });
-        let out = scope.spawn(|| {
-            let mut v = Vec::new();
-            stdout.as_mut().map(|s| s.read_to_end(&mut v));
-            v
-        });
-        let err = scope.spawn(|| {
-            let mut v = Vec::new();
-            stderr.as_mut().map(|s| s.read_to_end(&mut v));
-            v
-        });
-        let mut pause = Duration::from_millis(1);
-        let status = loop {
-            match child.try_wait().map_err(|e| e.to_string())? {
-                Some(s) => break Some(s),
-                None if started.elapsed() > limit => break None,
-                None => std::thread::sleep(pause),
-            }
-            pause = (pause * 2).min(Duration::from_millis(20));
-        };
-        let took = started.elapsed();
-        if status.is_none() {
-            let group = format!("-{}", child.id());
-            let _ = Command::new("bash")
-                .args(["-c", "kill -9 -- \"$0\"", &group])
-                .status();
-            let _ = child.wait();
+        .map_err(|e| format!("starting {program}: {e}"))?;
+    let (Some(mut stdin), Some(stdout), Some(stderr)) =
+        (child.stdin.take(), child.stdout.take(), child.stderr.take())
+    else {
+        return Err(format!("starting {program}: no pipes"));
+    };
+    let input = input.to_vec();
+    // A program may well not read all of it.
+    std::thread::spawn(move || stdin.write_all(&input));
+    let (stdout, stderr) = (drain(stdout), drain(stderr));
+    let mut pause = Duration::from_millis(1);
+    let status = loop {
+        match child.try_wait().map_err(|e| e.to_string())? {
+            Some(s) => break Some(s),
+            None if started.elapsed() > limit => break None,
+            None => std::thread::sleep(pause),
         }
-        let text = |v: Vec<u8>| String::from_utf8_lossy(&v).into_owned();
-        Ok(Ended {
-            stdout: out.join().map_err(|_| "reading stdout panicked")?,
-            stderr: text(err.join().map_err(|_| "reading stderr panicked")?),
-            status,
-            took,
-        })
+        pause = (pause * 2).min(Duration::from_millis(20));
+    };
+    let took = started.elapsed();
+    if status.is_none() {
+        let group = format!("-{}", child.id());
+        let _ = Command::new("bash")
+            .args(["-c", "kill -9 -- \"$0\"", &group])
+            .status();
+        let _ = child.wait();
+    }
+    let until = (started + limit).max(Instant::now()) + AFTERWARDS;
+    let ended = |e: String| format!("{program} {e}");
+    Ok(Ended {
+        stdout: drained(&stdout, until).map_err(ended)?,
+        stderr: String::from_utf8_lossy(&drained(&stderr, until).map_err(ended)?).into_owned(),
+        status,
+        took,
     })
+}
+
+/// The felix to test: by riscv-qemu/run.sh for a RISC-V CPU, else the one built for this machine.
+pub fn felix(cpu: Option<&str>) -> PathBuf {
+    match cpu {
+        None => PathBuf::from(env!("CARGO_BIN_EXE_felix")),
+        Some(_) => top().join("riscv-qemu/run.sh"),
+    }
+}
+
+/// What that felix finds its CPU by, in the environment of the command it is part of.
+pub fn on_cpu(command: &mut Command, cpu: Option<&str>) {
+    if let Some(cpu) = cpu {
+        command
+            .env("QEMU_CPU", cpu)
+            .env("CARGO_TARGET_DIR", target_dir());
+    }
+}
+
+/// The static executable of a C program of `tests/guest`, made if it is not there or if what it is made of has changed:
+/// `name` is its path without the `.c`, `also` what it includes from there.
+pub fn compiled(name: &str, options: &[&str], also: &[PathBuf]) -> Result<PathBuf, String> {
+    let folder = top().join("tests/guest");
+    let source = folder.join(format!("{name}.c"));
+    let mut key = DefaultHasher::new();
+    for path in std::iter::once(&source).chain(also) {
+        let text = std::fs::read(path).map_err(|e| format!("{}: {e}", path.display()))?;
+        text.hash(&mut key);
+    }
+    options.hash(&mut key);
+    let key = format!("{:016x}", key.finish());
+    let made = target_dir().join("felix-ci/guest").join(name);
+    let key_file = made.with_extension("key");
+    if made.exists() && std::fs::read_to_string(&key_file).is_ok_and(|k| k == key) {
+        return Ok(made);
+    }
+    let dir = made.parent().unwrap_or(&made);
+    std::fs::create_dir_all(dir).map_err(|e| format!("{}: {e}", dir.display()))?;
+    // Made beside and moved into place: two test runs may be at it.
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let n = COUNT.fetch_add(1, Ordering::Relaxed);
+    let fresh = made.with_extension(format!("{}-{n}", std::process::id()));
+    let out = Command::new("cc")
+        .args(options)
+        .args(["-Wall", "-static", "-s", "-pthread"])
+        .arg(format!("-I{}", folder.display()))
+        .arg("-o")
+        .args([&fresh, &source])
+        .arg("-lm")
+        .output()
+        .map_err(|e| format!("cc: {e}"))?;
+    if !out.status.success() {
+        let said = String::from_utf8_lossy(&out.stderr);
+        return Err(format!("cc does not compile {}: {said}", source.display()));
+    }
+    std::fs::rename(&fresh, &made)
+        .and_then(|()| std::fs::write(&key_file, key))
+        .map_err(|e| format!("{}: {e}", made.display()))?;
+    Ok(made)
 }
 
 /// The numbers tests draw from: splitmix64, so that a seed is all there is to a run.
