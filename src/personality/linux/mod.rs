@@ -172,6 +172,11 @@ pub fn abi_info() -> AbiInfo {
     }
 }
 
+/// The arguments of a system call (Linux's entry_64.S).
+fn arguments(cpu: &CpuState) -> [u64; 6] {
+    [Gpr::RDI, Gpr::RSI, Gpr::RDX, Gpr::R10, Gpr::R8, Gpr::R9].map(|r| cpu.reg(r))
+}
+
 /// The system call in RAX. On return the registers are as the guest's kernel would leave them, but for what is left in `ctx.flow`.
 pub fn syscall(ctx: &mut Ctx<'_>) {
     // Linux looks at an int.
@@ -183,15 +188,15 @@ pub fn syscall(ctx: &mut Ctx<'_>) {
             None => return,
         }
     }
-    let args = [Gpr::RDI, Gpr::RSI, Gpr::RDX, Gpr::R10, Gpr::R8, Gpr::R9].map(|r| ctx.cpu.reg(r));
-    let row = table::row(nr);
-    let line = if ctx.process.options.strace {
-        Some(strace::call(ctx, row, nr, &args))
+    let mut args = arguments(ctx.cpu);
+    let decided = if ctx.task.peer.seccomp.is_on() {
+        seccomp::decide(ctx, &mut nr, &mut args)
     } else {
         None
     };
-    let decided = if ctx.task.peer.seccomp.is_on() {
-        seccomp::decide(ctx, nr, &args)
+    let row = table::row(nr);
+    let line = if ctx.process.options.strace {
+        Some(strace::call(ctx, row, nr, &args))
     } else {
         None
     };

@@ -6,12 +6,13 @@
 
 use super::core::die;
 use super::signal::force;
-use super::{Ctx, Flow, Result, seccomp_unotify as unotify};
+use super::{Ctx, Flow, Result, arguments, seccomp_unotify as unotify, traced};
 use crate::kernel::process::Peer;
 use crate::kernel::seccomp::bpf::{self, Data, Insn, Program};
 use crate::kernel::seccomp::{
     ACTION, ALLOW, DISABLED, FILTER, Filter, STRICT, is_ancestor, listeners,
 };
+use crate::kernel::trace::option;
 use crate::mem::space::space;
 use crate::sys::cast::{int, low32, reg};
 use crate::sys::signal::RawInfo;
@@ -58,59 +59,101 @@ mod action {
 /// sizeof of `struct seccomp_notif`, `seccomp_notif_resp` and `seccomp_data`.
 const NOTIF_SIZES: [u16; 3] = [80, 24, 64];
 
-/// What becomes of a call that is not simply made: its result. `None`: it is made. The thread has filters or strict mode.
-pub(super) fn decide(ctx: &mut Ctx<'_>, nr: u64, args: &[u64; 6]) -> Option<Result<u64>> {
+/// What becomes of a call that is not simply made: its result. `None`: it is made, as a tracer may have changed it. The
+/// thread has filters or strict mode.
+pub(super) fn decide(ctx: &mut Ctx<'_>, nr: &mut u64, args: &mut [u64; 6]) -> Option<Result<u64>> {
     let seccomp = &ctx.task.peer.seccomp;
     if seccomp.take_no_new_privs() {
         let _ = raw::syscall(libc::SYS_prctl, [38, 1, 0, 0, 0, 0]);
     }
-    if is_of_vdso(nr, ctx.cpu.rip) {
+    if ctx.task.trace.wants(option::SUSPEND_SECCOMP) {
         return None;
+    }
+    match judge(ctx, *nr, args) {
+        Verdict::Make => None,
+        Verdict::Result(r) => Some(r),
+        Verdict::Ask(about) => {
+            let Some(new) = traced::seccomp(ctx, about) else {
+                ctx.task.restart = None;
+                ctx.replaced = true;
+                return Some(Ok(ctx.cpu.reg(Gpr::RAX)));
+            };
+            (*nr, *args) = (new, arguments(ctx.cpu));
+            // What the tracer has made of it is judged as well, but it is not asked again.
+            match judge(ctx, new, args) {
+                Verdict::Result(r) => Some(r),
+                Verdict::Make | Verdict::Ask(_) => {
+                    ctx.cpu.set_reg(Gpr::RAX, new);
+                    None
+                }
+            }
+        }
+    }
+}
+
+/// What filters say of a call.
+enum Verdict {
+    /// It is made.
+    Make,
+    /// It is not, and this is its result.
+    Result(Result<u64>),
+    /// A tracer decides; it is told this.
+    Ask(u32),
+}
+
+fn judge(ctx: &mut Ctx<'_>, nr: u64, args: &[u64; 6]) -> Verdict {
+    let seccomp = &ctx.task.peer.seccomp;
+    if is_of_vdso(nr, ctx.cpu.rip) {
+        return Verdict::Make;
     }
     if seccomp.mode() == STRICT {
         // read, write, exit, rt_sigreturn.
         return match nr {
-            0 | 1 | 60 | 15 => None,
-            _ => Some(kill(ctx, libc::SIGKILL)),
+            0 | 1 | 60 | 15 => Verdict::Make,
+            _ => Verdict::Result(kill(ctx, libc::SIGKILL)),
         };
     }
-    let newest = seccomp.newest()?;
+    let Some(newest) = seccomp.newest() else {
+        return Verdict::Make;
+    };
     let data = data(nr, ctx.cpu.rip, args);
     let (verdict, by) = newest.run(&data);
     let value = verdict & 0xffff;
     if verdict & ACTION == ALLOW {
-        return None;
+        return Verdict::Make;
     }
     let logged = by.logs() || matches!(verdict & ACTION, action::LOG);
     if logged {
         tracing::info!("seccomp: call {nr} at {:#x}: {verdict:#x}", ctx.cpu.rip);
     }
-    match verdict & ACTION {
-        action::LOG => None,
+    Verdict::Result(match verdict & ACTION {
+        action::LOG => return Verdict::Make,
         // MAX_ERRNO.
         action::ERRNO => match value.min(4095) {
-            0 => Some(Ok(0)),
-            e => Some(Err(Errno(int(e.into())))),
+            0 => Ok(0),
+            e => Err(Errno(int(e.into()))),
         },
         action::USER_NOTIF => match by.listener() {
-            Some(l) => unotify::ask(ctx, l, &data),
-            None => Some(Err(Errno::ENOSYS)),
+            Some(l) => match unotify::ask(ctx, l, &data) {
+                Some(r) => r,
+                None => return Verdict::Make,
+            },
+            None => Err(Errno::ENOSYS),
         },
-        // There is no tracer.
-        action::TRACE => Some(Err(Errno::ENOSYS)),
+        action::TRACE => return Verdict::Ask(value),
         action::TRAP => {
             ctx.cpu.set_reg(Gpr::RAX, nr);
             ctx.task.restart = None;
             ctx.replaced = true;
             force(ctx, &info(ctx.cpu.rip, nr, value));
-            Some(Ok(nr))
+            Ok(nr)
         }
-        action::KILL_THREAD if !ctx.process.single_threaded() => Some(kill(ctx, libc::SIGSYS)),
+        action::KILL_THREAD if !ctx.process.single_threaded() => kill(ctx, libc::SIGSYS),
         _ => {
             ctx.cpu.set_reg(Gpr::RAX, nr);
             die(ctx, &info(ctx.cpu.rip, nr, value))
         }
-    }
+    })
 }
 
 fn kill(ctx: &mut Ctx<'_>, sig: i32) -> Result<u64> {

@@ -140,6 +140,20 @@ pub(super) fn entry(ctx: &mut Ctx<'_>) -> Option<u64> {
     Some(reg(nr))
 }
 
+/// A filter leaves the call to the tracer (SECCOMP_RET_TRACE), with its `data`. The call's number as the tracer has left
+/// it; `None` if it is not to be made: the tracer has left its result, or there is none to ask.
+pub(super) fn seccomp(ctx: &mut Ctx<'_>, data: u32) -> Option<u64> {
+    ctx.cpu.set_reg(Gpr::RAX, reg(-Errno::ENOSYS.0));
+    if !ctx.task.trace.wants(1 << event::SECCOMP) {
+        return None;
+    }
+    let code = libc::SIGTRAP | int(event::SECCOMP << 8);
+    let info = notice(ctx.task.tid, code);
+    stop(ctx, Kind::Event, event::SECCOMP, data.into(), &info);
+    let nr = int(ctx.task.call);
+    (nr >= 0).then_some(reg(nr))
+}
+
 /// A system call has ended.
 pub fn exit(ctx: &mut Ctx<'_>) {
     match ctx.task.trace.go {

@@ -2,7 +2,6 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
-#include <sys/ptrace.h>
 
 #define NR offsetof(struct seccomp_data, nr)
 #define ARGUMENT(n) (offsetof(struct seccomp_data, args) + 8 * (n))
