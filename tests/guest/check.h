@@ -186,6 +186,14 @@ UNUSED static sigset_t set_of(int a, int b) {
 
 UNUSED static void block(int a, int b) { sigset_t s = set_of(a, b); MUST(sigprocmask(SIG_BLOCK, &s, NULL)); }
 UNUSED static void unblock(int a, int b) { sigset_t s = set_of(a, b); MUST(sigprocmask(SIG_UNBLOCK, &s, NULL)); }
+/* Waits for a signal that is blocked until then: pause(2) would miss one that is early. */
+UNUSED static int pause_for(int sig) {
+    sigset_t s, old;
+    MUST(sigprocmask(SIG_SETMASK, NULL, &old));
+    s = old;
+    sigdelset(&s, sig);
+    return sigsuspend(&s);
+}
 
 /* A file of our directory with this content. */
 UNUSED static void put_file(const char *name, const char *text) {

@@ -14,10 +14,12 @@ int main(int argc, char **argv) {
     MUST(getitimer(ITIMER_REAL, &t));
     say("itimer %d interval %ld\n", t.it_value.tv_sec >= 40 && t.it_value.tv_sec <= 50, (long)t.it_interval.tv_sec);
     reap("child", CHILD(VALUE(alarm(0))));
-    t.it_value = (struct timeval){0, 1000};
-    MUST(setitimer(ITIMER_REAL, &t, NULL) ? 0 : 0);
     handle_with(SIGALRM, handler, 0);
-    VALUE(pause());
+    block(SIGALRM, 0);
+    t.it_value = (struct timeval){0, 1000};
+    MUST(setitimer(ITIMER_REAL, &t, NULL));
+    VALUE(pause_for(SIGALRM));
+    unblock(SIGALRM, 0);
     VALUE(alarm(0));
     // Less than a second left still counts as one.
     t.it_value = (struct timeval){0, 900000};

@@ -17,9 +17,11 @@ int main(void) {
     }
     // Not twice.
     raise(SIGSEGV);
+    block(SIGALRM, 0);
     struct itimerval t = {.it_value = {0, 1000}};
     setitimer(ITIMER_REAL, &t, NULL);
-    VALUE(pause());
+    VALUE(pause_for(SIGALRM));
+    unblock(SIGALRM, 0);
     unblock(SIGFPE, 0);
     say("unblocked one\n");
     sigprocmask(SIG_UNBLOCK, &s, NULL);
