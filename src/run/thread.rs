@@ -61,9 +61,17 @@ impl Runner {
     }
 
     fn make_task(&mut self, cpu: &mut CpuState, args: &CloneArgs) -> Result<u64> {
+        // Under a wrapper, which is qemu-user, a child never shares memory. As a copy it needs what a fork does, or it
+        // would wait for locks that threads hold which it has not.
+        let copied = self.process.options.wrapper.is_some();
         match args.flags & (flag::VM | flag::THREAD | flag::VFORK) {
             f if f & flag::THREAD != 0 => self.new_thread(cpu, args),
             f if f & flag::VM == 0 => self.fork(cpu, args),
+            _ if copied => {
+                let shares = flag::VM | flag::SIGHAND | flag::FS | flag::FILES | flag::SYSVSEM;
+                let flags = args.flags & !shares;
+                self.fork(cpu, &CloneArgs { flags, ..*args })
+            }
             f if f & flag::VFORK != 0 => self.vfork(cpu, args),
             _ => self.share_memory(cpu, args),
         }
