@@ -45,11 +45,11 @@ mv "$to.new" "$to"
 /// Runs the script natively, in a mount namespace of its own: what felix shows inside by itself is mounted.
 const NATIVELY: &str = r#"
 set -eu
-root=$1 provider=$2
+root=$1 provider=$2 script=$3
 mount --bind "$root" "$root"
 mount --bind "$provider" "$root/run/provider"
 for dir in proc dev sys; do mount --rbind /$dir "$root/$dir"; done
-exec chroot "$root" /bin/sh /run/inside.sh
+exec chroot "$root" /bin/sh "$script"
 "#;
 
 fn roots() -> Result<PathBuf, String> {
@@ -83,12 +83,14 @@ fn roots() -> Result<PathBuf, String> {
     Ok(to)
 }
 
-fn check(guest: &str, provider: &str, cpu: Option<&str>) -> Result<(), Failed> {
+fn check(guest: &str, provider_is: &str, cpu: Option<&str>) -> Result<(), Failed> {
     let roots = roots()?;
-    let (root, provider) = (roots.join(guest), roots.join(provider));
+    let (root, provider) = (roots.join(guest), roots.join(provider_is));
     let script = support::top().join("tests/container/inside.sh");
     // Each combination has a name of its own for it: they run side by side.
-    std::fs::copy(&script, root.join("run/inside.sh")).map_err(|e| e.to_string())?;
+    let name = format!("run/inside-{provider_is}.sh");
+    std::fs::copy(&script, root.join(&name)).map_err(|e| e.to_string())?;
+    let name = format!("/{name}");
     let environment = |c: &mut Command| {
         c.env_clear()
             .env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin")
@@ -98,9 +100,10 @@ fn check(guest: &str, provider: &str, cpu: Option<&str>) -> Result<(), Failed> {
     environment(&mut native);
     native
         .args(["-m", "sh", "-c", NATIVELY, "sh"])
-        .args([&root, &provider]);
+        .args([&root, &provider])
+        .arg(&name);
     let native = support::run(&mut native, b"", LIMIT)?;
-    if native.code() != Some(0) {
+    if native.code() != Some(0) || native.stdout.is_empty() {
         let said = String::from_utf8_lossy(&native.stdout);
         return Err(format!("natively {}: {said}{}", native.how(), native.stderr).into());
     }
@@ -112,7 +115,7 @@ fn check(guest: &str, provider: &str, cpu: Option<&str>) -> Result<(), Failed> {
         .args(["run", "--rootfs"])
         .arg(&root)
         .args(["--bind", &shown]);
-    felix.args(["--", "/bin/sh", "/run/inside.sh"]);
+    felix.args(["--", "/bin/sh", &name]);
     let felix = support::run(&mut felix, b"", LIMIT)?;
     let text = |out: &[u8]| String::from_utf8_lossy(out).into_owned();
     if felix.code() == Some(0) && felix.stdout == native.stdout {
