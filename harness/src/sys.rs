@@ -81,6 +81,13 @@ const GREGS: [libc::c_int; 16] = [
     libc::REG_R15,
 ];
 
+/// EAX, EBX, ECX and EDX of the CPUID instruction (SDM vol. 2).
+#[must_use]
+pub fn cpuid(leaf: u32, subleaf: u32) -> [u32; 4] {
+    let r = std::arch::x86_64::__cpuid_count(leaf, subleaf);
+    [r.eax, r.ebx, r.ecx, r.edx]
+}
+
 /// Prepares the calling process and its children to run cases: handlers, seccomp filter.
 ///
 /// # Errors
@@ -88,7 +95,7 @@ const GREGS: [libc::c_int; 16] = [
 pub fn prepare() -> io::Result<()> {
     if is_x86_feature_detected!("avx") {
         // The standard format, which signal frames have (SDM vol. 1, 13.4.3).
-        let offset = std::arch::x86_64::__cpuid_count(0xd, 2).ebx as usize;
+        let offset = cpuid(0xd, 2)[1] as usize;
         // SAFETY: the module's invariant; no handler runs before the lines below.
         unsafe { (*SHARED.0.get()).upper = Some(offset) };
     }

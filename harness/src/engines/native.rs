@@ -11,7 +11,10 @@ use felix::replay::worker::{read_frame, write_frame};
 use felix::replay::{After, CODE, CODE_LEN, Case, DATA, DATA_LEN, Hex64, HexBytes, Image, Machine};
 use felix::replay::{Registers, changes, make_patterns};
 use felix::sys::guest;
+use felix::x86::cpuid::{self, Feature};
 use felix::x86::{CpuState, GuestAddr};
+use iced_x86::{Code, CpuidFeature, Decoder, DecoderOptions};
+use std::cell::OnceCell;
 use std::io::{Read, Write};
 
 /// Cases sent to the child at a time: every time the two wait for each other.
@@ -21,6 +24,24 @@ const WINDOW: usize = 128;
 #[derive(Default)]
 pub struct Native {
     child: Option<sys::Child>,
+    /// The encodings that this CPU lacks, by iced's number.
+    lacks: OnceCell<Vec<bool>>,
+}
+
+/// Which encodings need a feature that the CPU says it lacks (SDM vol. 2, CPUID), of those that felix has.
+fn lacking(cpuid: impl Fn(u32, u32) -> [u32; 4]) -> Vec<bool> {
+    let there = |f: &Feature| {
+        let highest = cpuid(f.leaf & 0x8000_0000, 0)[0];
+        highest >= f.leaf && cpuid(f.leaf, f.subleaf)[f.reg as usize] >> f.bit & 1 != 0
+    };
+    let missing: Vec<CpuidFeature> = (cpuid::FEATURES.iter())
+        .filter(|f| !there(f))
+        .flat_map(|f| f.iced)
+        .copied()
+        .collect();
+    Code::values()
+        .map(|c| c.cpuid_features().iter().any(|f| missing.contains(f)))
+        .collect()
 }
 
 impl Runner for Native {
@@ -29,18 +50,22 @@ impl Runner for Native {
     }
 
     fn run(&mut self, cases: &[Case]) -> Result<Vec<Option<After>>> {
-        let mut out = Vec::with_capacity(cases.len());
-        for batch in cases.chunks(WINDOW) {
-            match self.exchange(batch) {
-                Ok(results) => out.extend(results.into_iter().map(Some)),
+        let mut out = vec![None; cases.len()];
+        let known: Vec<usize> = (0..cases.len())
+            .filter(|n| self.knows(&cases[*n]))
+            .collect();
+        for numbers in known.chunks(WINDOW) {
+            let batch: Vec<&Case> = numbers.iter().map(|n| &cases[*n]).collect();
+            match self.exchange(&batch) {
+                Ok(results) => {
+                    for (n, r) in numbers.iter().zip(results) {
+                        out[*n] = Some(r);
+                    }
+                }
                 Err(_) => {
                     // Something killed the child: find out which case, and go on without it.
-                    for case in batch {
-                        out.push(
-                            self.exchange(std::slice::from_ref(case))
-                                .ok()
-                                .and_then(|mut v| v.pop()),
-                        );
+                    for n in numbers {
+                        out[*n] = self.exchange(&[&cases[*n]]).ok().and_then(|mut v| v.pop());
                     }
                 }
             }
@@ -50,7 +75,15 @@ impl Runner for Native {
 }
 
 impl Native {
-    fn exchange(&mut self, cases: &[Case]) -> Result<Vec<After>> {
+    /// True if the CPU has all the case's instructions.
+    fn knows(&self, case: &Case) -> bool {
+        let lacks = self.lacks.get_or_init(|| lacking(sys::cpuid));
+        let options = DecoderOptions::NONE;
+        let mut insns = Decoder::with_ip(64, &case.code.0, case.before.rip.0, options);
+        insns.iter().all(|i| !lacks[i.code() as usize])
+    }
+
+    fn exchange(&mut self, cases: &[&Case]) -> Result<Vec<After>> {
         if self.child.is_none() {
             self.child = Some(sys::spawn(child)?);
         }
@@ -178,6 +211,27 @@ mod tests {
             undefined_flags: Hex64(0),
             after: None,
         }
+    }
+
+    #[test]
+    fn what_the_cpu_lacks_is_not_asked() {
+        let old = lacking(|leaf, _| [if leaf == 7 { 0 } else { u32::MAX }; 4]);
+        for (code, lacks) in [
+            (Code::Gf2p8mulb_xmm_xmmm128, true),
+            (Code::VEX_Vgf2p8mulb_xmm_xmm_xmmm128, true),
+            (Code::Add_r64_rm64, false),
+        ] {
+            assert_eq!(old[code as usize], lacks, "{code:?}");
+        }
+        let all = lacking(|_, _| [u32::MAX; 4]);
+        assert!(all.iter().all(|l| !l));
+        // gf2p8mulb xmm0,xmm1; int3
+        let native = Native {
+            child: None,
+            lacks: OnceCell::from(old),
+        };
+        assert!(!native.knows(&case(&[0x66, 0x0f, 0x38, 0xcf, 0xc1, 0xcc], 0)));
+        assert!(native.knows(&case(&[0x90, 0xcc], 0)));
     }
 
     #[test]
