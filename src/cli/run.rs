@@ -10,7 +10,7 @@ use crate::kernel::exec::{inherited, take_environment, take_limit};
 use crate::kernel::fd::{handed_on, keep_stderr};
 use crate::kernel::process::KeptFelix;
 use crate::kernel::seccomp::Seccomp;
-use crate::kernel::vfs::{Fs, Last};
+use crate::kernel::vfs::{Fs, Last, Shown};
 use crate::run::{GuestMemory, Job};
 use crate::rv64::{Feature, HostIsa};
 use crate::setup::config::Files;
@@ -191,16 +191,23 @@ fn file_system(start: &Start) -> Result<Fs, Error> {
             Err(Error::Usage("--bind needs --rootfs".into()))
         };
     };
-    let mut binds: Vec<(PathBuf, PathBuf, bool)> = ["/proc", "/dev", "/sys"]
-        .map(|p| (p.into(), p.into(), true))
-        .into();
-    binds.extend(
-        given
-            .iter()
-            .filter_map(|b| settings::bind(b))
-            .map(|(host, guest)| (host, guest, false)),
-    );
-    let fs = Fs::rooted(dir, &binds).map_err(|(path, e)| Error::CannotRun {
+    let own = ["/proc", "/dev", "/sys"].map(|p| Shown {
+        host: p.into(),
+        guest: p.into(),
+        read_only: false,
+        optional: true,
+    });
+    let given = given
+        .iter()
+        .filter_map(|b| settings::bind(b))
+        .map(|b| Shown {
+            host: b.host,
+            guest: b.guest,
+            read_only: b.read_only,
+            optional: false,
+        });
+    let shown: Vec<Shown> = own.into_iter().chain(given).collect();
+    let fs = Fs::rooted(dir, &shown).map_err(|(path, e)| Error::CannotRun {
         path,
         why: format!("cannot be used for the rootfs: {e}"),
     })?;
@@ -248,11 +255,12 @@ fn again(start: &Start) -> Vec<OsString> {
             // One is above, the other has been seen to; roots by name are not asked for again.
             Key::Rootfs | Key::Env | Key::RootfsDir => {}
             Key::Bind => {
-                for (host, guest) in values.iter().filter_map(|b| settings::bind(b)) {
-                    let mut pair = full(&host).into_os_string();
-                    pair.push(":");
-                    pair.push(guest);
-                    option(row.name, &pair);
+                for b in values.iter().filter_map(|b| settings::bind(b)) {
+                    let mut all = full(&b.host).into_os_string();
+                    all.push(":");
+                    all.push(b.guest);
+                    all.push(if b.read_only { ":ro" } else { "" });
+                    option(row.name, &all);
                 }
             }
             Key::Profile => {

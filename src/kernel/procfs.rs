@@ -346,11 +346,12 @@ fn cpuinfo() -> Vec<u8> {
 fn mounts(fs: &Fs, info: bool) -> Vec<u8> {
     let binds = fs.binds();
     let mut out = Vec::new();
-    for (i, point) in [&b"/"[..]]
+    for (i, (point, read_only)) in [(&b"/"[..], false)]
         .into_iter()
-        .chain(binds.iter().map(Vec::as_slice))
+        .chain(binds.iter().map(|(p, ro)| (p.as_slice(), *ro)))
         .enumerate()
     {
+        let rights = if read_only { "ro" } else { "rw" };
         let (kind, source) = match point {
             b"/" => ("ext4", "/dev/root"),
             b"/proc" => ("proc", "proc"),
@@ -361,13 +362,13 @@ fn mounts(fs: &Fs, info: bool) -> Vec<u8> {
         let point = String::from_utf8_lossy(point).replace(' ', "\\040");
         let line = if info {
             format!(
-                "{} {} 0:{} / {point} rw,relatime - {kind} {source} rw\n",
+                "{} {} 0:{} / {point} {rights},relatime - {kind} {source} rw\n",
                 i + 21,
                 if i == 0 { 1 } else { 21 },
                 i + 20
             )
         } else {
-            format!("{source} {point} {kind} rw,relatime 0 0\n")
+            format!("{source} {point} {kind} {rights},relatime 0 0\n")
         };
         out.extend_from_slice(line.as_bytes());
     }

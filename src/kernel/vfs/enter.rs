@@ -25,7 +25,13 @@ impl Root {
         let place = again(&self.host, self.id)?;
         let tree = mount::copy_of(place.as_raw_fd())?;
         let binds: Vec<OwnedFd> = (self.binds.iter())
-            .map(|b| again(&b.host, b.id).and_then(|d| mount::copy_of(d.as_raw_fd())))
+            .map(|b| {
+                let copy = mount::copy_of(again(&b.host, b.id)?.as_raw_fd())?;
+                if b.read_only {
+                    mount::make_read_only(copy.as_raw_fd())?;
+                }
+                Ok(copy)
+            })
             .collect::<Result<_, _>>()?;
         mount::attach(tree.as_raw_fd(), place.as_raw_fd())?;
         for (bind, copy) in self.binds.iter().zip(&binds) {

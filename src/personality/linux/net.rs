@@ -1,11 +1,14 @@
 //! Sockets (socket(7)): the host's, but for the paths in Unix addresses (unix(7)).
 
 use super::{Ctx, Result};
-use crate::kernel::vfs::Last;
+use crate::kernel::vfs::{Last, Use};
 use crate::sys::cast::{low32, size};
 use crate::sys::host::address_of;
 use crate::sys::{Errno, raw};
 use crate::x86::Gpr;
+
+/// How the path of an address to send to is resolved.
+const TO: (Last, Use) = (Last::Follow, Use::Look);
 
 /// Makes a call with a Unix address in the host's form: `call` gets the bytes of one that has a path, and nothing for
 /// all others.
@@ -13,7 +16,7 @@ fn with_unix(
     ctx: &Ctx<'_>,
     addr: u64,
     len: u64,
-    last: Last,
+    (last, does): (Last, Use),
     call: impl FnOnce(Option<&[u8]>) -> Result<u64>,
 ) -> Result<u64> {
     if addr == 0 || !(3..=110).contains(&len) || !ctx.task.fs.is_confined() {
@@ -25,7 +28,10 @@ fn with_unix(
         return call(None);
     }
     let path = bytes[2..].split(|b| *b == 0).next().unwrap_or(&[]);
-    let at = ctx.task.fs.resolve(libc::AT_FDCWD, path, last)?;
+    let at = (ctx.task.fs.resolve_for(libc::AT_FDCWD, path, last, does)).map_err(|e| match e {
+        Errno::EEXIST => Errno::EADDRINUSE,
+        e => e,
+    })?;
     at.with_path(|path| {
         let mut out = vec![1, 0];
         out.extend_from_slice(path.as_bytes_with_nul());
@@ -38,19 +44,19 @@ fn with_unix(
 
 /// bind(2) and connect(2).
 pub(super) fn with_address(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
-    let (nr, last) = if low32(ctx.cpu.reg(Gpr::RAX)) == 42 {
-        (libc::SYS_connect, Last::Follow)
+    let (nr, how) = if low32(ctx.cpu.reg(Gpr::RAX)) == 42 {
+        (libc::SYS_connect, TO)
     } else {
-        (libc::SYS_bind, Last::NoFollow)
+        (libc::SYS_bind, (Last::NoFollow, Use::Make))
     };
-    with_unix(ctx, a[1], a[2], last, |unix| match unix {
+    with_unix(ctx, a[1], a[2], how, |unix| match unix {
         Some(u) => raw::interruptible(nr, [a[0], address_of(u), u.len() as u64, 0, 0, 0]),
         None => raw::interruptible(nr, a),
     })
 }
 
 pub(super) fn sendto(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
-    with_unix(ctx, a[4], a[5], Last::Follow, |unix| match unix {
+    with_unix(ctx, a[4], a[5], TO, |unix| match unix {
         Some(u) => raw::interruptible(
             libc::SYS_sendto,
             [a[0], a[1], a[2], a[3], address_of(u), u.len() as u64],
@@ -64,7 +70,7 @@ pub(super) fn sendmsg(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     let mut header: [u8; 56] = ctx.get(a[1])?;
     let name = ctx.get_u64(a[1])?;
     let len = u32::from_le_bytes([header[8], header[9], header[10], header[11]]);
-    with_unix(ctx, name, len.into(), Last::Follow, |unix| {
+    with_unix(ctx, name, len.into(), TO, |unix| {
         let Some(u) = unix else {
             return raw::interruptible(libc::SYS_sendmsg, a);
         };

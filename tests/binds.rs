@@ -1,0 +1,178 @@
+//! A directory shown read-only (`--bind HOST:GUEST:ro`) refuses what a read-only bind mount refuses, with the same errors:
+//! `tests/guest/binds.c` tries the calls natively, on a real one, and under felix, which refuses by itself while the root
+//! is one in user space and mounts it once the root is real.
+//!
+//! Which felix: as in `tests/programs.rs`.
+
+mod support;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::time::Duration;
+
+const LIMIT: Duration = Duration::from_secs(120);
+/// What a state that this machine does not allow ends with.
+const NOT_RUN: i32 = 3;
+
+/// Runs the program natively, in a mount namespace with real binds.
+const NATIVELY: &str = r#"
+set -eu
+root=$1/root
+mount --bind "$root" "$root"
+for dir in proc dev; do mount --rbind /$dir "$root/$dir"; done
+mount --bind "$1/w" "$root/w"
+mount --bind "$1/ro" "$root/ro"
+mount -o remount,bind,ro "$root/ro"
+exec chroot "$root" /bin/binds "$2"
+"#;
+
+fn made() -> Result<PathBuf, String> {
+    let source = support::top().join("tests/guest/binds.c");
+    let dir = support::target_dir().join("felix-ci/guest");
+    std::fs::create_dir_all(&dir).map_err(|e| e.to_string())?;
+    let made = dir.join("binds");
+    let out = Command::new("cc")
+        .args(["-O1", "-Wall", "-static", "-s", "-o"])
+        .args([&made, &source])
+        .output()
+        .map_err(|e| format!("cc: {e}"))?;
+    match out.status.success() {
+        true => Ok(made),
+        false => Err(String::from_utf8_lossy(&out.stderr).into_owned()),
+    }
+}
+
+/// A root, and two directories to be shown in it.
+struct Place(PathBuf);
+
+impl Place {
+    fn new(name: &str, program: &Path) -> std::io::Result<Place> {
+        let top = std::env::temp_dir().join(format!("felix-binds-{}-{name}", std::process::id()));
+        for dir in [
+            "root/bin",
+            "root/proc",
+            "root/dev",
+            "root/w",
+            "root/ro",
+            "ro/dir",
+            "w",
+        ] {
+            std::fs::create_dir_all(top.join(dir))?;
+        }
+        for file in ["ro/file", "ro/dir/inner", "w/file"] {
+            std::fs::write(top.join(file), "content\n")?;
+        }
+        symlink("file", top.join("ro/link"))?;
+        symlink("/dev/null", top.join("ro/null"))?;
+        let fifo = Command::new("mkfifo").arg(top.join("ro/fifo")).status()?;
+        assert!(fifo.success());
+        std::fs::copy(program, top.join("root/bin/binds"))?;
+        Ok(Place(top))
+    }
+
+    /// What is in the read-only directory, with all that a call could change but times of access.
+    fn content(&self) -> Vec<u8> {
+        let mut c = Command::new("sh");
+        c.args(["-c", "cd \"$0\" && find . -printf '%p %m %u %g %s %n %T@ %l\\n' | sort && cat file dir/inner"]);
+        c.arg(self.0.join("ro"));
+        c.output().map(|o| o.stdout).unwrap_or_default()
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn check(state: &str, program: &Path, cpu: Option<&str>) -> Result<(), Failed> {
+    let place = |kind: &str| {
+        Place::new(&format!("{state}-{kind}"), program).map_err(|e| format!("the place: {e}"))
+    };
+    let (native, ours) = (place("native")?, place("felix")?);
+    let mut c = Command::new("unshare");
+    c.args(["-m", "sh", "-c", NATIVELY, "sh"])
+        .arg(&native.0)
+        .arg("rooted");
+    let native = support::run(&mut c, b"", LIMIT)?;
+    if native.code() != Some(0) {
+        return Err(format!("natively {}: {}", native.how(), native.stderr).into());
+    }
+    let mut felix = match cpu {
+        None => Command::new(env!("CARGO_BIN_EXE_felix")),
+        Some(_) => Command::new(support::top().join("riscv-qemu/run.sh")),
+    };
+    if let Some(cpu) = cpu {
+        felix
+            .env("QEMU_CPU", cpu)
+            .env("CARGO_TARGET_DIR", support::target_dir());
+    }
+    let shown = |dir: &str, how: &str| format!("{}:/{dir}{how}", ours.0.join(dir).display());
+    let before = ours.content();
+    felix.args(["run", "--rootfs"]).arg(ours.0.join("root"));
+    felix.args(["--bind", &shown("ro", ":ro"), "--bind", &shown("w", "")]);
+    felix.args(["--", "/bin/binds", state]);
+    let felix = support::run(&mut felix, b"", LIMIT)?;
+    let text = |out: &[u8]| String::from_utf8_lossy(out).into_owned();
+    if felix.code() == Some(NOT_RUN) {
+        println!("{state}: {}", text(&felix.stdout).trim());
+        return Ok(());
+    }
+    if before.is_empty() || ours.content() != before {
+        return Err("what is shown read-only has changed".into());
+    }
+    let (a, b) = (text(&native.stdout), text(&felix.stdout));
+    if felix.code() == Some(0) && a == b && a.matches(" EROFS").count() > 50 {
+        return Ok(());
+    }
+    let differ: Vec<String> = (a.lines().zip(b.lines()))
+        .filter(|(a, b)| a != b)
+        .map(|(a, b)| format!("natively {a}\nfelix    {b}"))
+        .collect();
+    let differ = differ.join("\n");
+    Err(format!("{}\n{differ}\n{}", felix.how(), felix.stderr).into())
+}
+
+/// Why this machine lets not even root mount, if so: a container, mostly.
+fn no_mounts() -> Option<String> {
+    let script = "mount --bind /usr /mnt";
+    let out = Command::new("unshare")
+        .args(["-m", "sh", "-c", script])
+        .output();
+    match out {
+        Ok(o) if o.status.success() => None,
+        Ok(o) => Some(String::from_utf8_lossy(&o.stderr).trim().to_owned()),
+        Err(e) => Some(format!("unshare: {e}")),
+    }
+}
+
+fn main() -> ExitCode {
+    let args = Arguments::from_args();
+    let cpu = support::riscv_cpu();
+    let missing = support::no_native_guests().or_else(|| cpu.as_ref().and(support::no_riscv()));
+    if let Some(why) = missing {
+        return support::left_out(&why);
+    }
+    if let Some(why) = no_mounts() {
+        println!("left out, natively there are no binds here: {why}");
+        return ExitCode::SUCCESS;
+    }
+    let program = match made() {
+        Ok(p) => p,
+        Err(e) => {
+            eprintln!("{e}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let trials = ["rooted", "entered"]
+        .map(|state| {
+            let (program, cpu) = (program.clone(), cpu.clone());
+            Trial::test(format!("{state}/refuses_what_a_mount_refuses"), move || {
+                check(state, &program, cpu.as_deref())
+            })
+        })
+        .into();
+    libtest_mimic::run(&args, trials).exit_code()
+}
