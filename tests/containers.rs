@@ -116,7 +116,7 @@ fn check(guest: &str, provider: &str, cpu: Option<&str>) -> Result<(), Failed> {
     }
     let shown = format!("{}:/run/provider", provider.display());
     felix
-        .args(["run", "--rootfs"])
+        .args(["run", "--share=false", "--share-home=false", "--rootfs"])
         .arg(&root)
         .args(["--bind", &shown]);
     felix.args(["--", "/bin/sh", "/run/inside.sh"]);

@@ -84,6 +84,10 @@ settings! {
         "The program's root: one that `felix rootfs list` names, or a directory";
     Bind "bind" Kind::List(check_bind), "HOST:GUEST[:ro]", Run, "none",
         "Show a host directory inside the rootfs; with :ro the program can change nothing there";
+    Share "share" Kind::Flag, "", Run, "true; in felix shell false",
+        "Show the host's /run and /tmp inside the rootfs; /dev, /proc and /sys always are";
+    ShareHome "share-home" Kind::Flag, "", Run, "true; in felix shell false",
+        "Show your home directory, as $HOME names it, inside the rootfs";
     Engine "engine" Kind::Choice(&["interp", "jit"]), "ENGINE", Run, "jit on RISC-V, interp elsewhere",
         "What runs the code: interp (the portable engine) or jit (translated code)";
     Cpu "cpu" Kind::Text(check_cpu), "CPU", Run, "max, with SHA only where the host has Zvknha",
@@ -330,10 +334,16 @@ impl Settings {
         self.get(key).map_or(&[], |v| &v.values)
     }
 
-    /// A flag.
+    /// A flag that is false unless it is set.
     #[must_use]
     pub fn flag(&self, key: Key) -> bool {
-        self.text(key) == Some("true")
+        self.flag_or(key, false)
+    }
+
+    /// A flag, or what holds where it is not set.
+    #[must_use]
+    pub fn flag_or(&self, key: Key, default: bool) -> bool {
+        self.text(key).map_or(default, |v| v == "true")
     }
 
     /// Takes what the environment says. Lists are separated by semicolons.

@@ -1,16 +1,19 @@
 // What a read-only bind refuses; run by tests/binds.rs, natively on a real one and under felix.
 //
 //     binds rooted|entered
+//     binds identity PATH...
 //
 // /ro is shown read-only, with `file`, `dir/inner`, `link` to file and a pipe `fifo` in it; /w and the root itself may be
 // written to. In the state `entered` the program first gets a mount namespace of its own.
-// One line for each call: what it is, and the error.
+// One line for each call: what it is, and the error. With `identity`, after executing itself once more: what each path leads
+// to, and how often it is in mountinfo.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -78,7 +81,28 @@ static void mountpoint(const char *point) {
     close(fd);
 }
 
+static void identity(const char *path) {
+    struct stat st = {0};
+    char line[1024], at[512];
+    int mounts = 0;
+    FILE *f = fopen("/proc/self/mountinfo", "r");
+    while (f && fgets(line, sizeof line, f)) mounts += sscanf(line, "%*s %*s %*s %*s %511s", at) == 1 && !strcmp(at, path);
+    if (f) fclose(f);
+    if (stat(path, &st)) printf("%s none\n", path);
+    else printf("%s %llu:%llu %d\n", path, (unsigned long long)st.st_dev, (unsigned long long)st.st_ino, mounts);
+}
+
 int main(int argc, char **argv) {
+    if (argc > 1 && !strcmp(argv[1], "identity")) {
+        argv[1] = "again";
+        // What is shared does not hang on what the guest says.
+        setenv("HOME", "/proc", 1);
+        return execv(argv[0], argv), 1;
+    }
+    if (argc > 1 && !strcmp(argv[1], "again")) {
+        for (int i = 2; i < argc; i++) identity(argv[i]);
+        return 0;
+    }
     if (argc > 1 && !strcmp(argv[1], "entered") && unshare(CLONE_NEWNS)) return printf("not run: unshare: %m\n"), 3;
     struct timespec ts[2] = {{1, 0}, {1, 0}};
     struct timeval tv[2] = {{1, 0}, {1, 0}};

@@ -58,6 +58,7 @@ struct Bind {
     fd: Arc<OwnedFd>,
     id: Id,
     read_only: bool,
+    optional: bool,
 }
 
 /// A host directory that the guest is to see.
@@ -548,6 +549,7 @@ impl Root {
             fd,
             id: id_of_it,
             read_only: wish.read_only,
+            optional: wish.optional,
         })
     }
 }
