@@ -1,13 +1,14 @@
 //! A directory shown read-only (`--bind HOST:GUEST:ro`) refuses what a read-only bind mount refuses, with the same errors:
 //! `tests/guest/binds.c` tries the calls natively, on a real one, and under felix, which refuses by itself while the root
 //! is one in user space and mounts it once the root is real.
+//! And what of the host's directories is shared inside without being asked for.
 //!
 //! Which felix: as in `tests/programs.rs`.
 
 mod support;
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Duration;
@@ -28,13 +29,13 @@ mount -o remount,bind,ro "$root/ro"
 exec chroot "$root" /bin/binds "$2"
 "#;
 
-fn made() -> Result<PathBuf, String> {
-    let source = support::top().join("tests/guest/binds.c");
+fn made(name: &str) -> Result<PathBuf, String> {
+    let source = support::top().join(format!("tests/guest/{name}.c"));
     let dir = support::target_dir().join("felix-ci/guest");
     std::fs::create_dir_all(&dir).map_err(|e| e.to_string())?;
-    let made = dir.join("binds");
+    let made = dir.join(name);
     let out = Command::new("cc")
-        .args(["-O1", "-Wall", "-static", "-s", "-o"])
+        .args(["-O1", "-Wall", "-Wno-unused-result", "-static", "-s", "-o"])
         .args([&made, &source])
         .output()
         .map_err(|e| format!("cc: {e}"))?;
@@ -100,15 +101,7 @@ fn check(state: &str, program: &Path, cpu: Option<&str>) -> Result<(), Failed> {
     if native.code() != Some(0) {
         return Err(format!("natively {}: {}", native.how(), native.stderr).into());
     }
-    let mut felix = match cpu {
-        None => Command::new(env!("CARGO_BIN_EXE_felix")),
-        Some(_) => Command::new(support::top().join("riscv-qemu/run.sh")),
-    };
-    if let Some(cpu) = cpu {
-        felix
-            .env("QEMU_CPU", cpu)
-            .env("CARGO_TARGET_DIR", support::target_dir());
-    }
+    let mut felix = felix(cpu);
     let shown = |dir: &str, how: &str| format!("{}:/{dir}{how}", ours.0.join(dir).display());
     let before = ours.content();
     felix.args(["run", "--rootfs"]).arg(ours.0.join("root"));
@@ -135,6 +128,117 @@ fn check(state: &str, program: &Path, cpu: Option<&str>) -> Result<(), Failed> {
     Err(format!("{}\n{differ}\n{}", felix.how(), felix.stderr).into())
 }
 
+/// What `felix` with these arguments shares of /run, /tmp and home: the host's directories, the root's own, or none, as its
+/// mountinfo says too.
+fn shared(
+    args: &[&str],
+    expected: [&str; 3],
+    program: &Path,
+    cpu: Option<&str>,
+) -> Result<(), Failed> {
+    let place = Place::new(&args.concat().replace('/', "-"), program).map_err(|e| e.to_string())?;
+    // Not below what is shared anyway; its name is that of a directory in the root, too.
+    let home = Path::new("/var/tmp").join(place.0.file_name().unwrap_or_default());
+    let in_root = |dir: &Path| {
+        place
+            .0
+            .join("root")
+            .join(dir.strip_prefix("/").unwrap_or(dir))
+    };
+    for dir in [&in_root("/tmp".as_ref()), &in_root(&home), &home] {
+        std::fs::create_dir_all(dir).map_err(|e| e.to_string())?;
+    }
+    let mut felix = felix(cpu);
+    let paths = [Path::new("/run"), Path::new("/tmp"), &home];
+    felix
+        .args(args)
+        .arg("--rootfs")
+        .arg(place.0.join("root"))
+        .args(["--", "/bin/binds", "identity"])
+        .args(paths)
+        .env("HOME", &home);
+    let felix = support::run(&mut felix, b"", LIMIT);
+    let identity = |dir: &Path| {
+        let m = std::fs::metadata(dir).ok()?;
+        Some(format!("{}:{}", m.dev(), m.ino()))
+    };
+    let line = |(path, kind): (&&Path, &str)| match kind {
+        "host" => Some(format!("{} {} 1", path.display(), identity(path)?)),
+        "own" => Some(format!(
+            "{} {} 0",
+            path.display(),
+            identity(&in_root(path))?
+        )),
+        _ => Some(format!("{} none", path.display())),
+    };
+    let expected: Option<Vec<String>> = paths.iter().zip(expected).map(line).collect();
+    let _ = std::fs::remove_dir(&home);
+    let felix = felix?;
+    let said = String::from_utf8_lossy(&felix.stdout).into_owned();
+    let expected = expected.ok_or("a directory is missing")?;
+    match said.lines().eq(expected.iter().map(String::as_str)) {
+        true => Ok(()),
+        false => {
+            let expected = expected.join("\n");
+            let how = felix.how();
+            Err(format!("{how}\n{said}expected\n{expected}\n{}", felix.stderr).into())
+        }
+    }
+}
+
+/// Each with what it shows at /run (which the root has not), /tmp and home.
+const SHARES: [(&[&str], [&str; 3]); 5] = [
+    (&["run"], ["host", "host", "host"]),
+    (&["run", "--share=false"], ["none", "own", "host"]),
+    (&["run", "--share-home=false"], ["host", "host", "own"]),
+    (&["shell"], ["none", "own", "own"]),
+    (
+        &["shell", "--share", "--share-home"],
+        ["host", "host", "host"],
+    ),
+];
+
+/// A felix to run, with this CPU if it is a cross-built one.
+fn felix(cpu: Option<&str>) -> Command {
+    let Some(cpu) = cpu else {
+        return Command::new(env!("CARGO_BIN_EXE_felix"));
+    };
+    let mut c = Command::new(support::top().join("riscv-qemu/run.sh"));
+    c.env("QEMU_CPU", cpu)
+        .env("CARGO_TARGET_DIR", support::target_dir());
+    c
+}
+
+/// The names of sockets, in a root natively and under felix, while that is one in user space.
+fn socket_names(program: &Path, cpu: Option<&str>) -> Result<(), Failed> {
+    let run = |kind: &str, c: &mut Command| -> Result<Vec<u8>, String> {
+        let place = Place::new(&format!("sockets-{kind}"), program).map_err(|e| e.to_string())?;
+        let root = place.0.join("root");
+        std::fs::create_dir(root.join("work")).map_err(|e| e.to_string())?;
+        c.arg(&root);
+        match kind {
+            "native" => c.args(["/bin/binds", "/work"]),
+            _ => c.args(["--", "/bin/binds", "/work"]),
+        };
+        let ended = support::run(c, b"", LIMIT)?;
+        match ended.code() {
+            Some(0) => Ok(ended.stdout),
+            _ => Err(format!("{kind}: {}: {}", ended.how(), ended.stderr)),
+        }
+    };
+    let script = r#"mount --rbind /proc "$0/proc" && exec chroot "$0" "$@""#;
+    let native = run(
+        "native",
+        Command::new("unshare").args(["-m", "sh", "-c", script]),
+    )?;
+    let ours = run("felix", felix(cpu).args(["run", "--rootfs"]))?;
+    if ours == native && native.len() > 1000 {
+        return Ok(());
+    }
+    let text = |out: &[u8]| String::from_utf8_lossy(out).into_owned();
+    Err(format!("natively:\n{}\nfelix:\n{}", text(&native), text(&ours)).into())
+}
+
 /// Why this machine lets not even root mount, if so: a container, mostly.
 fn no_mounts() -> Option<String> {
     let script = "mount --bind /usr /mnt";
@@ -155,24 +259,38 @@ fn main() -> ExitCode {
     if let Some(why) = missing {
         return support::left_out(&why);
     }
-    if let Some(why) = no_mounts() {
-        println!("left out, natively there are no binds here: {why}");
-        return ExitCode::SUCCESS;
-    }
-    let program = match made() {
-        Ok(p) => p,
-        Err(e) => {
+    let (program, sockets) = match (made("binds"), made("sockets")) {
+        (Ok(a), Ok(b)) => (a, b),
+        (Err(e), _) | (_, Err(e)) => {
             eprintln!("{e}");
             return ExitCode::FAILURE;
         }
     };
-    let trials = ["rooted", "entered"]
-        .map(|state| {
-            let (program, cpu) = (program.clone(), cpu.clone());
-            Trial::test(format!("{state}/refuses_what_a_mount_refuses"), move || {
-                check(state, &program, cpu.as_deref())
-            })
+    let states: &[&str] = match no_mounts() {
+        None => &["rooted", "entered"],
+        Some(why) => {
+            println!("left out, natively there are no binds here: {why}");
+            &[]
+        }
+    };
+    let refusals = states.iter().map(|state| {
+        let (program, cpu) = (program.clone(), cpu.clone());
+        Trial::test(format!("{state}/refuses_what_a_mount_refuses"), move || {
+            check(state, &program, cpu.as_deref())
         })
-        .into();
-    libtest_mimic::run(&args, trials).exit_code()
+    });
+    let shares = SHARES.iter().map(|(felix, expected)| {
+        let (program, cpu) = (program.clone(), cpu.clone());
+        Trial::test(format!("shared/{}", felix.join("_")), move || {
+            shared(felix, *expected, &program, cpu.as_deref())
+        })
+    });
+    let names = (!states.is_empty()).then(|| {
+        let cpu = cpu.clone();
+        Trial::test("sockets/are_told_by_the_guests_names", move || {
+            socket_names(&sockets, cpu.as_deref())
+        })
+    });
+    let all = refusals.chain(shares).chain(names).collect();
+    libtest_mimic::run(&args, all).exit_code()
 }

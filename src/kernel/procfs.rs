@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// The names that can be special.
-const NAMES: [&[u8]; 13] = [
+const NAMES: [&[u8]; 14] = [
     b"exe",
     b"maps",
     b"cmdline",
@@ -34,6 +34,7 @@ const NAMES: [&[u8]; 13] = [
     b"mountinfo",
     b"mounts",
     b"cpuinfo",
+    b"unix",
 ];
 /// Programs are loaded below this, at their own addresses or at the fixed place of position-independent ones.
 const LOADED_BELOW: u64 = 0x20_0000_0000;
@@ -85,6 +86,12 @@ pub fn special(process: &Process, task: &Task, at: &At) -> Option<Special> {
     let (dir, name) = directory(at)?;
     if dir == b"/proc" && name == b"cpuinfo" {
         return Some(Special::Content(cpuinfo()));
+    }
+    if name == b"unix" {
+        let confined =
+            task.fs.is_confined() && dir.starts_with(b"/proc/") && dir.ends_with(b"/net");
+        let host = confined.then(|| host_file(&dir, "unix"))?;
+        return Some(Special::Content(task.fs.socket_names(&host)));
     }
     if !is_own(&dir) {
         return of_other(&task.fs, &dir, &name);

@@ -14,11 +14,14 @@
 //! follow, except the own descriptors of the guest; and `..` does not lead out of a directory that was given by
 //! descriptor and is not to be seen from the root.
 //!
+//! Names of Unix sockets, which the host keeps as text, are in `socket`.
+//!
 //! Knows nothing of system calls' argument forms and of what is done with the result.
 
 mod enter;
 mod quick;
 mod readonly;
+mod socket;
 mod walk;
 
 use super::fd;
