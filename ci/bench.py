@@ -50,7 +50,7 @@ class Bench:
         if column == "qemu":
             return [f"{self.dir}/qemu/usr/bin/qemu-x86_64", "-L", self.amd64, self.amd64 + argv[0]] + argv[1:], {"QEMU_CPU": ""}
         options = ["--stats"] if column == "stats" else []
-        return [self.a.felix, "run", *options, *self.a.options.split(), "--rootfs", self.amd64, "--", *argv], {}
+        return [self.a.felix, "run", *options, *self.a.options.split(), "--share=false", "--share-home=false", "--rootfs", self.amd64, "--", *argv], {}
 
     def measure(self, column, argv, stdin, truth):
         cmd, env = self.command(column, argv)

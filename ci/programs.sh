@@ -140,7 +140,7 @@ felix() {
     fi
     enter /bin/bash -c 'env -i "$@"
         exit $?' felix "${env[@]}" timeout "${FELIX_RUN_TIMEOUT:-3600}" "${run[@]}" \
-        run --rootfs "$ROOT" -- /bin/bash -c "$2" program "${3:-}" </dev/null 2>"$OUT/stderr" || echo "exit status $?"
+        run --share=false --share-home=false --rootfs "$ROOT" -- /bin/bash -c "$2" program "${3:-}" </dev/null 2>"$OUT/stderr" || echo "exit status $?"
 }
 
 failed=0

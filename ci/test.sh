@@ -51,7 +51,7 @@ run_matrix() {
     riscv-qemu/build.sh test --release --lib
     cargo test --release --test corpus --test linux --test programs
     # What these do with the host is the same on every CPU.
-    [ "$1" != max ] || cargo test --release --test escape --test containers
+    [ "$1" != max ] || cargo test --release --test escape --test inside --test containers
     echo "FELIX_SEED=$SEED repeats this"
     cargo run --release -p harness -- fuzz --engines jit,baseline --oracles native --cases 5000 \
         --seed "$SEED" --out "$CI_DIR/differences"

@@ -112,7 +112,7 @@ fn check(guest: &str, provider_is: &str, cpu: Option<&str>) -> Result<(), Failed
     support::on_cpu(&mut felix, cpu);
     let shown = format!("{}:/run/provider", provider.display());
     felix
-        .args(["run", "--rootfs"])
+        .args(["run", "--share=false", "--share-home=false", "--rootfs"])
         .arg(&root)
         .args(["--bind", &shown]);
     felix.args(["--", "/bin/sh", &name]);

@@ -29,7 +29,8 @@ struct Place {
 
 impl Place {
     fn new(name: &str, program: &Path) -> std::io::Result<Place> {
-        let top = std::env::temp_dir().join(format!("felix-escape-{}-{name}", std::process::id()));
+        // Not in /tmp, which may be shared: all of it is outside then but for home.
+        let top = Path::new("/var/tmp").join(format!("felix-escape-{}-{name}", std::process::id()));
         for dir in [
             "root/bin",
             "root/proc",
@@ -37,9 +38,15 @@ impl Place {
             "root/sys",
             "outside/below",
             "empty",
+            "home",
         ] {
             std::fs::create_dir_all(top.join(dir))?;
         }
+        // Where home is to be seen inside.
+        let inside = top.strip_prefix("/").unwrap_or(&top);
+        std::fs::create_dir_all(top.join("root").join(inside))?;
+        symlink("..", top.join("home/up"))?;
+        symlink(&top, top.join("home/abs"))?;
         std::fs::write(top.join("secret"), "outside\n")?;
         symlink("outlink", top.join("link"))?;
         std::fs::copy(program, top.join("root/bin/escape"))?;
@@ -67,8 +74,11 @@ impl Place {
         while let Some(dir) = todo.pop() {
             for entry in std::fs::read_dir(&dir)? {
                 let path = entry?.path();
-                // The root, and the directory that the guest was given.
-                if path == self.top.join("root") || path == self.top.join("outside") {
+                // The root, and the directories that the guest was given.
+                if ["root", "outside", "home"]
+                    .iter()
+                    .any(|d| path == self.top.join(d))
+                {
                     continue;
                 }
                 let m = std::fs::symlink_metadata(&path)?;
@@ -96,8 +106,22 @@ impl Drop for Place {
     }
 }
 
-fn check(state: &str, race: bool, program: &Path, cpu: Option<&str>) -> Result<(), Failed> {
-    let name = format!("{state}{}", if race { "-race" } else { "" });
+/// What is done in a state, and with how much of the host to be seen inside.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Calls,
+    Race,
+    /// All calls, with /run, /tmp and home shared.
+    Shared,
+}
+
+fn check(state: &str, kind: Kind, program: &Path, cpu: Option<&str>) -> Result<(), Failed> {
+    let (race, shared) = (kind == Kind::Race, kind == Kind::Shared);
+    let name = match kind {
+        Kind::Calls => state.to_owned(),
+        Kind::Race => format!("{state}-race"),
+        Kind::Shared => format!("{state}-shared"),
+    };
     let place = Place::new(&name, program).map_err(|e| format!("making the place: {e}"))?;
     let before = place.outside().map_err(|e| e.to_string())?;
     let secret = std::fs::metadata(place.top.join("secret")).map_err(|e| e.to_string())?;
@@ -109,12 +133,18 @@ fn check(state: &str, race: bool, program: &Path, cpu: Option<&str>) -> Result<(
     ])
     .arg(&place.top)
     .arg(support::felix(cpu))
-    .args(["run", "--rootfs"])
+    .arg("run")
+    .args([
+        format!("--share={shared}"),
+        format!("--share-home={shared}"),
+    ])
+    .arg("--rootfs")
     .arg(place.top.join("root"))
     .args(["--", "/bin/escape"])
     .arg(&place.top)
     .arg(state)
     .args(race.then_some("race"))
+    .env("HOME", place.top.join("home"))
     .env("SECRET_DEV", secret.dev().to_string())
     .env("SECRET_INO", secret.ino().to_string());
     support::on_cpu(&mut c, cpu);
@@ -163,16 +193,16 @@ fn main() -> ExitCode {
         }
     };
     let trials = (STATES.iter())
-        .flat_map(|state| [(*state, false), (*state, true)])
-        .map(|(state, race)| {
+        .flat_map(|state| [Kind::Calls, Kind::Race, Kind::Shared].map(|kind| (*state, kind)))
+        .map(|(state, kind)| {
             let (program, cpu) = (program.clone(), cpu.clone());
-            let name = if race {
-                "no_race_leads_out"
-            } else {
-                "no_call_leads_out"
+            let name = match kind {
+                Kind::Calls => "no_call_leads_out",
+                Kind::Race => "no_race_leads_out",
+                Kind::Shared => "no_call_leads_out_of_what_is_shared",
             };
             Trial::test(format!("{state}/{name}"), move || {
-                check(state, race, &program, cpu.as_deref())
+                check(state, kind, &program, cpu.as_deref())
             })
         })
         .collect();

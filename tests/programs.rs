@@ -186,7 +186,12 @@ fn under_felix(row: &Row, rootfs: &Path, cpu: Option<&str>) -> Result<Ended, Str
     c.args(["--engine", if cpu.is_some() { "jit" } else { "interp" }]);
     match compiled(row)? {
         Some(program) => c.arg("--").arg(program),
-        None => c.arg("--rootfs").arg(rootfs).arg("--").arg(row.argv[0]),
+        // Natively chroot(1) shares nothing of the host's.
+        None => c
+            .args(["--share=false", "--share-home=false", "--rootfs"])
+            .arg(rootfs)
+            .arg("--")
+            .arg(row.argv[0]),
     };
     c.args(&row.argv[1..]);
     guest_environment(&mut c);

@@ -193,7 +193,9 @@ fn inside(root: &Path, script: &str, report: &mut dyn Report) -> Result<(), Erro
     let mut command = another_felix().map_err(failed)?;
     let (from, to) = std::io::pipe().map_err(failed)?;
     command
-        .args(["shell", "--env", "LC_ALL=C.UTF-8", "--rootfs"])
+        // Whatever is set: scripts of packages have no business in the host's directories.
+        .args(["shell", "--share=false", "--share-home=false"])
+        .args(["--env", "LC_ALL=C.UTF-8", "--rootfs"])
         .arg(root)
         .args(["--", "/bin/sh", "-c", script])
         .stdin(Stdio::null())

@@ -10,7 +10,7 @@ use crate::kernel::exec::{inherited, take_environment, take_limit};
 use crate::kernel::fd::{handed_on, keep_stderr};
 use crate::kernel::process::KeptFelix;
 use crate::kernel::seccomp::Seccomp;
-use crate::kernel::vfs::{Fs, Last};
+use crate::kernel::vfs::{Fs, Last, Shown};
 use crate::run::{GuestMemory, Job};
 use crate::rv64::{Feature, HostIsa};
 use crate::setup::config::Files;
@@ -60,6 +60,9 @@ pub(super) struct RunArgs {
     /// Internal: the process's root is the program's.
     #[arg(long, hide = true)]
     exec_entered: bool,
+    /// Internal: what is shared inside, HOST:GUEST.
+    #[arg(long, hide = true)]
+    exec_shared: Vec<OsString>,
     /// The program and its arguments.
     #[arg(
         required = true,
@@ -85,6 +88,9 @@ pub(super) struct Start {
     pub environment: Option<Vec<Vec<u8>>>,
     /// Where it starts, as the guest names it, if it would not see the directory felix is in.
     pub home: Option<PathBuf>,
+    /// The root is to be worked on, not only used: of the host's directories that are not the kernel's it shares none, unless the
+    /// settings say so.
+    pub closed: bool,
     /// What a guest's execve has decided.
     pub executed: Executed,
 }
@@ -101,6 +107,7 @@ pub(super) struct Executed {
     entered: bool,
     felix: Option<i32>,
     seccomp: Option<i32>,
+    shared: Vec<OsString>,
 }
 
 /// The host ISA to generate for: what the host has, or the part of it that `list` names.
@@ -191,16 +198,19 @@ fn file_system(start: &Start) -> Result<Fs, Error> {
             Err(Error::Usage("--bind needs --rootfs".into()))
         };
     };
-    let mut binds: Vec<(PathBuf, PathBuf, bool)> = ["/proc", "/dev", "/sys"]
-        .map(|p| (p.into(), p.into(), true))
-        .into();
-    binds.extend(
-        given
-            .iter()
-            .filter_map(|b| settings::bind(b))
-            .map(|(host, guest)| (host, guest, false)),
-    );
-    let fs = Fs::rooted(dir, &binds).map_err(|(path, e)| Error::CannotRun {
+    let shown = |binds: &[OsString], optional| -> Vec<Shown> {
+        (binds.iter().filter_map(|b| settings::bind(b)))
+            .map(|b| Shown {
+                host: b.host,
+                guest: b.guest,
+                read_only: b.read_only,
+                optional,
+            })
+            .collect()
+    };
+    // Of two at the same place the later is shown.
+    let shown = [shown(&start.shared(), true), shown(given, false)].concat();
+    let fs = Fs::rooted(dir, &shown).map_err(|(path, e)| Error::CannotRun {
         path,
         why: format!("cannot be used for the rootfs: {e}"),
     })?;
@@ -208,6 +218,38 @@ fn file_system(start: &Start) -> Result<Fs, Error> {
         (inherited(n).and_then(|d| fs.set_base(d))).map_err(host("--exec-root"))?;
     }
     Ok(fs)
+}
+
+impl Start {
+    /// What the root shares with the host by itself, as values of `--bind`.
+    fn shared(&self) -> Vec<OsString> {
+        const KERNEL: [&str; 3] = ["/dev", "/proc", "/sys"];
+        const SESSION: [&str; 2] = ["/run", "/tmp"];
+        if self.executed.again {
+            return self.executed.shared.clone();
+        }
+        let mut all: Vec<PathBuf> = KERNEL.map(PathBuf::from).into();
+        if self.settings.flag_or(Key::Share, !self.closed) {
+            all.extend(SESSION.map(PathBuf::from));
+        }
+        let home = std::env::var_os("HOME").map(PathBuf::from);
+        if self.settings.flag_or(Key::ShareHome, !self.closed)
+            && let Some(home) = home.filter(|h| h.is_absolute() && h.parent().is_some())
+            // It may be shared already, or lie in the root.
+            && !all.iter().any(|dir| home.starts_with(dir))
+            && !self.rootfs.iter().any(|root| home.starts_with(root))
+        {
+            all.push(home);
+        }
+        (all.into_iter())
+            .map(|dir| {
+                let mut bind = dir.clone().into_os_string();
+                bind.push(":");
+                bind.push(dir);
+                bind
+            })
+            .collect()
+    }
 }
 
 fn host(what: &str) -> impl Fn(Errno) -> Error {
@@ -242,17 +284,21 @@ fn again(start: &Start) -> Vec<OsString> {
     if let Some(r) = &start.rootfs {
         option("rootfs", full(r).as_os_str());
     }
+    for bind in start.shared() {
+        option("exec-shared", &bind);
+    }
     for row in settings::SETTINGS {
         let values = set.list(row.key);
         match row.key {
-            // One is above, the other has been seen to; roots by name are not asked for again.
-            Key::Rootfs | Key::Env | Key::RootfsDir => {}
+            // Above, or seen to; roots by name are not asked for again.
+            Key::Rootfs | Key::Env | Key::RootfsDir | Key::Share | Key::ShareHome => {}
             Key::Bind => {
-                for (host, guest) in values.iter().filter_map(|b| settings::bind(b)) {
-                    let mut pair = full(&host).into_os_string();
-                    pair.push(":");
-                    pair.push(guest);
-                    option(row.name, &pair);
+                for b in values.iter().filter_map(|b| settings::bind(b)) {
+                    let mut all = full(&b.host).into_os_string();
+                    all.push(":");
+                    all.push(b.guest);
+                    all.push(if b.read_only { ":ro" } else { "" });
+                    option(row.name, &all);
                 }
             }
             Key::Profile => {
@@ -344,6 +390,7 @@ pub(super) fn run(args: RunArgs) -> Result<Infallible, Error> {
         argv: args.program,
         environment: None,
         home: None,
+        closed: false,
         executed: Executed {
             again,
             profile_owner: args.profile_owner,
@@ -354,6 +401,7 @@ pub(super) fn run(args: RunArgs) -> Result<Infallible, Error> {
             entered: args.exec_entered,
             felix: args.exec_self,
             seccomp: args.exec_seccomp,
+            shared: args.exec_shared,
         },
     })
 }

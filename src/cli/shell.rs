@@ -16,6 +16,9 @@ use std::path::Path;
 /// you. With ranges in /etc/subuid and /etc/subgid and newuidmap (package uidmap) other users exist too, as package managers
 /// want them. Otherwise you are the user you are. The environment is a login's: of the host's variables only
 /// TERM, COLORTERM, TZ, DISPLAY, WAYLAND_DISPLAY and those of proxies are kept, and --env adds to them. If the root has no /etc/resolv.conf of its own it gets the host's.
+///
+/// What works on the root, as a package manager does, has nothing to do with the host's /run, /tmp and home directories: here
+/// the root has its own, and only what felix run starts shares them. --share and --share-home show them here as well.
 #[derive(Debug, clap::Args)]
 pub(super) struct ShellArgs {
     #[command(flatten)]
@@ -87,6 +90,7 @@ pub(super) fn shell(args: ShellArgs) -> Result<Infallible, Error> {
         argv,
         environment: Some(environment),
         home: Some(user.home),
+        closed: true,
         ..Start::default()
     })
 }

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// The names that can be special.
-const NAMES: [&[u8]; 13] = [
+const NAMES: [&[u8]; 14] = [
     b"exe",
     b"maps",
     b"cmdline",
@@ -34,6 +34,7 @@ const NAMES: [&[u8]; 13] = [
     b"mountinfo",
     b"mounts",
     b"cpuinfo",
+    b"unix",
 ];
 /// Programs are loaded below this, at their own addresses or at the fixed place of position-independent ones.
 const LOADED_BELOW: u64 = 0x20_0000_0000;
@@ -85,6 +86,12 @@ pub fn special(process: &Process, task: &Task, at: &At) -> Option<Special> {
     let (dir, name) = directory(at)?;
     if dir == b"/proc" && name == b"cpuinfo" {
         return Some(Special::Content(cpuinfo()));
+    }
+    if name == b"unix" {
+        let confined =
+            task.fs.is_confined() && dir.starts_with(b"/proc/") && dir.ends_with(b"/net");
+        let host = confined.then(|| host_file(&dir, "unix"))?;
+        return Some(Special::Content(task.fs.socket_names(&host)));
     }
     if !is_own(&dir) {
         return of_other(&task.fs, &dir, &name);
@@ -346,11 +353,12 @@ fn cpuinfo() -> Vec<u8> {
 fn mounts(fs: &Fs, info: bool) -> Vec<u8> {
     let binds = fs.binds();
     let mut out = Vec::new();
-    for (i, point) in [&b"/"[..]]
+    for (i, (point, read_only)) in [(&b"/"[..], false)]
         .into_iter()
-        .chain(binds.iter().map(Vec::as_slice))
+        .chain(binds.iter().map(|(p, ro)| (p.as_slice(), *ro)))
         .enumerate()
     {
+        let rights = if read_only { "ro" } else { "rw" };
         let (kind, source) = match point {
             b"/" => ("ext4", "/dev/root"),
             b"/proc" => ("proc", "proc"),
@@ -361,13 +369,13 @@ fn mounts(fs: &Fs, info: bool) -> Vec<u8> {
         let point = String::from_utf8_lossy(point).replace(' ', "\\040");
         let line = if info {
             format!(
-                "{} {} 0:{} / {point} rw,relatime - {kind} {source} rw\n",
+                "{} {} 0:{} / {point} {rights},relatime - {kind} {source} rw\n",
                 i + 21,
                 if i == 0 { 1 } else { 21 },
                 i + 20
             )
         } else {
-            format!("{source} {point} {kind} rw,relatime 0 0\n")
+            format!("{source} {point} {kind} {rights},relatime 0 0\n")
         };
         out.extend_from_slice(line.as_bytes());
     }

@@ -82,8 +82,12 @@ macro_rules! settings {
 settings! {
     Rootfs "rootfs" Kind::Root, "NAME|DIR", Run, "none: the host's files",
         "The program's root: one that `felix rootfs list` names, or a directory";
-    Bind "bind" Kind::List(check_bind), "HOST:GUEST", Run, "none",
-        "Show a host directory inside the rootfs";
+    Bind "bind" Kind::List(check_bind), "HOST:GUEST[:ro]", Run, "none",
+        "Show a host directory inside the rootfs; with :ro the program can change nothing there";
+    Share "share" Kind::Flag, "", Run, "true; in felix shell false",
+        "Show the host's /run and /tmp inside the rootfs; /dev, /proc and /sys always are";
+    ShareHome "share-home" Kind::Flag, "", Run, "true; in felix shell false",
+        "Show your home directory, as $HOME names it, inside the rootfs";
     Engine "engine" Kind::Choice(&["interp", "jit"]), "ENGINE", Run, "jit on RISC-V, interp elsewhere",
         "What runs the code: interp (the portable engine) or jit (translated code)";
     Cpu "cpu" Kind::Text(check_cpu), "CPU", Run, "max, with SHA only where the host has Zvknha",
@@ -215,17 +219,35 @@ fn check_env(value: &OsStr) -> Result<(), String> {
 
 fn check_bind(value: &OsStr) -> Result<(), String> {
     bind(value).map(|_| ()).ok_or_else(|| {
-        "is no pair of directories; write HOST:GUEST with an absolute guest path".into()
+        "is no pair of directories; write HOST:GUEST or HOST:GUEST:ro with an absolute guest path"
+            .into()
     })
 }
 
-/// The two directories of `HOST:GUEST`, split at the last colon.
+/// What a value of `--bind` says.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Bind {
+    /// The host's directory.
+    pub host: PathBuf,
+    /// Where the guest sees it.
+    pub guest: PathBuf,
+    /// The guest may not write there.
+    pub read_only: bool,
+}
+
+/// The parts of `HOST:GUEST` or `HOST:GUEST:ro`, of which the guest's path has no colon.
 #[must_use]
-pub fn bind(value: &OsStr) -> Option<(PathBuf, PathBuf)> {
-    let b = value.as_bytes();
+pub fn bind(value: &OsStr) -> Option<Bind> {
+    let all = value.as_bytes();
+    let pair = all.strip_suffix(b":ro");
+    let (b, read_only) = (pair.unwrap_or(all), pair.is_some());
     let i = b.iter().rposition(|c| *c == b':').filter(|i| *i > 0)?;
     let path = |b: &[u8]| PathBuf::from(OsStr::from_bytes(b));
-    (b.get(i + 1) == Some(&b'/')).then(|| (path(&b[..i]), path(&b[i + 1..])))
+    (b.get(i + 1) == Some(&b'/')).then(|| Bind {
+        host: path(&b[..i]),
+        guest: path(&b[i + 1..]),
+        read_only,
+    })
 }
 
 /// Where a value comes from, the weakest first.
@@ -312,10 +334,16 @@ impl Settings {
         self.get(key).map_or(&[], |v| &v.values)
     }
 
-    /// A flag.
+    /// A flag that is false unless it is set.
     #[must_use]
     pub fn flag(&self, key: Key) -> bool {
-        self.text(key) == Some("true")
+        self.flag_or(key, false)
+    }
+
+    /// A flag, or what holds where it is not set.
+    #[must_use]
+    pub fn flag_or(&self, key: Key, default: bool) -> bool {
+        self.text(key).map_or(default, |v| v == "true")
     }
 
     /// Takes what the environment says. Lists are separated by semicolons.
@@ -382,10 +410,23 @@ mod tests {
         refused(Key::HostIsa, "gc,zbx", "did you mean `zb");
         refused(Key::Log, "wran", "did you mean `warn`?");
         refused(Key::Bind, "/only", "HOST:GUEST");
+        refused(Key::Bind, "/a:/b:rw", "HOST:GUEST:ro");
+        refused(Key::Bind, "/a:ro", "HOST:GUEST:ro");
         refused(Key::Env, "=x", "NAME=VALUE");
         refused(Key::RootfsDir, "roots", "absolute");
         refused(Key::Rootfs, "some/dir", "absolute");
         assert!(Key::named("egnine").unwrap_err().contains("`engine`"));
+    }
+
+    #[test]
+    fn a_bind_may_be_read_only() {
+        let bind = |v: &str| bind(OsStr::new(v)).map(|b| (b.host, b.guest, b.read_only));
+        let parts = |h: &str, g: &str, ro| Some((h.into(), g.into(), ro));
+        assert_eq!(bind("/a:/b"), parts("/a", "/b", false));
+        assert_eq!(bind("/a:/b:ro"), parts("/a", "/b", true));
+        assert_eq!(bind("/a:c:/b:ro"), parts("/a:c", "/b", true));
+        assert_eq!(bind("/a:ro:/ro"), parts("/a:ro", "/ro", false));
+        assert_eq!(bind("/a:ro"), None);
     }
 
     #[test]

@@ -156,6 +156,21 @@ pub fn unlinkat(dir: RawFd, path: &CStr) -> Result<(), Errno> {
     .map(drop)
 }
 
+/// renameat2(2) within a directory, to a name that nothing has yet.
+pub fn rename_to_new(dir: RawFd, from: &CStr, to: &CStr) -> Result<(), Errno> {
+    let noreplace = u64::from(libc::RENAME_NOREPLACE);
+    let (from, to) = (ptr(from.as_ptr()), ptr(to.as_ptr()));
+    let args = [reg(dir), from, reg(dir), to, noreplace, 0];
+    raw::syscall(libc::SYS_renameat2, args).map(drop)
+}
+
+/// linkat(2) within a directory.
+pub fn link(dir: RawFd, from: &CStr, to: &CStr) -> Result<(), Errno> {
+    let (from, to) = (ptr(from.as_ptr()), ptr(to.as_ptr()));
+    let args = [reg(dir), from, reg(dir), to, 0, 0];
+    raw::syscall(libc::SYS_linkat, args).map(drop)
+}
+
 /// The processor this thread runs on, and its node (getcpu(2)).
 #[must_use]
 pub fn getcpu() -> [u32; 2] {

@@ -35,6 +35,17 @@ pub fn attach(tree: RawFd, place: RawFd) -> Result<(), Errno> {
     raw::syscall(libc::SYS_move_mount, args).map(drop)
 }
 
+/// Makes what `copy_of` gave read-only (mount_setattr(2)).
+pub fn make_read_only(tree: RawFd) -> Result<(), Errno> {
+    const RDONLY: u64 = 1;
+    const RECURSIVE: i32 = 0x8000;
+    // struct mount_attr: attr_set, attr_clr, propagation, userns_fd.
+    let attr = [RDONLY, 0, 0, 0];
+    let flags = reg(libc::AT_EMPTY_PATH | RECURSIVE);
+    let args = [reg(tree), text(c""), flags, address_of(&attr), 32, 0];
+    raw::syscall(libc::SYS_mount_setattr, args).map(drop)
+}
+
 /// Makes the current directory, which is a mount, the root, and forgets the old one (pivot_root(2), "pivot_root(".", ".")").
 pub fn root_is_here() -> Result<(), Errno> {
     let dot = text(c".");

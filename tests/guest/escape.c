@@ -2,6 +2,7 @@
 //
 //     escape TOP STATE [race]
 //
+// HOME is TOP/home, and may be shared with what is in it; so may the host's /run and /tmp.
 // TOP is a host directory: `root` in it is the root, TOP/secret holds "outside", TOP/outside is open as descriptor 9.
 // STATE is what the program does first: rooted (nothing), chrooted (chroot to /srv), entered (a mount namespace of its
 // own), or both. For every call that takes a path, every road that may lead to TOP is tried; what the call did
@@ -116,14 +117,14 @@ TRY(try_utimes) {
     return 0;
 }
 TRY(try_link_from) {
-    unlink("/tmp/stolen");
-    int made = !linkat(AT_FDCWD, path, AT_FDCWD, "/tmp/stolen", AT_SYMLINK_FOLLOW) || !link(path, "/tmp/stolen");
-    return made && has_secret(open("/tmp/stolen", O_RDONLY));
+    unlink("/scratch/stolen");
+    int made = !linkat(AT_FDCWD, path, AT_FDCWD, "/scratch/stolen", AT_SYMLINK_FOLLOW) || !link(path, "/scratch/stolen");
+    return made && has_secret(open("/scratch/stolen", O_RDONLY));
 }
-TRY(try_link_to) { link("/tmp/mine", path); linkat(AT_FDCWD, "/tmp/mine", AT_FDCWD, path, 0); return 0; }
+TRY(try_link_to) { link("/scratch/mine", path); linkat(AT_FDCWD, "/scratch/mine", AT_FDCWD, path, 0); return 0; }
 TRY(try_symlink) { symlink("x", path); symlinkat("x", AT_FDCWD, path); return 0; }
-TRY(try_rename_to) { rename("/tmp/mine", path); renameat2(AT_FDCWD, "/tmp/mine", AT_FDCWD, path, RENAME_EXCHANGE); return 0; }
-TRY(try_rename_from) { rename(path, "/tmp/taken"); return 0; }
+TRY(try_rename_to) { rename("/scratch/mine", path); renameat2(AT_FDCWD, "/scratch/mine", AT_FDCWD, path, RENAME_EXCHANGE); return 0; }
+TRY(try_rename_from) { rename(path, "/scratch/taken"); return 0; }
 TRY(try_mkdir) { mkdir(path, 0700); mkdirat(AT_FDCWD, path, 0700); return 0; }
 TRY(try_mknod) { mknod(path, S_IFIFO | 0600, 0); mknodat(AT_FDCWD, path, S_IFREG | 0600, 0); return 0; }
 TRY(try_unlink) { unlink(path); unlinkat(AT_FDCWD, path, 0); return 0; }
@@ -320,8 +321,8 @@ int main(int argc, char **argv) {
     struct stat given;
     if (fstat(9, &given)) perror("descriptor 9");
     secret.st_dev = strtoull(getenv("SECRET_DEV"), 0, 10), secret.st_ino = strtoull(getenv("SECRET_INO"), 0, 10);
-    mkdir("/tmp", 0777), mkdir("/mnt", 0777), mkdir("/srv", 0777), mkdir("/srv/tmp", 0777), mkdir("/srv/mnt", 0777);
-    int before = open("/", O_RDONLY | O_DIRECTORY), deep = open("/tmp", O_RDONLY | O_DIRECTORY);
+    mkdir("/scratch", 0777), mkdir("/mnt", 0777), mkdir("/srv", 0777), mkdir("/srv/scratch", 0777), mkdir("/srv/mnt", 0777);
+    int before = open("/", O_RDONLY | O_DIRECTORY), deep = open("/scratch", O_RDONLY | O_DIRECTORY);
     if (!strcmp(state, "entered") || !strcmp(state, "both")) {
         if (unshare(CLONE_NEWNS)) return printf("not run: unshare: %m\n"), 3;
     }
@@ -331,7 +332,7 @@ int main(int argc, char **argv) {
     }
     if (argc > 3) return race() != 0;
 
-    close(open("/tmp/mine", O_CREAT | O_WRONLY, 0600));
+    close(open("/scratch/mine", O_CREAT | O_WRONLY, 0600));
     char up[PATH_MAX] = "", target[2 * PATH_MAX];
     for (int i = 0; i < 40; i++) strcat(up, "../");
     link_to("/abs", top);
@@ -347,7 +348,7 @@ int main(int argc, char **argv) {
     road("..", "/..");
     road(".. often", "/%s", up);
     road(".. often and down", "/%s%s", up, top);
-    road(".. in the middle", "/tmp/%s%s", up, top);
+    road(".. in the middle", "/scratch/%s%s", up, top);
     road("relative", "..");
     road("relative often", "%s%s", up, top);
     road("absolute link", "/abs");
@@ -370,6 +371,15 @@ int main(int argc, char **argv) {
     road("/proc up often", "/proc/self/../../..");
     road("/dev up", "/dev/../..");
     road("/sys up", "/sys/../..%s", top);
+    road("/tmp up", "/tmp/..%s", top);
+    road("/tmp up often", "/tmp/../..%s", top);
+    road("/run up", "/run/..%s", top);
+    road("/run up, at once", "/run/..");
+    // TOP/home, where it is shared.
+    road("home up", "%s/..", getenv("HOME"));
+    road("home up twice", "%s/../../..%s", getenv("HOME"), top);
+    road("home by a link, up", "%s/up", getenv("HOME"));
+    road("home's absolute link", "%s/abs", getenv("HOME"));
     road("descriptor of the root, up", "/proc/self/fd/%d/..", before);
     road("descriptor of the root, by name", "/dev/fd/%d/..", before);
     road("descriptor below, up", "/proc/self/fd/%d/../..", deep);

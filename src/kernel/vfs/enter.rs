@@ -19,24 +19,39 @@ fn again(path: &[u8], was: Id) -> Result<OwnedFd, Errno> {
     }
 }
 
+/// The directory of a guest path in the tree of mounts, made if it is missing: for a bind in user space it need not exist.
+fn place_in(tree: &OwnedFd, guest: &[u8]) -> Result<OwnedFd, Errno> {
+    let mut at = tree.try_clone().map_err(|e| Errno::of(&e))?;
+    for name in components(guest) {
+        let name = c(&name)?;
+        let _ = mount::make_directory(at.as_raw_fd(), &name);
+        at = host::openat(at.as_raw_fd(), &name, PATH_DIR | libc::O_NOFOLLOW, 0)?;
+    }
+    Ok(at)
+}
+
 impl Root {
     /// Attaches the root's mounts on the root and the binds' where they are shown; gives the new root.
     fn mount(&self) -> Result<OwnedFd, Errno> {
         let place = again(&self.host, self.id)?;
         let tree = mount::copy_of(place.as_raw_fd())?;
         let binds: Vec<OwnedFd> = (self.binds.iter())
-            .map(|b| again(&b.host, b.id).and_then(|d| mount::copy_of(d.as_raw_fd())))
-            .collect::<Result<_, _>>()?;
+            .map(|b| {
+                let copy = mount::copy_of(again(&b.host, b.id)?.as_raw_fd())?;
+                if b.read_only {
+                    mount::make_read_only(copy.as_raw_fd())?;
+                }
+                Ok(copy)
+            })
+            .collect::<Result<_, Errno>>()?;
         mount::attach(tree.as_raw_fd(), place.as_raw_fd())?;
         for (bind, copy) in self.binds.iter().zip(&binds) {
-            let mut at = tree.try_clone().map_err(|e| Errno::of(&e))?;
-            for name in components(&bind.guest) {
-                let name = c(&name)?;
-                // The place need not exist for a bind in user space.
-                let _ = mount::make_directory(at.as_raw_fd(), &name);
-                at = host::openat(at.as_raw_fd(), &name, PATH_DIR | libc::O_NOFOLLOW, 0)?;
+            match place_in(&tree, &bind.guest) {
+                Ok(at) => mount::attach(copy.as_raw_fd(), at.as_raw_fd())?,
+                // It is not there, and cannot be made.
+                Err(_) if bind.optional => {}
+                Err(e) => return Err(e),
             }
-            mount::attach(copy.as_raw_fd(), at.as_raw_fd())?;
         }
         Ok(tree)
     }

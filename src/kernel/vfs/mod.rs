@@ -5,7 +5,8 @@
 //!   as text, `..` stops at the root, and the caller does its call relative to the parent directory that came out,
 //!   so that neither links nor `..` nor a race in between lead out of the root. Directories of the host are shown
 //!   inside (`Bind`); a bind is found by the identity of its parent directory, so links cannot hide it. What leads
-//!   through no bind the host resolves at once, within the root (openat2(2)); see `quick`.
+//!   through no bind the host resolves at once, within the root (openat2(2)); see `quick`. What lies on a read-only
+//!   bind is refused to calls that would change it; see `readonly`.
 //! - by the kernel (`View::Entered`): a guest that gets a mount namespace of its own gets the root for real: binds
 //!   become mounts there, and the root the process's (`enter`). Mounts and roots are the kernel's from then on.
 //!
@@ -13,20 +14,27 @@
 //! follow, except the own descriptors of the guest; and `..` does not lead out of a directory that was given by
 //! descriptor and is not to be seen from the root.
 //!
+//! Names of Unix sockets, which the host keeps as text, are in `socket`.
+//!
 //! Knows nothing of system calls' argument forms and of what is done with the result.
 
 mod enter;
 mod quick;
+mod readonly;
+mod socket;
 mod walk;
 
 use super::fd;
 use crate::sys::{Errno, host, mount, proc};
+use readonly::On;
 use std::ffi::CString;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use walk::Walk;
+
+pub use readonly::Use;
 
 /// PROC_SUPER_MAGIC (statfs(2)).
 const PROC_SUPER_MAGIC: i64 = 0x9fa0;
@@ -52,6 +60,21 @@ struct Bind {
     hidden: Vec<u8>,
     fd: Arc<OwnedFd>,
     id: Id,
+    read_only: bool,
+    optional: bool,
+}
+
+/// A host directory that the guest is to see.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Shown {
+    /// Where it is.
+    pub host: PathBuf,
+    /// Where the guest is to see it; the directory above must exist inside.
+    pub guest: PathBuf,
+    /// The guest may change nothing there.
+    pub read_only: bool,
+    /// Left out if it is not there, or cannot be shown.
+    pub optional: bool,
 }
 
 /// The outermost root.
@@ -70,6 +93,7 @@ struct Base {
     id: Id,
     /// As a path in the outermost root.
     guest: Vec<u8>,
+    on: On,
 }
 
 /// What the guest's paths mean.
@@ -109,6 +133,7 @@ pub enum Last {
 #[derive(Debug)]
 pub struct At {
     dir: Dir,
+    on: On,
     /// What is left to resolve: one component (or `.`) with a rootfs, the guest's whole path without.
     pub name: CString,
     /// The last component is known to be no symbolic link that may be followed.
@@ -251,19 +276,28 @@ fn directory(path: &Path) -> Result<Directory, (PathBuf, Errno)> {
 }
 
 impl Root {
+    /// The path in the root of a host path by this mount.
+    fn named(&self, on: On, host: &[u8]) -> Option<Vec<u8>> {
+        match on {
+            On::Root => below(host, &self.host).map(from_root),
+            On::Bind(i) => {
+                let b = &self.binds[i];
+                let rest = below(host, &b.host)?;
+                let rest = match &b.host[..] {
+                    b"/" if !rest.is_empty() => from_root(rest),
+                    _ => rest.to_vec(),
+                };
+                Some([b.guest.as_slice(), &rest].concat())
+            }
+            On::Descriptor => None,
+        }
+    }
+
     /// The path in the root of a host path, if it is to be seen there.
     fn inside(&self, host: &[u8]) -> Option<Vec<u8>> {
-        let bound = (self.binds.iter()).filter_map(|b| {
-            below(host, &b.host).map(|rest| {
-                let rest = if b.host == b"/" {
-                    from_root(rest)
-                } else {
-                    rest.to_vec()
-                };
-                (b.host.len(), [b.guest.as_slice(), &rest].concat())
-            })
-        });
-        let rooted = below(host, &self.host).map(|rest| (self.host.len(), from_root(rest)));
+        let bound = (self.binds.iter().enumerate())
+            .filter_map(|(i, b)| Some((b.host.len(), self.named(On::Bind(i), host)?)));
+        let rooted = self.named(On::Root, host).map(|p| (self.host.len(), p));
         bound
             .max_by_key(|(len, _)| *len)
             .into_iter()
@@ -303,9 +337,8 @@ impl Fs {
         Fs::of(View::Entered)
     }
 
-    /// Guest paths are inside `dir`. `binds` are pairs of a host directory and a guest path, whose parent must exist inside; a
-    /// pair marked optional is left out if either does not exist.
-    pub fn rooted(dir: &Path, binds: &[(PathBuf, PathBuf, bool)]) -> Result<Fs, (PathBuf, Errno)> {
+    /// Guest paths are inside `dir`, where `shown` is to be seen; of two at one place the later.
+    pub fn rooted(dir: &Path, shown: &[Shown]) -> Result<Fs, (PathBuf, Errno)> {
         let (host, fd, id) = directory(dir)?;
         let mut root = Root {
             host,
@@ -313,10 +346,14 @@ impl Fs {
             id,
             binds: Vec::new(),
         };
-        for (outside, inside, optional) in binds {
-            match root.bind(outside, inside) {
-                Ok(b) => root.binds.push(b),
-                Err(_) if *optional => {}
+        for wish in shown {
+            match root.bind(wish) {
+                Ok(b) => {
+                    root.binds
+                        .retain(|old| (old.parent, &old.name) != (b.parent, &b.name));
+                    root.binds.push(b);
+                }
+                Err(_) if wish.optional => {}
                 Err(e) => return Err(e),
             }
         }
@@ -341,16 +378,15 @@ impl Fs {
         matches!(self.view(), View::Entered)
     }
 
-    /// The host directories shown inside, as guest paths.
+    /// The host directories shown inside, as guest paths, and whether they are read-only.
     #[must_use]
-    pub fn binds(&self) -> Vec<Vec<u8>> {
+    pub fn binds(&self) -> Vec<(Vec<u8>, bool)> {
         match self.view() {
             View::Rooted(root, base) => {
                 let start = base.map_or_else(Vec::new, |b| b.guest.clone());
-                let all = root.binds.iter().map(|b| b.guest.as_slice());
-                all.filter_map(|g| below(g, &start))
-                    .filter(|g| !g.is_empty())
-                    .map(<[u8]>::to_vec)
+                (root.binds.iter())
+                    .filter_map(|b| Some((below(&b.guest, &start)?.to_vec(), b.read_only)))
+                    .filter(|(g, _)| !g.is_empty())
                     .collect()
             }
             _ => Vec::new(),
@@ -411,6 +447,7 @@ impl Fs {
         if let View::Host = view {
             return Ok(At {
                 dir: Dir::Borrowed(dirfd),
+                on: On::Root,
                 name: c(path)?,
                 exact: false,
             });
@@ -424,8 +461,8 @@ impl Fs {
         let mut walk = Walk::new(&view, dirfd, path)?;
         if rules != 0 {
             walk.obey(rules, dirfd)?;
-        } else if let Some((dir, name)) = quick::parent(&view, dirfd, path) {
-            walk.skip_to(dir, name);
+        } else if let Some((dir, on, name)) = quick::parent(&view, dirfd, path) {
+            walk.skip_to(dir, on, name);
         }
         walk.run(last)
     }
@@ -453,6 +490,7 @@ impl Fs {
             Ok(Arc::new(Base {
                 fd: Arc::new(fd::hide(dir)?),
                 id,
+                on: root.on(&guest),
                 guest,
             }))
         });
@@ -475,39 +513,46 @@ impl Fs {
             let guest = root
                 .inside(&host::fd_path(dir.as_raw_fd())?)
                 .ok_or(Errno::EACCES)?;
-            let (id, fd) = (id(dir.as_raw_fd())?, Arc::new(dir));
-            self.set(View::Rooted(root, Some(Arc::new(Base { fd, id, guest }))));
+            let base = Base {
+                id: id(dir.as_raw_fd())?,
+                fd: Arc::new(dir),
+                on: root.on(&guest),
+                guest,
+            };
+            self.set(View::Rooted(root, Some(Arc::new(base))));
         }
         Ok(())
     }
 }
 
 impl Root {
-    fn bind(&self, outside: &Path, inside: &Path) -> Result<Bind, (PathBuf, Errno)> {
-        let (host, fd, id_of_it) = directory(outside)?;
-        let fail = |e| (inside.to_path_buf(), e);
-        let parts: Vec<Vec<u8>> = components(inside.as_os_str().as_bytes()).collect();
+    fn bind(&self, wish: &Shown) -> Result<Bind, (PathBuf, Errno)> {
+        let (host, fd, id_of_it) = directory(&wish.host)?;
+        let fail = |e| (wish.guest.clone(), e);
+        let parts: Vec<Vec<u8>> = components(wish.guest.as_os_str().as_bytes()).collect();
         let (name, above) = parts.split_last().ok_or_else(|| fail(Errno::EINVAL))?;
         let above = [&b"/"[..], &above.join(&b'/')].concat();
-        let parent = Walk::in_root(self, &above)
+        let at = Walk::in_root(self, &above)
             .and_then(|w| w.run(Last::Follow))
-            .and_then(|at| at.open(PATH_DIR))
             .map_err(fail)?;
+        let parent = at.open(PATH_DIR).map_err(fail)?;
         let place = host::fd_path(parent.as_raw_fd()).map_err(fail)?;
-        let slash: &[u8] = if place == b"/" { b"" } else { b"/" };
-        let mut guest = Vec::new();
-        for p in &parts {
-            guest.push(b'/');
-            guest.extend_from_slice(p);
-        }
+        // Without the links that its own path may go through.
+        let guest = self.named(at.on, &place).ok_or(fail(Errno::ENOENT))?;
+        let joined = |dir: &[u8]| {
+            let slash: &[u8] = if dir == b"/" { b"" } else { b"/" };
+            [dir, slash, name].concat()
+        };
         Ok(Bind {
-            guest,
+            guest: joined(&guest),
             host,
-            name: name.clone(),
             parent: id(parent.as_raw_fd()).map_err(fail)?,
-            hidden: [&place, slash, name].concat(),
+            hidden: joined(&place),
+            name: name.clone(),
             fd,
             id: id_of_it,
+            read_only: wish.read_only,
+            optional: wish.optional,
         })
     }
 }

@@ -6,7 +6,7 @@
 //! fails is looked for again, too: only the walk knows the right error.
 
 use super::walk::rule;
-use super::{Dir, Fs, PATH_DIR, PROC_SUPER_MAGIC, Root, View, below};
+use super::{Dir, Fs, On, PATH_DIR, PROC_SUPER_MAGIC, Root, View, below, components};
 use crate::sys::{Errno, host};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
@@ -38,29 +38,73 @@ impl Root {
             && !self.binds.iter().any(|b| at_or_below(&b.hidden))
             && !at_or_below(b"/proc")
     }
+
+    /// True if the path of a bind, as text, leads there now: the directory that it is in may have been moved.
+    fn is_in_place(&self, bind: usize) -> bool {
+        let b = &self.binds[bind];
+        let above = &b.guest[..b.guest.len() - b.name.len()];
+        let mut parts = components(above);
+        match (parts.next(), parts.next()) {
+            (None, _) => true,
+            (Some(name), None) => host::cstring(&name)
+                .and_then(|n| host::fstatat(self.fd.as_raw_fd(), &n, libc::AT_SYMLINK_NOFOLLOW))
+                .is_ok_and(|st| (st.st_dev, st.st_ino) == b.parent),
+            // Looking at each costs more than the walk.
+            _ => false,
+        }
+    }
 }
 
-/// openat2(2) of a path that is not empty; `None` if it has to be walked.
-fn open(view: &View, dirfd: RawFd, path: &[u8], flags: i32) -> Option<OwnedFd> {
+/// Where the host begins, and by which rules.
+struct Start<'a> {
+    dir: RawFd,
+    rules: u64,
+    path: &'a [u8],
+    on: On,
+}
+
+impl<'a> Start<'a> {
+    /// The start of a path that is not empty; `None` if it has to be walked.
+    fn new(view: &View, dirfd: RawFd, path: &'a [u8]) -> Option<Start<'a>> {
+        let at = |dir, rules, on| Start {
+            dir,
+            rules,
+            path,
+            on,
+        };
+        Some(match view {
+            View::Host => return None,
+            _ if path.first() != Some(&b'/') => at(dirfd, rule::BENEATH, On::Descriptor),
+            View::Rooted(root, None) => match root.on(path) {
+                On::Bind(i) => {
+                    let bind = &root.binds[i];
+                    let rest = below(path, &bind.guest)?;
+                    let rest = &rest[rest.iter().position(|b| *b != b'/')?..];
+                    if bind.host == b"/proc" || !root.is_in_place(i) {
+                        return None;
+                    }
+                    Start {
+                        path: rest,
+                        ..at(bind.fd.as_raw_fd(), rule::BENEATH, On::Bind(i))
+                    }
+                }
+                on => at(root.fd.as_raw_fd(), rule::IN_ROOT, on),
+            },
+            View::Rooted(_, Some(base)) => at(base.fd.as_raw_fd(), rule::IN_ROOT, base.on),
+            // The kernel's root.
+            View::Entered => at(libc::AT_FDCWD, 0, On::Root),
+        })
+    }
+}
+
+/// openat2(2) from there; `None` if the path has to be walked.
+fn open(view: &View, start: &Start<'_>, flags: i32) -> Option<OwnedFd> {
     if !KNOWN.load(Ordering::Relaxed) {
         return None;
     }
-    let absolute = path.first() == Some(&b'/');
-    let name = host::cstring(path).ok()?;
-    let (dir, resolve) = match view {
-        View::Host => return None,
-        _ if !absolute => (dirfd, rule::BENEATH),
-        View::Rooted(root, None) => {
-            if root.binds.iter().any(|b| below(path, &b.guest).is_some()) {
-                return None;
-            }
-            (root.fd.as_raw_fd(), rule::IN_ROOT)
-        }
-        View::Rooted(_, Some(base)) => (base.fd.as_raw_fd(), rule::IN_ROOT),
-        // The kernel's root.
-        View::Entered => (libc::AT_FDCWD, 0),
-    };
-    let found = match host::openat2(dir, &name, flags, resolve | rule::NO_MAGICLINKS) {
+    let name = host::cstring(start.path).ok()?;
+    let rules = start.rules | rule::NO_MAGICLINKS;
+    let found = match host::openat2(start.dir, &name, flags, rules) {
         Ok(fd) => fd,
         Err(e) => {
             if e == Errno::ENOSYS {
@@ -83,12 +127,22 @@ impl Fs {
         if flags & !HARMLESS != 0 || path.is_empty() || path.len() >= 4096 {
             return None;
         }
-        open(&self.view(), dirfd, path, flags)
+        let view = self.view();
+        let start = Start::new(&view, dirfd, path)?;
+        if let View::Rooted(root, _) = &view
+            && flags & libc::O_ACCMODE != libc::O_RDONLY
+            && root.has_read_only()
+            && (start.on == On::Descriptor || root.is_read_only(start.on))
+        {
+            return None;
+        }
+        open(&view, &start, flags)
     }
 }
 
-/// The directory that the last component of `path` is in, and that component, if the way there is long enough to be worth it.
-pub(super) fn parent(view: &View, dirfd: RawFd, path: &[u8]) -> Option<(Dir, Vec<u8>)> {
+/// The directory that the last component of `path` is in, its mount, and that component, if the way there is long enough to be
+/// worth it.
+pub(super) fn parent(view: &View, dirfd: RawFd, path: &[u8]) -> Option<(Dir, On, Vec<u8>)> {
     let slash = path.iter().rposition(|b| *b == b'/')?;
     let (above, name) = (&path[..slash], &path[slash + 1..]);
     if matches!(name, b"" | b"." | b"..")
@@ -102,12 +156,13 @@ pub(super) fn parent(view: &View, dirfd: RawFd, path: &[u8]) -> Option<(Dir, Vec
     }
     // What a relative path leads to may lie outside, and the way up from there has an end.
     let sure = path[0] == b'/' || matches!(view, View::Rooted(..));
-    let dir = sure.then(|| open(view, dirfd, above, PATH_DIR | libc::O_CLOEXEC))??;
+    let start = sure.then(|| Start::new(view, dirfd, above))??;
+    let dir = open(view, &start, PATH_DIR | libc::O_CLOEXEC)?;
     if let View::Rooted(root, _) = view
         && path[0] != b'/'
         && !host::fd_path(dir.as_raw_fd()).is_ok_and(|p| root.inside(&p).is_some())
     {
         return None;
     }
-    Some((Dir::Owned(Arc::new(dir)), name.to_vec()))
+    Some((Dir::Owned(Arc::new(dir)), start.on, name.to_vec()))
 }

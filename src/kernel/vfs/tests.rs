@@ -10,15 +10,17 @@ fn scratch(name: &str) -> PathBuf {
     dir
 }
 
+fn shown(host: impl Into<PathBuf>, guest: &str, read_only: bool) -> Shown {
+    Shown {
+        host: host.into(),
+        guest: guest.into(),
+        read_only,
+        optional: true,
+    }
+}
+
 fn rooted(dir: &Path) -> Fs {
-    Fs::rooted(
-        dir,
-        &[
-            ("/proc".into(), "/proc".into(), true),
-            ("/dev".into(), "/dev".into(), true),
-        ],
-    )
-    .unwrap()
+    Fs::rooted(dir, &["/proc", "/dev"].map(|p| shown(p, p, false))).unwrap()
 }
 
 fn read(fs: &Fs, path: &str) -> Result<Vec<u8>, Errno> {

@@ -1,7 +1,7 @@
 //! One path, component by component.
 
 use super::{
-    At, Base, Bind, Dir, Id, Last, PATH_DIR, PROC_SUPER_MAGIC, Root, View, c, components,
+    At, Base, Bind, Dir, Id, Last, On, PATH_DIR, PROC_SUPER_MAGIC, Root, View, c, components,
     ends_in_directory, is_own,
 };
 use crate::kernel::fd;
@@ -31,6 +31,8 @@ pub(super) struct Walk<'a> {
     base: Option<&'a Base>,
     /// The directory reached.
     pub(super) at: Dir,
+    /// The mount it lies on.
+    on: On,
     /// Components still to do, last first.
     pub(super) todo: Vec<Vec<u8>>,
     /// The path as it stands ends in a slash: its last component is a directory.
@@ -79,6 +81,7 @@ impl<'a> Walk<'a> {
             root,
             base,
             at: Dir::Borrowed(dirfd),
+            on: On::Descriptor,
             todo: components(path).rev().collect(),
             slash: ends_in_directory(path),
             given: Some(Vec::new()),
@@ -101,6 +104,7 @@ impl<'a> Walk<'a> {
                 return Err(Errno::EXDEV);
             }
             self.at = Dir::Borrowed(dirfd);
+            self.on = On::Descriptor;
             self.given = Some(Vec::new());
         }
         self.rules = rules;
@@ -136,24 +140,28 @@ impl<'a> Walk<'a> {
         }
         Ok(At {
             dir: self.at,
+            on: self.on,
             name: c(name)?,
             exact,
         })
     }
 
     fn go_to_root(&mut self) -> Result<(), Errno> {
-        self.at = match (self.base, self.root) {
-            (Some(b), _) => Dir::Owned(Arc::clone(&b.fd)),
-            (None, Some(r)) => Dir::Owned(Arc::clone(&r.fd)),
-            (None, None) => Dir::new(host::openat(libc::AT_FDCWD, c"/", PATH_DIR, 0)?),
+        (self.at, self.on) = match (self.base, self.root) {
+            (Some(b), _) => (Dir::Owned(Arc::clone(&b.fd)), b.on),
+            (None, Some(r)) => (Dir::Owned(Arc::clone(&r.fd)), On::Root),
+            (None, None) => {
+                let root = host::openat(libc::AT_FDCWD, c"/", PATH_DIR, 0)?;
+                (Dir::new(root), On::Root)
+            }
         };
         self.given = None;
         Ok(())
     }
 
     /// All but the last component lead to `dir`, which is visible.
-    pub(super) fn skip_to(&mut self, dir: Dir, name: Vec<u8>) {
-        self.at = dir;
+    pub(super) fn skip_to(&mut self, dir: Dir, on: On, name: Vec<u8>) {
+        (self.at, self.on) = (dir, on);
         self.given = None;
         self.todo = vec![name];
     }
@@ -194,11 +202,12 @@ impl<'a> Walk<'a> {
                 self.up()?;
                 continue;
             }
-            if let Some(bind) = self.bind_below(&name)? {
+            if let (Some(root), Some(i)) = (self.root, self.bind_below(&name)?) {
                 if self.rules & rule::NO_XDEV != 0 {
                     return Err(Errno::EXDEV);
                 }
-                self.down(Dir::Owned(Arc::clone(&bind.fd)));
+                self.down(Dir::Owned(Arc::clone(&root.binds[i].fd)));
+                self.on = On::Bind(i);
                 if self.rules & SCOPED == 0 {
                     self.given = None;
                 }
@@ -243,7 +252,7 @@ impl<'a> Walk<'a> {
     fn up(&mut self) -> Result<(), Errno> {
         if let Some(way) = &mut self.given {
             if let Some(back) = way.pop() {
-                self.at = back;
+                (self.at, self.on) = (back, On::Descriptor);
                 return Ok(());
             }
             match self.rules & SCOPED {
@@ -268,10 +277,10 @@ impl<'a> Walk<'a> {
         if self.base.is_some_and(|b| b.id == here) || here == root.id {
             // It stays where it is; the root's own descriptor is of that place, too.
             if here == root.id {
-                self.at = Dir::Owned(Arc::clone(&root.fd));
+                (self.at, self.on) = (Dir::Owned(Arc::clone(&root.fd)), On::Root);
             }
-        } else if let Some(b) = root.binds.iter().find(|b| b.id == here) {
-            self.at = Dir::Owned(Arc::clone(&root.fd));
+        } else if let Some(b) = self.bind_of(root, here) {
+            (self.at, self.on) = (Dir::Owned(Arc::clone(&root.fd)), On::Root);
             let above = &b.guest[..b.guest.len() - b.name.len()];
             self.todo.extend(components(above).rev());
         } else {
@@ -281,13 +290,21 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    fn bind_below(&self, name: &[u8]) -> Result<Option<&'a Bind>, Errno> {
+    /// The bind whose root this directory is: the one that the way went through, if several show it.
+    fn bind_of(&self, root: &'a Root, dir: Id) -> Option<&'a Bind> {
+        match self.on {
+            On::Bind(i) if root.binds[i].id == dir => Some(&root.binds[i]),
+            _ => root.binds.iter().find(|b| b.id == dir),
+        }
+    }
+
+    fn bind_below(&self, name: &[u8]) -> Result<Option<usize>, Errno> {
         let binds = self.root.map_or(&[][..], |r| &r.binds);
         if !binds.iter().any(|b| b.name == name) {
             return Ok(None);
         }
         let here: Id = self.at.id()?;
-        Ok(binds.iter().find(|b| b.name == name && b.parent == here))
+        Ok((binds.iter()).position(|b| b.name == name && b.parent == here))
     }
 
     /// Goes through the link `name`. True if it is one that the host may follow as the last step.
@@ -315,7 +332,7 @@ impl<'a> Walk<'a> {
                 Magic::Text => {}
                 Magic::Path(p) => target = p,
                 Magic::Enter(d) => {
-                    self.at = Dir::new(d);
+                    (self.at, self.on) = (Dir::new(d), On::Descriptor);
                     self.given = Some(Vec::new());
                     return Ok(false);
                 }
@@ -327,7 +344,7 @@ impl<'a> Walk<'a> {
         }
         match (target[0], self.rules & SCOPED, &self.start) {
             (b'/', rule::IN_ROOT, Some((start, _))) => {
-                self.at = start.clone();
+                (self.at, self.on) = (start.clone(), On::Descriptor);
                 self.given = Some(Vec::new());
             }
             (b'/', 0, _) => self.go_to_root()?,

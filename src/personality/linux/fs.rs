@@ -4,7 +4,7 @@ use super::abi::{EPOLL_EVENT, Stat};
 use super::{CWD, Ctx, Result, fd_of};
 use crate::kernel::fd;
 use crate::kernel::procfs::{Special, special};
-use crate::kernel::vfs::{At, Last, is_own};
+use crate::kernel::vfs::{At, Last, Use, is_own};
 use crate::mem::space::PAGE;
 use crate::sys::cast::{int, low32, reg, size};
 use crate::sys::host::{address_of, address_of_mut};
@@ -49,7 +49,7 @@ fn open_path(ctx: &mut Ctx<'_>, dirfd: u64, path: u64, flags: i32, mode: u64) ->
         return Ok(reg(fd.into_raw_fd()));
     }
     let (at, content) = follow(ctx, dirfd, &path, last)?;
-    open_found(at, content, flags, mode)
+    open_found(ctx, at, content, flags, mode)
 }
 
 /// Whether open(2) follows a link at the end of the path.
@@ -68,10 +68,16 @@ fn open_at(ctx: &Ctx<'_>, at: At, flags: i32, mode: u64) -> Result<u64> {
         Some(Special::Content(content)) => Some(content),
         _ => None,
     };
-    open_found(at, content, flags, mode)
+    open_found(ctx, at, content, flags, mode)
 }
 
-fn open_found(at: At, content: Option<Vec<u8>>, flags: i32, mode: u64) -> Result<u64> {
+fn open_found(
+    ctx: &Ctx<'_>,
+    at: At,
+    content: Option<Vec<u8>>,
+    flags: i32,
+    mode: u64,
+) -> Result<u64> {
     if let Some(content) = content {
         if flags & libc::O_ACCMODE != libc::O_RDONLY {
             return Err(Errno::EACCES);
@@ -82,6 +88,7 @@ fn open_found(at: At, content: Option<Vec<u8>>, flags: i32, mode: u64) -> Result
         }
         return Ok(reg(fd));
     }
+    let flags = ctx.task.fs.open_flags(&at, flags)?;
     let at = at.raise()?;
     let nofollow = if at.exact { libc::O_NOFOLLOW } else { 0 };
     raw::interruptible(
@@ -199,14 +206,25 @@ pub(super) fn fstat(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     put_stat(ctx, a[1], &st)
 }
 
-/// A call with directory, path and flags at the given positions, of which AT_SYMLINK_NOFOLLOW decides whether links are followed.
-fn flagged(ctx: &mut Ctx<'_>, nr: libc::c_long, a: [u64; 6], flags: usize) -> Result<u64> {
+/// A call that does this with a directory, path and flags at the given positions, of which AT_SYMLINK_NOFOLLOW decides whether
+/// links are followed.
+fn flagged(
+    ctx: &mut Ctx<'_>,
+    nr: libc::c_long,
+    a: [u64; 6],
+    flags: usize,
+    does: Use,
+) -> Result<u64> {
     let f = int(a[flags]);
-    if a[1] == 0 {
-        return raw::interruptible(nr, a);
-    }
-    let text = ctx.cstr(a[1])?;
+    let text = match a[1] {
+        0 => Vec::new(),
+        p => ctx.cstr(p)?,
+    };
     if text.is_empty() {
+        let own = a[1] == 0 || f & libc::AT_EMPTY_PATH != 0;
+        if own && does == Use::Change && ctx.task.fs.is_descriptor_read_only(fd_of(a[0])) {
+            return Err(Errno::EROFS);
+        }
         return raw::interruptible(nr, a);
     }
     let last = if f & NOFOLLOW != 0 {
@@ -214,40 +232,145 @@ fn flagged(ctx: &mut Ctx<'_>, nr: libc::c_long, a: [u64; 6], flags: usize) -> Re
     } else {
         Last::Follow
     };
-    let (at, _) = follow(ctx, a[0], &text, last)?;
+    let at = match does {
+        Use::Look => follow(ctx, a[0], &text, last)?.0,
+        does => (ctx.task.fs).resolve_for(fd_of(a[0]), &text, last, does)?,
+    };
     let mut args = a;
     args[0] = reg(at.fd());
     args[1] = name(&at);
     args[flags] = reg(f & !libc::AT_EMPTY_PATH | if at.exact { NOFOLLOW } else { 0 });
-    raw::interruptible(nr, args)
+    let done = raw::interruptible(nr, args)?;
+    if nr == libc::SYS_faccessat2 {
+        may_access(ctx, &at, a[2])?;
+    }
+    Ok(done)
+}
+
+/// What access(2) adds to what the host says.
+fn may_access(ctx: &Ctx<'_>, at: &At, mode: u64) -> Result<u64> {
+    match int(mode) & libc::W_OK {
+        0 => Ok(0),
+        _ => ctx.task.fs.may_write(at).map(|()| 0),
+    }
 }
 
 pub(super) fn statx(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
-    flagged(ctx, libc::SYS_statx, a, 2)
+    flagged(ctx, libc::SYS_statx, a, 2, Use::Look)
 }
 
 pub(super) fn fchownat(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
-    flagged(ctx, libc::SYS_fchownat, a, 4)
+    flagged(ctx, libc::SYS_fchownat, a, 4, Use::Change)
 }
 
 pub(super) fn utimensat(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
-    flagged(ctx, libc::SYS_utimensat, a, 3)
+    flagged(ctx, libc::SYS_utimensat, a, 3, Use::Change)
 }
 
 pub(super) fn faccessat2(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
-    flagged(ctx, libc::SYS_faccessat2, a, 3)
+    flagged(ctx, libc::SYS_faccessat2, a, 3, Use::Look)
 }
 
 pub(super) fn fchmodat2(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     // fchmodat2 has the same number everywhere.
-    flagged(ctx, 452, a, 3)
+    flagged(ctx, 452, a, 3, Use::Change)
+}
+
+pub(super) fn faccessat(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    let at = ctx.at(a[0], a[1], Last::Follow)?;
+    raw::interruptible(
+        libc::SYS_faccessat,
+        [reg(at.fd()), name(&at), a[2], 0, 0, 0],
+    )?;
+    may_access(ctx, &at, a[2])
+}
+
+pub(super) fn access(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    faccessat(ctx, [CWD, a[0], a[1], 0, 0, 0])
+}
+
+pub(super) fn truncate(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    let at = ctx.at_for(CWD, a[0], Last::Follow, Use::Resize)?;
+    at.with_path(|path| {
+        let path = address_of(path.as_bytes_with_nul());
+        raw::interruptible(libc::SYS_truncate, [path, a[1], 0, 0, 0, 0])
+    })
+}
+
+pub(super) fn renameat2(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    let from = ctx.at(a[0], a[1], Last::NoFollow)?;
+    let to = ctx.at(a[2], a[3], Last::NoFollow)?;
+    ctx.task.fs.same_mount(&from, &to)?;
+    raw::interruptible(
+        libc::SYS_renameat2,
+        [
+            reg(from.fd()),
+            name(&from),
+            reg(to.fd()),
+            name(&to),
+            a[4],
+            0,
+        ],
+    )
+}
+
+pub(super) fn renameat(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    renameat2(ctx, [a[0], a[1], a[2], a[3], 0, 0])
+}
+
+pub(super) fn rename(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    renameat2(ctx, [CWD, a[0], CWD, a[1], 0, 0])
+}
+
+pub(super) fn link(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    linkat(ctx, [CWD, a[0], CWD, a[1], 0, 0])
+}
+
+/// statfs(2) of what the host says, for a place that is read-only for the guest or not.
+fn put_statfs(ctx: &mut Ctx<'_>, to: u64, mut st: [u64; 15], read_only: bool) -> Result<u64> {
+    const FLAGS: usize = 10;
+    if read_only {
+        st[FLAGS] |= libc::ST_RDONLY;
+    }
+    let bytes: Vec<u8> = st.iter().flat_map(|w| w.to_le_bytes()).collect();
+    ctx.put(to, &bytes)?;
+    Ok(0)
+}
+
+pub(super) fn statfs(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    let at = ctx.at(CWD, a[0], Last::Follow)?;
+    let mut st = [0u64; 15];
+    at.with_path(|path| {
+        let args = [
+            address_of(path.as_bytes_with_nul()),
+            address_of_mut(&mut st),
+            0,
+            0,
+            0,
+            0,
+        ];
+        raw::interruptible(libc::SYS_statfs, args)
+    })?;
+    let read_only = ctx.task.fs.is_read_only(&at);
+    put_statfs(ctx, a[1], st, read_only)
+}
+
+pub(super) fn fstatfs(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    let mut st = [0u64; 15];
+    let args = [a[0], address_of_mut(&mut st), 0, 0, 0, 0];
+    raw::interruptible(libc::SYS_fstatfs, args)?;
+    let read_only = ctx.task.fs.is_descriptor_read_only(fd_of(a[0]));
+    put_statfs(ctx, a[1], st, read_only)
 }
 
 /// linkat(2): AT_SYMLINK_FOLLOW (0x400) follows, and AT_EMPTY_PATH links a descriptor.
 pub(super) fn linkat(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
-    let to = ctx.at(a[2], a[3], Last::NoFollow)?;
     let text = ctx.cstr(a[1])?;
     if text.is_empty() {
+        let to = ctx.at_for(a[2], a[3], Last::NoFollow, Use::Make)?;
+        if ctx.task.fs.is_descriptor_read_only(fd_of(a[0])) {
+            return Err(Errno::EXDEV);
+        }
         return raw::interruptible(
             libc::SYS_linkat,
             [a[0], a[1], reg(to.fd()), name(&to), a[4], 0],
@@ -259,6 +382,8 @@ pub(super) fn linkat(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
         &text,
         if follow { Last::Follow } else { Last::NoFollow },
     )?;
+    let to = ctx.at_for(a[2], a[3], Last::NoFollow, Use::Make)?;
+    ctx.task.fs.same_mount(&from, &to)?;
     let flags = if from.exact { a[4] & !0x400 } else { a[4] };
     raw::interruptible(
         libc::SYS_linkat,
@@ -361,9 +486,12 @@ fn times(ctx: &mut Ctx<'_>, dirfd: u64, path: u64, times: Option<[i64; 4]>) -> R
     let pointer = times.as_ref().map_or(0, address_of);
     let nr = libc::SYS_utimensat;
     if path == 0 {
+        if ctx.task.fs.is_descriptor_read_only(fd_of(dirfd)) {
+            return Err(Errno::EROFS);
+        }
         return raw::syscall(nr, [dirfd, 0, pointer, 0, 0, 0]);
     }
-    let at = ctx.at(dirfd, path, Last::Follow)?;
+    let at = ctx.at_for(dirfd, path, Last::Follow, Use::Change)?;
     let flags = if at.exact { reg(NOFOLLOW) } else { 0 };
     raw::syscall(nr, [reg(at.fd()), name(&at), pointer, flags, 0, 0])
 }

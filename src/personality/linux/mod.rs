@@ -24,7 +24,7 @@ mod watch;
 
 use crate::kernel::exec::{AbiInfo, Exec};
 use crate::kernel::task::Again;
-use crate::kernel::vfs::{At, Last};
+use crate::kernel::vfs::{At, Last, Use};
 use crate::kernel::{Process, Task, fd, tracer};
 use crate::mem::space::{Changes, PAGE, WRITE, space};
 use crate::sys::cast::{int, low32, size};
@@ -153,8 +153,12 @@ impl<'a> Ctx<'a> {
     }
 
     fn at(&self, dirfd: u64, path: u64, last: Last) -> Result<At> {
+        self.at_for(dirfd, path, last, Use::Look)
+    }
+
+    fn at_for(&self, dirfd: u64, path: u64, last: Last, does: Use) -> Result<At> {
         let path = self.cstr(path)?;
-        self.task.fs.resolve(fd_of(dirfd), &path, last)
+        (self.task.fs).resolve_for(fd_of(dirfd), &path, last, does)
     }
 }
 
@@ -281,8 +285,17 @@ fn again(nr: u64, e: Errno) -> Option<Again> {
 
 fn dispatch(ctx: &mut Ctx<'_>, row: &table::Row, args: [u64; 6]) -> Result<u64> {
     for (kind, v) in row.args.iter().zip(args) {
-        if matches!(kind, Arg::Fd | Arg::Dir | Arg::FdW) && fd::is_hidden(int(v)) {
+        if kind.is_descriptor() && fd::is_hidden(int(v)) {
             return Err(Errno::EBADF);
+        }
+        if *kind == Arg::FdM && ctx.task.fs.is_descriptor_read_only(fd_of(v)) {
+            let by_path =
+                host::fcntl(fd_of(v), libc::F_GETFL, 0)? & u64::from(libc::O_PATH.cast_unsigned());
+            return Err(if by_path == 0 {
+                Errno::EROFS
+            } else {
+                Errno::EBADF
+            });
         }
     }
     let r = dispatch_visible(ctx, row, args);
@@ -330,11 +343,22 @@ fn dispatch_visible(ctx: &mut Ctx<'_>, row: &table::Row, args: [u64; 6]) -> Resu
         Handler::Pass(nr) | Handler::Mounts(nr) => pass(ctx, row, nr, args, None, false),
         Handler::Wait(nr) => pass(ctx, row, nr, args, None, true),
         Handler::Map(nr, map) => pass(ctx, row, nr, args, Some(map), false),
+        Handler::Ioctl
+            if changes_file(args[1]) && ctx.task.fs.is_descriptor_read_only(fd_of(args[0])) =>
+        {
+            Err(Errno::EROFS)
+        }
         Handler::Ioctl => match seccomp_unotify::ioctl(ctx, args) {
             Some(r) => r,
             None => pass(ctx, row, libc::SYS_ioctl, args, None, true),
         },
     }
+}
+
+/// True of the requests of ioctl(2) that change a file whether it is open for writing or not (FS_IOC_SETFLAGS,
+/// FS_IOC_SETVERSION, FS_IOC_FSSETXATTR).
+fn changes_file(request: u64) -> bool {
+    matches!(low32(request), 0x4008_6602 | 0x4008_7602 | 0x401c_5820)
 }
 
 /// A call the host does, with paths resolved as the row says. `waits`: a signal can interrupt it.
@@ -352,10 +376,8 @@ fn pass(
     // The path that is relative to its own directory.
     let mut here = None;
     for (i, kind) in row.args.iter().enumerate() {
-        let last = match kind {
-            Arg::Path => Last::Follow,
-            Arg::PathN => Last::NoFollow,
-            _ => continue,
+        let Some((last, does)) = kind.path() else {
+            continue;
         };
         let has_dir = i > 0 && row.args[i - 1] == Arg::Dir;
         if args[i] == 0 {
@@ -367,7 +389,7 @@ fn pass(
             continue;
         }
         let dir = if has_dir { args[i - 1] } else { CWD };
-        let at = ctx.task.fs.resolve(fd_of(dir), &path, last)?;
+        let at = (ctx.task.fs).resolve_for(fd_of(dir), &path, last, does)?;
         if has_dir {
             args[i - 1] = crate::sys::cast::reg(at.fd());
             args[i] = host::address_of(at.name.as_bytes_with_nul());

@@ -26,13 +26,19 @@ pub(super) fn call(ctx: &Ctx<'_>, row: Option<&Row>, nr: u64, args: &[u64; 6]) -
             Arg::Octal => write!(out, "{:#o}", low32(*v)),
             Arg::Hex => write!(out, "{v:#x}"),
             Arg::Sig => write!(out, "{}", signal_name(int(*v))),
-            Arg::Fd | Arg::Dir | Arg::FdW if int(*v) == libc::AT_FDCWD => write!(out, "AT_FDCWD"),
-            Arg::Fd | Arg::Dir | Arg::FdW => write!(out, "{}", int(*v)),
+            a if a.is_descriptor() && int(*v) == libc::AT_FDCWD => write!(out, "AT_FDCWD"),
+            Arg::Fd | Arg::Dir | Arg::FdW | Arg::FdM => write!(out, "{}", int(*v)),
             kind if kind.is_pointer() && *v == 0 => write!(out, "NULL"),
             Arg::Ptr | Arg::Res | Arg::Buf | Arg::Iov | Arg::Msg | Arg::Msgs => {
                 write!(out, "{v:#x}")
             }
-            Arg::Path | Arg::PathN | Arg::Str => match ctx.cstr(*v) {
+            Arg::Path
+            | Arg::PathN
+            | Arg::PathW
+            | Arg::PathNW
+            | Arg::Made
+            | Arg::Gone
+            | Arg::Str => match ctx.cstr(*v) {
                 Ok(s) => write!(out, "\"{}\"", s.escape_ascii()),
                 Err(_) => write!(out, "{v:#x}"),
             },
