@@ -2,7 +2,8 @@
 //! natively and then under felix; standard output and exit status must be equal.
 //!
 //! Which felix: as in `tests/programs.rs`. A program whose source has a line `// qemu-user: WHY` needs what qemu-user
-//! cannot do: with a RISC-V CPU it is ignored, and its name says so (`--ignored` runs those all the same).
+//! cannot do: with a RISC-V CPU it is ignored, and its name says so (`--ignored` runs those all the same). With a line
+//! `// rootfs: too` it runs under felix a second time, in a rootfs that has nothing but it.
 //! Each run has an empty directory of its own to work in.
 
 mod support;
@@ -36,6 +37,8 @@ struct Program {
     source: PathBuf,
     /// Why not under qemu-user.
     only_native: Option<String>,
+    /// Also in a rootfs.
+    rooted: bool,
 }
 
 fn folder() -> PathBuf {
@@ -67,6 +70,7 @@ fn find() -> Result<Vec<Program>, String> {
                     source.file_stem().unwrap_or_default().display()
                 ),
                 only_native: text.lines().find_map(why),
+                rooted: text.lines().any(|l| l == "// rootfs: too"),
                 source,
             });
         }
@@ -114,8 +118,7 @@ impl Drop for Scratch {
     }
 }
 
-fn run(mut c: Command, limit: Duration) -> Result<Ended, String> {
-    let scratch = Scratch::new()?;
+fn run(mut c: Command, scratch: &Scratch, limit: Duration) -> Result<Ended, String> {
     c.env("PATH", "/usr/bin:/bin")
         .env("LC_ALL", "C")
         .env("TZ", "UTC")
@@ -126,10 +129,11 @@ fn run(mut c: Command, limit: Duration) -> Result<Ended, String> {
 fn natively(program: &Path) -> Result<Ended, String> {
     let mut c = Command::new(program);
     c.env_clear();
-    run(c, NATIVE_LIMIT)
+    run(c, &Scratch::new()?, NATIVE_LIMIT)
 }
 
-fn under_felix(program: &Path, cpu: Option<&str>) -> Result<Ended, String> {
+fn under_felix(program: &Path, cpu: Option<&str>, rooted: bool) -> Result<Ended, String> {
+    let scratch = Scratch::new()?;
     let mut c = Command::new(support::felix(cpu));
     c.env_clear();
     support::on_cpu(&mut c, cpu);
@@ -137,10 +141,15 @@ fn under_felix(program: &Path, cpu: Option<&str>) -> Result<Ended, String> {
         "run",
         "--engine",
         if cpu.is_some() { "jit" } else { "interp" },
-        "--",
     ]);
-    c.arg(program);
-    run(c, LIMIT)
+    if rooted {
+        let inside = scratch.0.join("program");
+        std::fs::copy(program, &inside).map_err(|e| format!("{}: {e}", inside.display()))?;
+        c.arg("--rootfs").arg(&scratch.0).args(["--", "/program"]);
+    } else {
+        c.arg("--").arg(program);
+    }
+    run(c, &scratch, LIMIT)
 }
 
 /// What differs, line by line, with the line before for orientation.
@@ -178,7 +187,15 @@ fn check(program: &Program, cpu: Option<&str>) -> Result<(), Failed> {
         );
         return Err(why.into());
     }
-    let felix = under_felix(&executable, cpu)?;
+    compare(&native, &under_felix(&executable, cpu, false)?)?;
+    if program.rooted {
+        compare(&native, &under_felix(&executable, cpu, true)?)
+            .map_err(|wrong| format!("in a rootfs: {wrong}"))?;
+    }
+    Ok(())
+}
+
+fn compare(native: &Ended, felix: &Ended) -> Result<(), String> {
     let mut wrong = String::new();
     if felix.status != native.status {
         wrong += &format!("{}; natively {}\n", felix.how(), native.how());
@@ -191,7 +208,7 @@ fn check(program: &Program, cpu: Option<&str>) -> Result<(), Failed> {
     }
     let lines: Vec<&str> = felix.stderr.lines().collect();
     let last = &lines[lines.len().saturating_sub(10)..];
-    Err(format!("{wrong}stderr ends: {}", last.join("\n")).into())
+    Err(format!("{wrong}stderr ends: {}", last.join("\n")))
 }
 
 fn main() -> ExitCode {

@@ -450,6 +450,11 @@ fn own_path(executed: &Executed) -> OsString {
 
 /// Runs a program until it ends, and felix with it.
 pub(super) fn run_it(mut start: Start) -> Result<Infallible, Error> {
+    // First: the numbers of felix's descriptors follow from one of them.
+    let limits = &start.executed.limits;
+    if let Some(wrong) = limits.iter().find(|l| !take_limit(l)) {
+        return Err(Error::Usage(format!("--exec-limit {wrong}: no limit")));
+    }
     let set = &start.settings;
     let (own, wrapper) = take_environment(start.executed.again);
     let envp = environment(set, start.environment.take().unwrap_or(own));
@@ -477,10 +482,6 @@ pub(super) fn run_it(mut start: Start) -> Result<Infallible, Error> {
     let engine = engine(&start, isa)?;
     if options.stats || options.strace {
         keep_stderr();
-    }
-    let limits = &start.executed.limits;
-    if let Some(wrong) = limits.iter().find(|l| !take_limit(l)) {
-        return Err(Error::Usage(format!("--exec-limit {wrong}: no limit")));
     }
     let seccomp = match start.executed.seccomp {
         None => Seccomp::default(),

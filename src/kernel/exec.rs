@@ -13,7 +13,7 @@ use crate::mem::space::{
     self, Backing, Changes, EXEC, PAGE, READ, Request, Resource, WRITE, flag, space,
 };
 use crate::sys::cast::size;
-use crate::sys::{Errno, guest, host, proc};
+use crate::sys::{Errno, guest, host, limit, proc};
 use crate::x86::GuestAddr;
 use std::ffi::{CString, OsStr, OsString};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -58,7 +58,7 @@ impl Program {
             .into_iter()
             .flatten()
         {
-            image.file = fd::hide(image.file.try_clone().map_err(|e| Errno::of(&e))?)?;
+            image.file = host::dup_high(image.file.as_raw_fd(), fd::base())?;
         }
         Ok(())
     }
@@ -618,8 +618,14 @@ impl Kept {
     }
 }
 
-/// What `exec` takes to execute felix again for its program. `None` if it is not to be found from the guest's root.
-pub fn again(process: &Process, fs: &Fs, exec: &Exec, kept: Kept) -> Option<host::ExecArgs> {
+/// What `exec` takes to execute felix again for its program, whose limit of descriptors is `files` if that is not the host's. `None` if it is not to be found from the guest's root.
+pub fn again(
+    process: &Process,
+    fs: &Fs,
+    exec: &Exec,
+    kept: Kept,
+    files: Option<limit::Limit>,
+) -> Option<host::ExecArgs> {
     let o = &process.options;
     if fs.is_entered() && o.wrapper.is_some() {
         // Neither is to be found from here.
@@ -630,8 +636,12 @@ pub fn again(process: &Process, fs: &Fs, exec: &Exec, kept: Kept) -> Option<host
     args.push(o.felix.clone());
     args.push("run".into());
     args.extend(o.again.iter().cloned());
-    for (name, which) in [("as", Resource::Space), ("data", Resource::Data)] {
-        if let Some([soft, hard]) = space().limit(which) {
+    for (name, limit) in [
+        ("as", space().limit(Resource::Space)),
+        ("data", space().limit(Resource::Data)),
+        ("nofile", files),
+    ] {
+        if let Some([soft, hard]) = limit {
             args.push("--exec-limit".into());
             args.push(format!("{name}:{soft}:{hard}").into());
         }
@@ -695,18 +705,19 @@ pub fn close_on_exec() {
 #[must_use]
 pub fn take_limit(text: &str) -> bool {
     let mut parts = text.split(':');
-    let which = match parts.next() {
-        Some("as") => Resource::Space,
-        Some("data") => Resource::Data,
-        _ => return false,
+    let which = parts.next();
+    let (Some(Ok(soft)), Some(Ok(hard))) =
+        (parts.next().map(str::parse), parts.next().map(str::parse))
+    else {
+        return false;
     };
-    match (parts.next().map(str::parse), parts.next().map(str::parse)) {
-        (Some(Ok(soft)), Some(Ok(hard))) => {
-            space().set_limit(which, Some([soft, hard]));
-            true
-        }
-        _ => false,
+    match which {
+        Some("as") => space().set_limit(Resource::Space, Some([soft, hard])),
+        Some("data") => space().set_limit(Resource::Data, Some([soft, hard])),
+        Some("nofile") => limit::hand_over([soft, hard]),
+        _ => return false,
     }
+    true
 }
 
 /// Takes over the descriptor `--exec-fd` names.

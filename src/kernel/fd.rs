@@ -3,7 +3,7 @@
 //! Invariant: a descriptor with a number in the hidden range is felix's; system calls of the guest that name
 //! one get EBADF (`is_hidden`), and closing a range skips it.
 
-use crate::sys::{Errno, host, proc};
+use crate::sys::{Errno, host, limit, proc};
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::OnceLock;
 
@@ -16,7 +16,7 @@ pub fn base() -> RawFd {
     static BASE: OnceLock<RawFd> = OnceLock::new();
     *BASE.get_or_init(|| {
         // RLIMIT_NOFILE; not too high, because the kernel copies the whole table at every fork.
-        let limit = host::soft_limit(7).clamp(256, 16384);
+        let limit = limit::soft().clamp(256, 16384);
         i32::try_from(limit).unwrap_or(256) - COUNT
     })
 }

@@ -1,11 +1,16 @@
 //! The vDSO (vdso(7)): a shared object the kernel gives every process.
 //!
 //! Built here, not embedded: one page with ELF header, dynamic section, symbols and functions that do nothing but
-//! the system call. C libraries and Go's runtime find the functions by name; there are no symbol versions,
-//! which all of them accept.
+//! the system call. C libraries and Go's runtime find the functions by name and version; without version definitions Go's
+//! runtime reads through a null pointer.
 
 const EHDR: usize = 64;
 const PHDR: usize = 56;
+const VERDEF: usize = 20 + 8;
+
+const SONAME: &str = "linux-vdso.so.1";
+/// The version of every function.
+const VERSION: &str = "LINUX_2.6";
 
 /// The functions and the system call each makes (x86-64 numbers).
 const FUNCTIONS: [(&str, u32); 5] = [
@@ -47,7 +52,11 @@ pub fn image() -> Vec<u8> {
         })
         .collect();
     let soname = dynstr.len();
-    dynstr.extend_from_slice(b"linux-vdso.so.1\0");
+    dynstr.extend_from_slice(SONAME.as_bytes());
+    dynstr.push(0);
+    let version = dynstr.len();
+    dynstr.extend_from_slice(VERSION.as_bytes());
+    dynstr.push(0);
 
     let dynsym_at = EHDR + 2 * PHDR;
     let dynsym_len = 24 * (symbols.len() + 1);
@@ -55,14 +64,19 @@ pub fn image() -> Vec<u8> {
     let nbucket = 8usize;
     let hash_len = 4 * (2 + nbucket + symbols.len() + 1);
     let dynstr_at = hash_at + hash_len;
-    let dynamic_at = (dynstr_at + dynstr.len()).next_multiple_of(16);
-    let dynamic: [(u64, usize); 7] = [
+    let versym_at = (dynstr_at + dynstr.len()).next_multiple_of(8);
+    let verdef_at = (versym_at + 2 * (symbols.len() + 1)).next_multiple_of(8);
+    let dynamic_at = (verdef_at + 2 * VERDEF).next_multiple_of(16);
+    let dynamic: [(u64, usize); 10] = [
         (14, soname),
         (4, hash_at),
         (5, dynstr_at),
         (6, dynsym_at),
         (10, dynstr.len()),
         (11, 24),
+        (0x6fff_fff0, versym_at),
+        (0x6fff_fffc, verdef_at),
+        (0x6fff_fffd, 2), // DT_VERDEFNUM
         (0, 0),
     ];
     let text_at = (dynamic_at + dynamic.len() * 16).next_multiple_of(16);
@@ -118,6 +132,26 @@ pub fn image() -> Vec<u8> {
         put(hash_at + 4 * k, &word(v));
     }
     put(dynstr_at, &dynstr);
+    for i in 1..=symbols.len() {
+        put(versym_at + 2 * i, &half(2));
+    }
+    // The object itself (VER_FLG_BASE), then what its functions have. Each with its one name behind it.
+    for (i, (name, name_at)) in [(SONAME, soname), (VERSION, version)]
+        .into_iter()
+        .enumerate()
+    {
+        let d = verdef_at + VERDEF * i;
+        for (k, v) in [1, 1 - i, i + 1, 1].into_iter().enumerate() {
+            put(d + 2 * k, &half(v));
+        }
+        let next = VERDEF * (1 - i);
+        for (k, v) in [hash(name.as_bytes()) as usize, 20, next, name_at, 0]
+            .into_iter()
+            .enumerate()
+        {
+            put(d + 8 + 4 * k, &word(v));
+        }
+    }
     for (i, (tag, v)) in dynamic.into_iter().enumerate() {
         put(dynamic_at + 16 * i, &tag.to_le_bytes());
         put(dynamic_at + 16 * i + 8, &quad(v));
@@ -151,6 +185,16 @@ mod tests {
             assert_eq!(image[at], 0xb8);
             assert_eq!(image[at + 1..at + 5], nr.to_le_bytes());
         }
+        let versions: Vec<Vec<&str>> = (elf.verdef.as_ref().unwrap().iter())
+            .map(|d| {
+                d.iter()
+                    .map(|a| elf.dynstrtab.get_at(a.vda_name).unwrap())
+                    .collect()
+            })
+            .collect();
+        assert_eq!(versions, [[SONAME], [VERSION]]);
+        let of_symbols = elf.versym.as_ref().unwrap();
+        assert!(of_symbols.iter().skip(1).all(|v| v.vs_val == 2));
         let parsed = crate::loader::elf::parse(image.as_slice()).unwrap();
         assert!(parsed.pie);
     }

@@ -115,6 +115,7 @@ pub fn run(job: Job, engine: Box<dyn Engine + Send>) -> Result<std::convert::Inf
     runner.start(&program, &job.envp)?;
     drop(program);
     crate::sys::start::restore_closed();
+    crate::sys::limit::restore();
     let mut cpu = std::mem::take(&mut runner.cpu);
     match runner.attached(&runner.task.mailbox.clone(), &mut cpu) {
         End::Process(status) => host::exit_group(status),

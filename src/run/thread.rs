@@ -14,7 +14,7 @@ use crate::mem::space::{Resource, space};
 use crate::personality::linux::{
     CloneArgs, Result, clone_flag as flag, signal as dispositions, traced,
 };
-use crate::sys::{Errno, guest, host, namespace, signal, thread};
+use crate::sys::{Errno, guest, host, limit, namespace, signal, thread};
 use crate::x86::{CpuState, Gpr, GuestAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -183,7 +183,7 @@ impl Runner {
         let pid = signal::blocked(|| {
             // No other thread may hold them now: the child would wait for it for ever. Above `mem`, so before its lock.
             let above = (process.for_fork(), tracer::table());
-            let guard = space().for_fork();
+            let guard = (space().for_fork(), limit::settled());
             let pid = if special {
                 let ids = &args.ids[..args.id_count];
                 thread::fork_as(host_flags, args.exit_signal, ids, args.cgroup)
@@ -259,7 +259,9 @@ impl Runner {
         runner.task.trace = self.child_trace(&args);
         runner.task.call = self.task.call;
         let mailbox = runner.task.mailbox.clone();
+        let mark = limit::Mark::now();
         Ok(move || {
+            mark.settle();
             runner.task.set_tid(host::gettid());
             Self::introduce(&mut runner.task, &args);
             told(id(runner.task.tid));
@@ -278,10 +280,12 @@ impl Runner {
         let body = self.sharing_child(cpu, args, move |tid| Self::parent_settid(&parent, tid))?;
         // Limits are a process's own, but the child's are kept in the memory that is shared.
         let limits = [Resource::Space, Resource::Data].map(|r| (r, space().limit(r)));
+        let hard = limit::hard();
         let made = signal::blocked(|| thread::vfork(args.exit_signal, body));
         for (which, limit) in limits {
             space().set_limit(which, limit);
         }
+        limit::set_hard(hard);
         made
     }
 

@@ -1,7 +1,7 @@
 //! The host's system calls felix makes for itself, as safe functions.
 
 use super::cast::{int, reg, size};
-use super::{Errno, raw};
+use super::{Errno, limit, raw};
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::OnceLock;
@@ -16,14 +16,11 @@ pub(super) fn owned(fd: u64) -> OwnedFd {
     unsafe { OwnedFd::from_raw_fd(int(fd)) }
 }
 
-/// openat(2); O_CLOEXEC is added.
+/// openat(2) for felix itself, whatever the guest's limit of descriptors is; O_CLOEXEC is added.
 pub fn openat(dir: RawFd, path: &CStr, flags: i32, mode: u32) -> Result<OwnedFd, Errno> {
     let flags = flags | libc::O_CLOEXEC;
-    raw::syscall(
-        libc::SYS_openat,
-        [reg(dir), ptr(path.as_ptr()), reg(flags), mode.into(), 0, 0],
-    )
-    .map(owned)
+    let args = [reg(dir), ptr(path.as_ptr()), reg(flags), mode.into(), 0, 0];
+    limit::with_room(|| raw::syscall(libc::SYS_openat, args)).map(owned)
 }
 
 /// openat2(2) with `resolve` (RESOLVE_*); O_CLOEXEC is not added. A signal may come first.
@@ -33,11 +30,11 @@ pub fn openat2(dir: RawFd, path: &CStr, flags: i32, resolve: u64) -> Result<Owne
     raw::interruptible(libc::SYS_openat2, args).map(owned)
 }
 
-/// dup of `fd` with a number not below `min`, close-on-exec (fcntl(2), F_DUPFD_CLOEXEC).
+/// dup of `fd` for felix itself with a number not below `min`, close-on-exec (fcntl(2), F_DUPFD_CLOEXEC).
 pub fn dup_high(fd: RawFd, min: i32) -> Result<OwnedFd, Errno> {
     let dup = |min| fcntl(fd, libc::F_DUPFD_CLOEXEC, reg(min));
-    // A limit below that has it refused.
-    dup(min)
+    // A hard limit below that has it refused.
+    limit::with_room(|| dup(min))
         .or_else(|e| if e == Errno::EINVAL { dup(0) } else { Err(e) })
         .map(owned)
 }

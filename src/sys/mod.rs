@@ -17,6 +17,7 @@ pub mod guest;
 
 pub mod host;
 pub mod jit;
+pub mod limit;
 pub mod meter;
 pub mod mount;
 pub mod namespace;

@@ -6,7 +6,7 @@ use crate::kernel::task::Leaving;
 use crate::kernel::vfs::Last;
 use crate::mem::space::{PAGE, Resource, space};
 use crate::sys::cast::{int, low32, size as size_of};
-use crate::sys::{Errno, host, proc, raw};
+use crate::sys::{Errno, host, limit, proc, raw};
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 
@@ -256,8 +256,9 @@ pub(super) fn setrlimit(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
 pub(super) fn prlimit64(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     let own = int(a[0]) == 0 || int(a[0]) == host::getpid();
     let which = match low32(a[1]) {
-        2 if own => Resource::Data,
-        9 if own => Resource::Space,
+        2 if own => Some(Resource::Data),
+        9 if own => Some(Resource::Space),
+        libc::RLIMIT_NOFILE if own => None,
         which => {
             let done = raw::syscall(libc::SYS_prlimit64, a)?;
             if which == libc::RLIMIT_CORE && own && a[2] != 0 {
@@ -270,19 +271,19 @@ pub(super) fn prlimit64(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
         0 => None,
         p => Some([ctx.get_u64(p)?, ctx.get_u64(p.wrapping_add(8))?]),
     };
-    let old = match space().limit(which) {
-        Some(limit) => limit,
-        None => host::limit(low32(a[1])),
+    let old = match which {
+        None => limit::files(),
+        Some(which) => space()
+            .limit(which)
+            .unwrap_or_else(|| host::limit(low32(a[1]))),
     };
-    if let Some([soft, hard]) = new {
-        if soft > hard {
-            return Err(Errno::EINVAL);
-        }
+    match (new, which) {
+        (None, _) => {}
+        (Some(new), None) => limit::set_files(new)?,
+        (Some([soft, hard]), _) if soft > hard => return Err(Errno::EINVAL),
         // CAP_SYS_RESOURCE is root's.
-        if hard > old[1] && host::ids()[1] != 0 {
-            return Err(Errno::EPERM);
-        }
-        space().set_limit(which, Some([soft, hard]));
+        (Some([_, hard]), _) if hard > old[1] && host::ids()[1] != 0 => return Err(Errno::EPERM),
+        (new, Some(which)) => space().set_limit(which, new),
     }
     if a[3] != 0 {
         let mut out = [0; 16];
@@ -367,13 +368,14 @@ fn run(ctx: &mut Ctx<'_>, dirfd: u64, path: u64, argv: u64, envp: u64, flags: u6
     }
     // What Linux would refuse is refused before anything is given up.
     let copy = match &file {
-        Some(f) => Some(f.try_clone().map_err(|e| Errno::of(&e))?),
+        Some(f) => Some(host::dup_high(f.as_raw_fd(), 0)?),
         None => None,
     };
     if let Err(e) = exec::plan(fs, libc::AT_FDCWD, &path, copy, argv.clone()) {
         tracing::debug!("exec of {}: {}", String::from_utf8_lossy(&e.path), e.why);
         return Err(e.errno);
     }
+    let raised = limit::Raised::new();
     let kept = {
         let filters = ctx.task.peer.seccomp.to_bytes();
         exec::Kept::new(file.as_ref(), fs, filters.as_deref())?
@@ -385,7 +387,7 @@ fn run(ctx: &mut Ctx<'_>, dirfd: u64, path: u64, argv: u64, envp: u64, flags: u6
         argv,
         envp,
     };
-    let Some(args) = exec::again(ctx.process, fs, &exec, kept) else {
+    let Some(args) = exec::again(ctx.process, fs, &exec, kept, raised.guest()) else {
         kept.close();
         return in_place(ctx, Exec { file, ..exec });
     };

@@ -520,7 +520,7 @@ const ROWS: &[Row] = &[
     r(299, "recvmmsg", &[Fd, Msgs, Size, Hex, Res], Full, Call(net::recvmmsg)),
     r(300, "fanotify_init", &[Hex, Hex], Full, Pass(libc::SYS_fanotify_init)),
     r(301, "fanotify_mark", &[Fd, Hex, Hex, Dir, Path], Partial("events name the host's paths"), Pass(libc::SYS_fanotify_mark)),
-    r(302, "prlimit64", &[Int, Int, Ptr, Res], Partial("RLIMIT_AS and RLIMIT_DATA of another process would also count felix's memory"), Call(process::prlimit64)),
+    r(302, "prlimit64", &[Int, Int, Ptr, Res], Partial("RLIMIT_AS and RLIMIT_DATA of another process would also count felix's memory; it does not show a hard RLIMIT_NOFILE that another has lowered"), Call(process::prlimit64)),
     r(303, "name_to_handle_at", &[Dir, PathN, Res, Res, Hex], Full, Pass(libc::SYS_name_to_handle_at)),
     no(304, "open_by_handle_at", &[Fd, Ptr, Hex], Errno::EPERM, "would open files outside a rootfs"),
     r(305, "clock_adjtime", &[Int, Res], Full, Pass(libc::SYS_clock_adjtime)),
