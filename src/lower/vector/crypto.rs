@@ -249,7 +249,7 @@ impl Lowerer<'_> {
             match inst.w {
                 Width::W32 if native => self.asm.roriw(r, r, Shamt::new(n)),
                 Width::W64 if native => self.asm.rori(r, r, Shamt::new(n)),
-                _ if n == 0 => {}
+                // By 0, too: shifted by the whole width, nothing is left in the lane or all of it.
                 _ => {
                     self.asm.srli(t, r, Shamt::new(n));
                     self.asm.slli(r, r, Shamt::new(bits - n));
