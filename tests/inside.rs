@@ -102,7 +102,12 @@ fn check(state: &str, program: &Path, cpu: Option<&str>) -> Result<(), Failed> {
         return Ok(());
     }
     if before.is_empty() || ours.content() != before {
-        return Err("what is shown read-only has changed".into());
+        let now = ours.content();
+        let text = |c: &[u8]| String::from_utf8_lossy(c).into_owned();
+        let (was, is) = (text(&before), text(&now));
+        return Err(
+            format!("what is shown read-only has changed: it was\n{was}and is\n{is}").into(),
+        );
     }
     let (a, b) = (text(&native.stdout), text(&felix.stdout));
     if felix.code() == Some(0) && a == b && a.matches(" EROFS").count() > 50 {

@@ -499,14 +499,190 @@ impl Debian {
     }
 }
 
+/// True if there is no docker-registry here, as there must be in ci/test.sh.
+fn no_docker_registry() -> bool {
+    let missing = docker_registry().is_none();
+    assert!(
+        !missing || !support::in_ci(),
+        "docker-registry is missing: ci/setup.sh installs it"
+    );
+    if missing {
+        println!("left to ci/test.sh: no docker-registry");
+    }
+    missing
+}
+
+/// The layers of the Debian image: packages, each layer's needing those before it.
+const PACKAGES: [&[&str]; 3] = [
+    &["base-files", "base-passwd", "libc6", "libc-bin"],
+    &["bash", "libtinfo6", "dash", "debianutils"],
+    &[
+        "coreutils",
+        "libselinux1",
+        "libpcre2-8-0",
+        "libacl1",
+        "libattr1",
+        "libgmp10",
+        "libssl3t64",
+        "libzstd1",
+        "zlib1g",
+        "libsystemd0",
+        "libcap2",
+        "sed",
+        "grep",
+    ],
+];
+/// Of each layer's directory: what a later layer takes away, whole or in part.
+const REMOVED: &str = "etc/removed";
+const EMPTIED: &str = "etc/emptied";
+
+/// The files of these packages in the Debian root, and a few of the layer's own, as a layer.
+fn layer_of(packages: &[&str], number: usize) -> Vec<u8> {
+    let root = support::rootfs();
+    let mut tar = tar::Builder::new(Vec::new());
+    tar.follow_symlinks(false);
+    let mut names = std::collections::BTreeSet::new();
+    for package in packages {
+        let info = root.join("var/lib/dpkg/info");
+        let list = [format!("{package}.list"), format!("{package}:amd64.list")]
+            .iter()
+            .find_map(|l| fs::read_to_string(info.join(l)).ok());
+        let list = list.unwrap_or_else(|| panic!("{package} is not in the Debian root"));
+        names.extend(list.lines().map(|l| l.trim_start_matches('/').to_owned()));
+    }
+    for extra in ["etc/passwd", "etc/group"] {
+        names.insert(extra.to_owned());
+    }
+    for name in names.iter().filter(|n| !n.is_empty() && *n != ".") {
+        let file = root.join(name);
+        let Ok(m) = file.symlink_metadata() else {
+            // Documentation is left out of it.
+            continue;
+        };
+        if m.is_dir() || m.is_file() || m.is_symlink() {
+            tar.append_path_with_name(&file, name).unwrap();
+        }
+    }
+    let mut own = |name: &str, content: &str| {
+        let mut h = tar::Header::new_gnu();
+        h.set_mode(0o644);
+        h.set_size(content.len() as u64);
+        tar.append_data(&mut h, name, content.as_bytes()).unwrap();
+    };
+    match number {
+        0 => {
+            own(REMOVED, "below");
+            own(&format!("{EMPTIED}/below"), "below");
+        }
+        1 => {
+            own("etc/.wh.removed", "");
+            own(&format!("{EMPTIED}/.wh..wh..opq"), "");
+            own(&format!("{EMPTIED}/above"), "above");
+        }
+        _ => own("etc/issue", "of the last layer\n"),
+    }
+    tar.into_inner().unwrap()
+}
+
+/// What is run in the root that was pulled.
+const SCRIPT: &str = r#"
+cd /; cat /etc/issue /etc/debian_version; id -u; bash --version | head -n 1
+ls /etc/emptied; ls /etc/removed; echo $?
+declare -A a=([x]=1 [y]=2); for k in "${!a[@]}"; do echo "$k=${a[$k]}"; done | sort
+f() { local n=$1; ((n < 2)) && echo $n || echo $(($(f $((n - 1))) + $(f $((n - 2))))); }; f 9
+printf '%s
+' {a..e}{1..3} | sed -n '3~4p' | grep -v c | tr a-z A-Z | paste -sd,
+(exit 3) | cat; echo "${PIPESTATUS[@]}"; trap 'echo trapped' EXIT
+cd /usr/lib && pwd && cd - && ls -l /bin /lib64 | sed 's/.* -> //'
+read -r first rest <<<"one two three"; echo "$rest"; [[ $rest =~ (t[a-z]+)$ ]] && echo "${BASH_REMATCH[1]}"
+wc -l </etc/passwd; sha256sum /usr/bin/bash; kill -l | head -n 2; exit 7
+"#;
+
+/// An image like those of distributions, of a real Debian: layers as they come, one with whiteouts, one with zstd.
+#[test]
+fn a_debian_image_runs_its_shell() {
+    if no_docker_registry() {
+        return;
+    }
+    if let Some(why) = support::no_native_programs() {
+        println!("left out: {why}");
+        return;
+    }
+    let dir = scratch("image");
+    let mut image = Image::default();
+    let layers: Vec<_> = (PACKAGES.iter().enumerate())
+        .map(|(n, packages)| (n, layer_of(packages, n)))
+        .map(|(n, tar)| match n {
+            1 => (ZSTD, zstd(&tar)),
+            _ => (GZIP, gzip(&tar)),
+        })
+        .collect();
+    let entry = image.image("amd64", layers);
+    let other = image.image("riscv64", vec![(GZIP, gzip(&layer(&[("bin/", "")])))]);
+    image.list("latest", INDEX, &[other, entry]);
+    let r = Debian::start(&dir, "");
+    r.push("distribution/debian", &image, "");
+    let root = dir.join("root");
+    let e = pull(
+        &format!("{}/distribution/debian", r.address),
+        &root,
+        &[],
+        &[],
+    );
+    assert_eq!(e.code(), Some(0), "{}: {}", e.how(), e.stderr);
+    drop(r);
+
+    let mut native = Command::new("chroot");
+    native.arg(&root).args(["/bin/bash", "-c", SCRIPT]);
+    native.env_clear().env("PATH", "/usr/bin:/bin");
+    let cpu = support::riscv_cpu();
+    if cpu.is_some()
+        && let Some(why) = support::no_riscv()
+    {
+        panic!("{why}");
+    }
+    let mut felix = match &cpu {
+        None => Command::new(env!("CARGO_BIN_EXE_felix")),
+        Some(_) => Command::new(support::top().join("riscv-qemu/run.sh")),
+    };
+    if let Some(cpu) = cpu {
+        felix
+            .env("QEMU_CPU", cpu)
+            .env("CARGO_TARGET_DIR", support::target_dir());
+    }
+    felix
+        .args(["shell", "--env", "LANG=", "--rootfs"])
+        .arg(&root);
+    felix.args(["--", "/bin/bash", "-c", SCRIPT]);
+    let limit = Duration::from_secs(300);
+    let native = support::run(&mut native, b"", limit).unwrap();
+    let ours = support::run(&mut felix, b"", limit).unwrap();
+    assert_eq!(
+        native.code(),
+        Some(7),
+        "{}: {}",
+        native.how(),
+        native.stderr
+    );
+    assert_eq!(
+        String::from_utf8_lossy(&ours.stdout),
+        String::from_utf8_lossy(&native.stdout),
+        "{}",
+        ours.stderr
+    );
+    assert_eq!(ours.code(), Some(7), "{}", ours.how());
+    let said = String::from_utf8_lossy(&native.stdout).into_owned();
+    assert!(
+        said.contains("of the last layer") && said.contains("above"),
+        "{said}"
+    );
+    assert!(!said.contains("below"), "{said}");
+    fs::remove_dir_all(dir).unwrap();
+}
+
 #[test]
 fn from_debians_registry() {
-    if docker_registry().is_none() {
-        assert!(
-            !support::in_ci(),
-            "docker-registry is missing: ci/setup.sh installs it"
-        );
-        println!("left to ci/test.sh: no docker-registry");
+    if no_docker_registry() {
         return;
     }
     let dir = scratch("debian");

@@ -284,8 +284,10 @@ fn again(start: &Start) -> Vec<OsString> {
     if let Some(r) = &start.rootfs {
         option("rootfs", full(r).as_os_str());
     }
-    for bind in start.shared() {
-        option("exec-shared", &bind);
+    if start.rootfs.is_some() {
+        for bind in start.shared() {
+            option("exec-shared", &bind);
+        }
     }
     for row in settings::SETTINGS {
         let values = set.list(row.key);

@@ -152,14 +152,10 @@ fn what_the_host_resolves_at_once_is_what_the_walk_finds() {
     };
     assert_eq!(quick("/usr/lib/x/y/file").as_deref(), Some("inside"));
     assert_eq!(quick("/../lib/x/../x/y/file").as_deref(), Some("inside"));
+    // The bind's.
+    assert_eq!(quick("/dev/null").as_deref(), Some(""));
     // The walk knows better.
-    for p in [
-        "/dev/null",
-        "/etc/nothing",
-        "/etc/mtab",
-        "/proc/self/maps",
-        "/usr/none",
-    ] {
+    for p in ["/etc/nothing", "/etc/mtab", "/proc/self/maps", "/usr/none"] {
         assert_eq!(quick(p), None, "{p}");
     }
     assert_eq!(read(&fs, "/etc/nothing").unwrap(), b"");
@@ -282,4 +278,219 @@ fn rules_are_obeyed_as_the_kernel_obeys_them() {
         assert_eq!(at.map(drop), Err(errno), "{path} by {rules:#x}");
     }
     std::fs::remove_dir_all(r).unwrap();
+}
+
+/// A root with /ro, which is read-only, and /w, both of the host's, and what is in them: `file`, `dir`, `link` to file.
+fn with_binds(name: &str) -> (PathBuf, Fs) {
+    let top = scratch(name);
+    for d in ["root/etc", "root/proc", "ro/dir", "w/dir"] {
+        std::fs::create_dir_all(top.join(d)).unwrap();
+    }
+    for d in ["ro", "w"] {
+        std::fs::write(top.join(d).join("file"), "content").unwrap();
+        symlink("file", top.join(d).join("link")).unwrap();
+    }
+    symlink("/ro/file", top.join("root/etc/away")).unwrap();
+    let binds = [
+        shown("/proc", "/proc", false),
+        shown(top.join("ro"), "/ro", true),
+        shown(top.join("w"), "/w", false),
+    ];
+    let fs = Fs::rooted(&top.join("root"), &binds).unwrap();
+    (top, fs)
+}
+
+#[test]
+fn a_read_only_bind_refuses_what_would_change_it() {
+    let (top, fs) = with_binds("readonly");
+    let resolve = |path: &str, last, does| {
+        fs.resolve_for(libc::AT_FDCWD, path.as_bytes(), last, does)
+            .map(drop)
+    };
+    let (follow, not) = (Last::Follow, Last::NoFollow);
+    for (path, last, does, errno) in [
+        ("/ro/file", follow, Use::Change, Errno::EROFS),
+        ("/ro/link", not, Use::Change, Errno::EROFS),
+        ("/etc/away", follow, Use::Change, Errno::EROFS),
+        ("/w/../ro/file", follow, Use::Change, Errno::EROFS),
+        ("/ro/none", follow, Use::Change, Errno::ENOENT),
+        ("/ro/dir", follow, Use::Resize, Errno::EISDIR),
+        ("/ro/file", follow, Use::Resize, Errno::EROFS),
+        ("/ro/none", not, Use::Make, Errno::EROFS),
+        ("/ro/dir", not, Use::Make, Errno::EEXIST),
+        ("/ro/none/x", not, Use::Make, Errno::ENOENT),
+        ("/ro/none", not, Use::Remove, Errno::EROFS),
+    ] {
+        assert_eq!(resolve(path, last, does), Err(errno), "{path} {does:?}");
+    }
+    for (path, does) in [
+        ("/ro/file", Use::Look),
+        ("/w/file", Use::Change),
+        ("/ro/../w/file", Use::Change),
+        ("/w/none", Use::Make),
+        ("/etc/away", Use::Remove),
+    ] {
+        assert_eq!(resolve(path, not, does), Ok(()), "{path} {does:?}");
+    }
+    let at = |path: &str| {
+        fs.resolve(libc::AT_FDCWD, path.as_bytes(), Last::Follow)
+            .unwrap()
+    };
+    let flags = |path: &str, flags| fs.open_flags(&at(path), flags);
+    assert_eq!(flags("/ro/file", libc::O_RDONLY), Ok(libc::O_RDONLY));
+    assert_eq!(flags("/ro/file", libc::O_RDWR), Err(Errno::EROFS));
+    assert_eq!(flags("/ro/file", libc::O_CREAT), Ok(0));
+    assert_eq!(flags("/ro/none", libc::O_CREAT), Err(Errno::EROFS));
+    assert_eq!(flags("/ro/dir", libc::O_WRONLY), Err(Errno::EISDIR));
+    assert_eq!(flags("/w/file", libc::O_RDWR), Ok(libc::O_RDWR));
+    assert_eq!(fs.may_write(&at("/ro/dir")), Err(Errno::EROFS));
+    assert_eq!(fs.may_write(&at("/w/dir")), Ok(()));
+    for (from, to, result) in [
+        ("/ro/file", "/ro/new", Err(Errno::EROFS)),
+        ("/ro/file", "/w/new", Err(Errno::EXDEV)),
+        ("/w/file", "/new", Err(Errno::EXDEV)),
+        ("/w/file", "/w/new", Ok(())),
+    ] {
+        assert_eq!(fs.same_mount(&at(from), &at(to)), result, "{from} {to}");
+    }
+    // By descriptors, and by their names.
+    let dir = at("/ro/dir").open(libc::O_RDONLY).unwrap();
+    let file = at("/ro/file").open(libc::O_RDONLY).unwrap();
+    assert!(fs.is_descriptor_read_only(file.as_raw_fd()));
+    assert!(!fs.is_descriptor_read_only(at("/w/file").open(libc::O_RDONLY).unwrap().as_raw_fd()));
+    let made = fs.resolve_for(dir.as_raw_fd(), b"new", not, Use::Make);
+    assert_eq!(made.map(drop), Err(Errno::EROFS));
+    let own = format!("/proc/self/fd/{}", file.as_raw_fd());
+    assert_eq!(flags(&own, libc::O_RDWR), Err(Errno::EROFS));
+    assert!(
+        fs.open_at_once(dir.as_raw_fd(), b"../file", libc::O_RDWR)
+            .is_none()
+    );
+    std::fs::remove_dir_all(top).unwrap();
+}
+
+#[test]
+fn what_two_mounts_show_is_as_free_as_the_freer() {
+    let top = scratch("both");
+    std::fs::create_dir_all(top.join("root")).unwrap();
+    std::fs::create_dir_all(top.join("home/project")).unwrap();
+    std::fs::write(top.join("home/project/file"), "").unwrap();
+    let project = top.join("home/project");
+    let binds = [
+        shown(top.join("home"), "/home", false),
+        shown(&project, "/other", true),
+    ];
+    let fs = Fs::rooted(&top.join("root"), &binds).unwrap();
+    let change = |fs: &Fs, dirfd, path: &str| {
+        fs.resolve_for(dirfd, path.as_bytes(), Last::Follow, Use::Change)
+            .map(drop)
+    };
+    let cwd = libc::AT_FDCWD;
+    assert_eq!(change(&fs, cwd, "/home/project/file"), Ok(()));
+    assert_eq!(change(&fs, cwd, "/other/file"), Err(Errno::EROFS));
+    let dir = fs.resolve(cwd, b"/other", Last::Follow).unwrap();
+    let dir = dir.open(PATH_DIR).unwrap();
+    assert_eq!(change(&fs, dir.as_raw_fd(), "file"), Ok(()));
+    // Over the place itself there is no other way.
+    let binds = [
+        shown(top.join("home"), "/home", false),
+        shown(&project, "/home/project", true),
+    ];
+    let fs = Fs::rooted(&top.join("root"), &binds).unwrap();
+    assert_eq!(change(&fs, cwd, "/home/project/file"), Err(Errno::EROFS));
+    assert_eq!(change(&fs, dir.as_raw_fd(), "file"), Err(Errno::EROFS));
+    std::fs::remove_dir_all(top).unwrap();
+}
+
+#[test]
+fn what_is_shared_is_opened_at_once() {
+    let top = scratch("shared");
+    for d in ["root/home", "root/deep/er", "home/a/b", "t/a", "deep"] {
+        std::fs::create_dir_all(top.join(d)).unwrap();
+    }
+    for f in ["home/a/b/file", "t/a/file", "deep/file"] {
+        std::fs::write(top.join(f), "shared").unwrap();
+    }
+    symlink("/etc", top.join("t/out")).unwrap();
+    symlink("a/file", top.join("t/in")).unwrap();
+    let binds = [
+        shown(top.join("t"), "/tmp", false),
+        shown(top.join("home"), "/home/u", false),
+        shown(top.join("deep"), "/deep/er/still", false),
+    ];
+    let fs = Fs::rooted(&top.join("root"), &binds).unwrap();
+    let quick = |path: &str| {
+        fs.open_at_once(libc::AT_FDCWD, path.as_bytes(), libc::O_RDONLY)
+            .is_some()
+    };
+    assert!(quick("/tmp/a/file") && quick("/tmp//in") && quick("/home/u/a/b/file"));
+    for walked in [
+        "/tmp/out/passwd",
+        "/tmp/../etc",
+        "/deep/er/still/file",
+        "/tmp",
+    ] {
+        assert!(!quick(walked), "{walked}");
+    }
+    assert_eq!(read(&fs, "/deep/er/still/file").unwrap(), b"shared");
+    // The bind goes where its directory goes.
+    std::fs::rename(top.join("root/home"), top.join("root/moved")).unwrap();
+    std::fs::create_dir(top.join("root/home")).unwrap();
+    assert!(!quick("/home/u/a/b/file"));
+    assert_eq!(read(&fs, "/home/u/a/b/file"), Err(Errno::ENOENT));
+    assert_eq!(read(&fs, "/moved/u/a/b/file").unwrap(), b"shared");
+    std::fs::remove_dir_all(top).unwrap();
+}
+
+/// bind(2) of a new socket; what getsockname(2) gives of the path.
+fn bound(fs: &Fs, text: &str, alone: bool) -> Result<Vec<u8>, Errno> {
+    use crate::sys::cast::{reg, size};
+    use crate::sys::host::{address_of, address_of_mut};
+    use crate::sys::raw::syscall;
+    let not = Last::NoFollow;
+    let at = fs.resolve_for(libc::AT_FDCWD, text.as_bytes(), not, Use::Make)?;
+    let socket = std::os::unix::net::UnixDatagram::unbound().unwrap();
+    fs.bind_socket(&at, text.as_bytes(), alone, |path| {
+        let address = [&[1, 0], path].concat();
+        let len = address.len() as u64;
+        let args = [
+            reg(socket.as_raw_fd()),
+            address_of(&address[..]),
+            len,
+            0,
+            0,
+            0,
+        ];
+        syscall(libc::SYS_bind, args)
+    })?;
+    let (mut address, mut len) = ([0u8; 128], 128u32);
+    let (to, room) = (address_of_mut(&mut address), address_of_mut(&mut len));
+    let args = [reg(socket.as_raw_fd()), to, room, 0, 0, 0];
+    syscall(libc::SYS_getsockname, args)?;
+    let path = &address[2..size(len.into()) - 1];
+    Ok(fs.socket_name(path))
+}
+
+#[test]
+fn sockets_are_bound_where_the_path_leads_and_told_by_its_text() {
+    let (top, fs) = with_binds("sockets");
+    let long = format!("/w/dir/{}", "x".repeat(90));
+    for (text, alone) in [("/w/dir/one", false), ("/w/../w/dir/two", true)] {
+        assert_eq!(bound(&fs, text, alone).as_deref(), Ok(text.as_bytes()));
+        assert_eq!(bound(&fs, text, alone), Err(Errno::EADDRINUSE));
+    }
+    // The beginning of it.
+    let told = bound(&fs, &long, false).unwrap();
+    assert_eq!(
+        bound(&fs, &format!("/w/{}", "y".repeat(104)), true).map(|t| t.len()),
+        Ok(107)
+    );
+    assert!(told.len() > 60 && long.as_bytes().starts_with(&told));
+    assert_eq!(bound(&fs, "/ro/new", false), Err(Errno::EROFS));
+    let mut names: Vec<_> = (std::fs::read_dir(top.join("w/dir")).unwrap())
+        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["one", "two", &"x".repeat(90)]);
+    std::fs::remove_dir_all(top).unwrap();
 }
