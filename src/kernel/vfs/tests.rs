@@ -373,11 +373,11 @@ fn a_read_only_bind_refuses_what_would_change_it() {
 fn what_two_mounts_show_is_as_free_as_the_freer() {
     let top = scratch("both");
     std::fs::create_dir_all(top.join("root")).unwrap();
-    std::fs::create_dir_all(top.join("home/project")).unwrap();
-    std::fs::write(top.join("home/project/file"), "").unwrap();
-    let project = top.join("home/project");
+    std::fs::create_dir_all(top.join("mine/project")).unwrap();
+    std::fs::write(top.join("mine/project/file"), "").unwrap();
+    let project = top.join("mine/project");
     let binds = [
-        shown(top.join("home"), "/home", false),
+        shown(top.join("mine"), "/mine", false),
         shown(&project, "/other", true),
     ];
     let fs = Fs::rooted(&top.join("root"), &binds).unwrap();
@@ -386,18 +386,18 @@ fn what_two_mounts_show_is_as_free_as_the_freer() {
             .map(drop)
     };
     let cwd = libc::AT_FDCWD;
-    assert_eq!(change(&fs, cwd, "/home/project/file"), Ok(()));
+    assert_eq!(change(&fs, cwd, "/mine/project/file"), Ok(()));
     assert_eq!(change(&fs, cwd, "/other/file"), Err(Errno::EROFS));
     let dir = fs.resolve(cwd, b"/other", Last::Follow).unwrap();
     let dir = dir.open(PATH_DIR).unwrap();
     assert_eq!(change(&fs, dir.as_raw_fd(), "file"), Ok(()));
     // Over the place itself there is no other way.
     let binds = [
-        shown(top.join("home"), "/home", false),
-        shown(&project, "/home/project", true),
+        shown(top.join("mine"), "/mine", false),
+        shown(&project, "/mine/project", true),
     ];
     let fs = Fs::rooted(&top.join("root"), &binds).unwrap();
-    assert_eq!(change(&fs, cwd, "/home/project/file"), Err(Errno::EROFS));
+    assert_eq!(change(&fs, cwd, "/mine/project/file"), Err(Errno::EROFS));
     assert_eq!(change(&fs, dir.as_raw_fd(), "file"), Err(Errno::EROFS));
     std::fs::remove_dir_all(top).unwrap();
 }
@@ -405,17 +405,17 @@ fn what_two_mounts_show_is_as_free_as_the_freer() {
 #[test]
 fn what_is_shared_is_opened_at_once() {
     let top = scratch("shared");
-    for d in ["root/home", "root/deep/er", "home/a/b", "t/a", "deep"] {
+    for d in ["root/mine", "root/deep/er", "mine/a/b", "t/a", "deep"] {
         std::fs::create_dir_all(top.join(d)).unwrap();
     }
-    for f in ["home/a/b/file", "t/a/file", "deep/file"] {
+    for f in ["mine/a/b/file", "t/a/file", "deep/file"] {
         std::fs::write(top.join(f), "shared").unwrap();
     }
     symlink("/etc", top.join("t/out")).unwrap();
     symlink("a/file", top.join("t/in")).unwrap();
     let binds = [
         shown(top.join("t"), "/tmp", false),
-        shown(top.join("home"), "/home/u", false),
+        shown(top.join("mine"), "/mine/u", false),
         shown(top.join("deep"), "/deep/er/still", false),
     ];
     let fs = Fs::rooted(&top.join("root"), &binds).unwrap();
@@ -423,7 +423,7 @@ fn what_is_shared_is_opened_at_once() {
         fs.open_at_once(libc::AT_FDCWD, path.as_bytes(), libc::O_RDONLY)
             .is_some()
     };
-    assert!(quick("/tmp/a/file") && quick("/tmp//in") && quick("/home/u/a/b/file"));
+    assert!(quick("/tmp/a/file") && quick("/tmp//in") && quick("/mine/u/a/b/file"));
     for walked in [
         "/tmp/out/passwd",
         "/tmp/../etc",
@@ -434,10 +434,10 @@ fn what_is_shared_is_opened_at_once() {
     }
     assert_eq!(read(&fs, "/deep/er/still/file").unwrap(), b"shared");
     // The bind goes where its directory goes.
-    std::fs::rename(top.join("root/home"), top.join("root/moved")).unwrap();
-    std::fs::create_dir(top.join("root/home")).unwrap();
-    assert!(!quick("/home/u/a/b/file"));
-    assert_eq!(read(&fs, "/home/u/a/b/file"), Err(Errno::ENOENT));
+    std::fs::rename(top.join("root/mine"), top.join("root/moved")).unwrap();
+    std::fs::create_dir(top.join("root/mine")).unwrap();
+    assert!(!quick("/mine/u/a/b/file"));
+    assert_eq!(read(&fs, "/mine/u/a/b/file"), Err(Errno::ENOENT));
     assert_eq!(read(&fs, "/moved/u/a/b/file").unwrap(), b"shared");
     std::fs::remove_dir_all(top).unwrap();
 }
