@@ -38,7 +38,8 @@ struct Place(PathBuf);
 
 impl Place {
     fn new(name: &str, program: &Path) -> std::io::Result<Place> {
-        let top = std::env::temp_dir().join(format!("felix-binds-{}-{name}", std::process::id()));
+        // Not in /tmp: that is shared, and what is seen there too may be written to.
+        let top = Path::new("/var/tmp").join(format!("felix-binds-{}-{name}", std::process::id()));
         for dir in [
             "root/bin",
             "root/proc",
