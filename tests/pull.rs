@@ -634,22 +634,17 @@ fn a_debian_image_runs_its_shell() {
 
     let mut native = Command::new("chroot");
     native.arg(&root).args(["/bin/bash", "-c", SCRIPT]);
-    native.env_clear().env("PATH", "/usr/bin:/bin");
+    native
+        .env_clear()
+        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
     let cpu = support::riscv_cpu();
     if cpu.is_some()
         && let Some(why) = support::no_riscv()
     {
         panic!("{why}");
     }
-    let mut felix = match &cpu {
-        None => Command::new(env!("CARGO_BIN_EXE_felix")),
-        Some(_) => Command::new(support::top().join("riscv-qemu/run.sh")),
-    };
-    if let Some(cpu) = cpu {
-        felix
-            .env("QEMU_CPU", cpu)
-            .env("CARGO_TARGET_DIR", support::target_dir());
-    }
+    let mut felix = Command::new(support::felix(cpu.as_deref()));
+    support::on_cpu(&mut felix, cpu.as_deref());
     felix
         .args(["shell", "--env", "LANG=", "--rootfs"])
         .arg(&root);

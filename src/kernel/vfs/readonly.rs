@@ -106,7 +106,8 @@ impl At {
         host::readlinkat(self.fd(), &self.name).ok()
     }
 
-    fn stat(&self) -> Result<host::Stat, Errno> {
+    /// What is there (stat(2), lstat(2) where a last link is not followed).
+    pub fn stat(&self) -> Result<host::Stat, Errno> {
         let flags = if self.exact {
             libc::AT_SYMLINK_NOFOLLOW
         } else {

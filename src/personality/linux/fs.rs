@@ -382,7 +382,13 @@ pub(super) fn linkat(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
         &text,
         if follow { Last::Follow } else { Last::NoFollow },
     )?;
-    let to = ctx.at_for(a[2], a[3], Last::NoFollow, Use::Make)?;
+    let to = ctx
+        .at_for(a[2], a[3], Last::NoFollow, Use::Make)
+        .map_err(|e| match from.stat() {
+            // What is missing counts more.
+            Err(missing) if e == Errno::EROFS => missing,
+            _ => e,
+        })?;
     ctx.task.fs.same_mount(&from, &to)?;
     let flags = if from.exact { a[4] & !0x400 } else { a[4] };
     raw::interruptible(
