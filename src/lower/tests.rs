@@ -224,3 +224,24 @@ fn lanes_are_gathered_where_an_index_of_255_has_no_element() {
     };
     assert_eq!([128, 1024, 2048].map(gathers), [true, true, false]);
 }
+
+#[test]
+fn the_mask_of_a_comparison_of_256_bits_is_taken_as_it_is_made() {
+    // vpcmpeqb ymm0, ymm2, ymm3; vpmovmskb eax, ymm0; vpxor ymm0, ymm1, ymm2; hlt
+    let code = hot(
+        "c5 ed 74 c3 c5 fd d7 c0 c5 f5 ef c2 f4",
+        "gc,zba,zbb,zbs,v256",
+    );
+    let masks = code.iter().filter(|l| l.starts_with("vms"));
+    assert_eq!(masks.count(), 1, "{code:#?}");
+    assert!(code.iter().all(|l| !l.starts_with("vmerge")), "{code:#?}");
+}
+
+#[test]
+fn one_vector_as_both_halves_is_made_a_pair() {
+    // vinsertf128 ymm0, ymm1, xmm1, 1; vpaddd ymm0, ymm0, ymm2; hlt
+    let code = hot("c4 e3 75 18 c1 01 c5 fd fe c2 f4", "gc,zba,zbb,zbs,v256");
+    let up = code.iter().position(|l| l.starts_with("vslideup"));
+    let sum = code.iter().position(|l| l.starts_with("vadd.vv"));
+    assert!(up.is_some() && up < sum, "{code:#?}");
+}

@@ -392,3 +392,54 @@ impl Rewriter {
         self.push(&inst)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::ir::{Inst, Op, parse_region, verify};
+
+    /// The instructions left of `text`, one a line, which may use v1 = get rcx and v2 = get rdx and begin
+    /// with v3; the last one's value goes to RAX.
+    fn optimized(text: &[&str]) -> Vec<Inst> {
+        let mut region =
+            "insns 1\nb0 0x0 entry:\n  insn.64 @3\n  v1 = get.64 rcx\n  v2 = get.64 rdx\n"
+                .to_owned();
+        for (line, n) in text.iter().zip(3..) {
+            region += &format!("  v{n} = {line}\n");
+        }
+        region += &format!("  set.64 rax v{}\n  jump exit 0x3\n", text.len() + 2);
+        let mut region = parse_region(&region).unwrap();
+        verify(&region).unwrap();
+        crate::opt::optimize(&mut region);
+        region.blocks.swap_remove(0).insts
+    }
+
+    fn has(insts: &[Inst], op: Op) -> bool {
+        insts.iter().any(|i| i.op == op)
+    }
+
+    #[test]
+    fn a_bit_is_taken_of_what_is_not_0_or_1() {
+        let bit_of = |yes, no| {
+            let select = format!("select.64 v3 {yes} {no}");
+            let text = ["eq.64 v1 v2", "ltu.64 v1 v2", &select, "const.64 #0x1"];
+            has(
+                &optimized(&[&text[..], &["and.64 v5 v6"]].concat()),
+                Op::And,
+            )
+        };
+        assert!(!bit_of("v3", "v4"));
+        assert!(bit_of("v4", "v1") && bit_of("v1", "v4"));
+    }
+
+    #[test]
+    fn what_has_no_high_half_is_divided_by_the_plain_division() {
+        for (long, plain) in [("div128u", Op::DivU), ("rem128u", Op::RemU)] {
+            let by = |high| {
+                let division = format!("{long}.64 {high} v1 v2");
+                optimized(&["const.64 #0x0", &division])
+            };
+            assert!(has(&by("v3"), plain), "{long}");
+            assert!(!has(&by("v1"), plain), "{long}");
+        }
+    }
+}

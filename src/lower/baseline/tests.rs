@@ -41,6 +41,15 @@ fn a_comparison_and_its_jump_are_one_branch() {
 }
 
 #[test]
+fn a_test_for_zero_and_its_jump_are_one_branch() {
+    // test rax, rax; je +0x10, and shl rax, 2; jne +0x10: nobody is asked about the flags.
+    let (text, ..) = code(&[0x48, 0x85, 0xc0, 0x74, 0x10], ISA);
+    assert!(has(&text, "beq a3, zero"), "{text:#?}");
+    let (text, ..) = code(&[0x48, 0xc1, 0xe0, 0x02, 0x75, 0x10], ISA);
+    assert!(has(&text, "bne a3, zero"), "{text:#?}");
+}
+
+#[test]
 fn flags_nobody_sees_are_not_stored() {
     // add rax, rbx; add rcx, rdx: the second's are seen.
     let twice = [0x48, 0x01, 0xd8, 0x48, 0x01, 0xd1];

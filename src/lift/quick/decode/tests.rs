@@ -143,6 +143,28 @@ fn every_opcode_with_vex_as_quick() {
     assert!(known > 1000, "{known}");
 }
 
+/// What `decode_run` declines is only slower, so nothing above notices.
+#[test]
+fn what_is_common_is_not_declined() {
+    let common: [&[u8]; 10] = [
+        &[0x66, 0x89, 0xc8],             // mov ax, cx
+        &[0x66, 0x41, 0x89, 0xc8],       // mov r8w, cx
+        &[0x64, 0x48, 0x8b, 0x01],       // mov rax, fs:[rcx]
+        &[0x66, 0x0f, 0xef, 0xc0],       // pxor xmm0, xmm0
+        &[0x0f, 0xa3, 0xc8],             // bt eax, ecx
+        &[0xc4, 0xe2, 0xf9, 0xf7, 0xcb], // shlx rcx, rbx, rax
+        &[0xc4, 0xe2, 0xfa, 0xf7, 0xcb], // sarx rcx, rbx, rax
+        &[0xc4, 0xe2, 0xfb, 0xf7, 0xcb], // shrx rcx, rbx, rax
+        &[0xc4, 0xe2, 0xf8, 0xf2, 0xcb], // andn rcx, rax, rbx
+        &[0xc5, 0xfc, 0x28, 0xc1],       // vmovaps ymm0, ymm1
+    ];
+    for head in common {
+        let mut bytes = [0x90; LOOKS_AT];
+        bytes[..head.len()].copy_from_slice(head);
+        assert!(decoded(&bytes, 0x1000).is_some(), "{head:02x?}");
+    }
+}
+
 fn check_head(head: &[u8], random: &mut Random, known: &mut u32) {
     let mut bytes = random.bytes();
     bytes[..head.len()].copy_from_slice(head);
