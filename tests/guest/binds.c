@@ -103,6 +103,8 @@ int main(int argc, char **argv) {
         for (int i = 2; i < argc; i++) identity(argv[i]);
         return 0;
     }
+    // It begins in the directory that felix is in, if that is shared.
+    if (chdir("/")) return 1;
     if (argc > 1 && !strcmp(argv[1], "entered") && unshare(CLONE_NEWNS)) return printf("not run: unshare: %m\n"), 3;
     struct timespec ts[2] = {{1, 0}, {1, 0}};
     struct timeval tv[2] = {{1, 0}, {1, 0}};
