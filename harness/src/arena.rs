@@ -58,8 +58,8 @@ impl Arena {
         })
     }
 
-    /// What each of them says about each case. Engines are not asked about one that an oracle found not to
-    /// end: nobody stops them.
+    /// What each of them says about each case. Engines are asked about those of which an oracle, if there are any,
+    /// knows that they end: nobody stops them.
     ///
     /// # Errors
     /// If one of them broke.
@@ -72,7 +72,9 @@ impl Arena {
                 }
             }
         }
-        let ends = |o: &Outcomes| o.values().all(|a| a.stop.vector != ENDLESS);
+        let asked = !self.oracles.is_empty();
+        let ends =
+            |o: &Outcomes| !(asked && o.is_empty()) && o.values().all(|a| a.stop.vector != ENDLESS);
         let mut ending = Cow::Borrowed(batch);
         if !all.iter().all(ends) {
             let both = batch.iter().zip(&all);
