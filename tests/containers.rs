@@ -140,19 +140,6 @@ fn missing(cpu: Option<&str>) -> Option<String> {
         })
 }
 
-/// Why this machine lets not even root mount, if so: a container, mostly.
-fn no_mounts() -> Option<String> {
-    let script = "mount --bind /usr /mnt && mount -t tmpfs none /usr";
-    let out = Command::new("unshare")
-        .args(["-m", "sh", "-c", script])
-        .output();
-    match out {
-        Ok(o) if o.status.success() => None,
-        Ok(o) => Some(String::from_utf8_lossy(&o.stderr).trim().to_owned()),
-        Err(e) => Some(format!("unshare: {e}")),
-    }
-}
-
 fn main() -> ExitCode {
     let mut args = Arguments::from_args();
     args.test_threads.get_or_insert(2);
@@ -160,7 +147,7 @@ fn main() -> ExitCode {
     if let Some(why) = missing(cpu.as_deref()) {
         return support::left_out(&why);
     }
-    if let Some(why) = no_mounts() {
+    if let Some(why) = support::no_mounts() {
         println!("left out, natively they cannot be made here: {why}");
         return ExitCode::SUCCESS;
     }

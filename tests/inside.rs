@@ -228,19 +228,6 @@ fn socket_names(program: &Path, cpu: Option<&str>) -> Result<(), Failed> {
     Err(format!("natively:\n{}\nfelix:\n{}", text(&native), text(&ours)).into())
 }
 
-/// Why this machine lets not even root mount, if so: a container, mostly.
-fn no_mounts() -> Option<String> {
-    let script = "mount --bind /usr /mnt";
-    let out = Command::new("unshare")
-        .args(["-m", "sh", "-c", script])
-        .output();
-    match out {
-        Ok(o) if o.status.success() => None,
-        Ok(o) => Some(String::from_utf8_lossy(&o.stderr).trim().to_owned()),
-        Err(e) => Some(format!("unshare: {e}")),
-    }
-}
-
 fn main() -> ExitCode {
     let args = Arguments::from_args();
     let cpu = support::riscv_cpu();
@@ -255,7 +242,7 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let states: &[&str] = match no_mounts() {
+    let states: &[&str] = match support::no_mounts() {
         None => &["rooted", "entered"],
         Some(why) => {
             println!("left out, natively there are no binds here: {why}");

@@ -89,6 +89,19 @@ fn is_root() -> bool {
     std::fs::metadata("/proc/self").is_ok_and(|m| std::os::unix::fs::MetadataExt::uid(&m) == 0)
 }
 
+/// Why this machine lets not even root mount, if so: a container, mostly.
+pub fn no_mounts() -> Option<String> {
+    let script = "mount --bind /usr /mnt && mount -t tmpfs none /usr";
+    let out = Command::new("unshare")
+        .args(["-m", "sh", "-c", script])
+        .output();
+    match out {
+        Ok(o) if o.status.success() => None,
+        Ok(o) => Some(String::from_utf8_lossy(&o.stderr).trim().to_owned()),
+        Err(e) => Some(format!("unshare: {e}")),
+    }
+}
+
 /// Why the cross-built felix cannot be run under qemu-riscv64, if so.
 pub fn no_riscv() -> Option<String> {
     let felix = target_dir().join("riscv64gc-unknown-linux-gnu/release/felix");
