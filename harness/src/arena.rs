@@ -170,3 +170,110 @@ impl Arena {
         Ok(excused.is_none().then_some((ours, theirs)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compare::read_cases;
+    use std::path::Path;
+    use std::sync::{Arc, Mutex};
+
+    /// Answers by the first byte of the code, and remembers what it was asked.
+    struct Scripted {
+        name: &'static str,
+        answer: fn(u8, After) -> Option<After>,
+        asked: Arc<Mutex<Vec<u8>>>,
+    }
+
+    impl Runner for Scripted {
+        fn name(&self) -> &'static str {
+            self.name
+        }
+
+        fn run(&mut self, cases: &[Case]) -> Result<Vec<Option<After>>> {
+            let answer = |c: &Case| {
+                let code = c.code.0[0];
+                self.asked.lock().unwrap().push(code);
+                (self.answer)(code, c.after.clone().unwrap())
+            };
+            Ok(cases.iter().map(answer).collect())
+        }
+    }
+
+    /// Cases with these bytes as code, and an arena of the engine `interp` with these oracles; what the engine was asked.
+    fn ask(oracles: Vec<Scripted>, codes: &[u8]) -> (Vec<u8>, Vec<Outcomes>) {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus/oracle/native-rcpps.json");
+        let recorded = read_cases(&file).unwrap().remove(0);
+        let case = |code: &u8| {
+            let mut case = recorded.clone();
+            case.code.0 = vec![*code];
+            case
+        };
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let engine = Scripted {
+            name: "interp",
+            answer: |_, after| Some(after),
+            asked: asked.clone(),
+        };
+        let mut arena = Arena {
+            oracles: oracles.into_iter().map(|o| Box::new(o) as _).collect(),
+            engines: vec![Box::new(engine)],
+            names: vec!["interp"],
+            exclusions: Exclusions::load().unwrap(),
+            used: Used::new(),
+            unicorn_wrong: BTreeMap::new(),
+        };
+        let outcomes = arena
+            .run(&codes.iter().map(case).collect::<Vec<_>>())
+            .unwrap();
+        let asked = asked.lock().unwrap().clone();
+        (asked, outcomes)
+    }
+
+    fn oracle(name: &'static str, answer: fn(u8, After) -> Option<After>) -> Scripted {
+        Scripted {
+            name,
+            answer,
+            asked: Arc::default(),
+        }
+    }
+
+    fn endless(mut after: After) -> After {
+        after.stop.vector = ENDLESS;
+        after
+    }
+
+    #[test]
+    fn engines_run_only_what_an_oracle_has_run_to_its_end() {
+        let cpu = |code, after| match code {
+            1 | 4 => Some(after),
+            2 => Some(endless(after)),
+            _ => None,
+        };
+        let unicorn = |code, after| match code {
+            4 => Some(endless(after)),
+            5 => Some(after),
+            _ => None,
+        };
+        let both = vec![oracle("native", cpu), oracle("unicorn", unicorn)];
+        let (asked, outcomes) = ask(both, &[1, 2, 3, 4, 5]);
+        // 3 is known to neither; of 4 one says that it does not end.
+        assert_eq!(asked, [1, 5]);
+        let names = |o: &Outcomes| o.keys().copied().collect::<Vec<_>>();
+        assert_eq!(
+            outcomes.iter().map(names).collect::<Vec<_>>(),
+            [
+                vec!["interp", "native"],
+                vec!["native"],
+                vec![],
+                vec!["native", "unicorn"],
+                vec!["interp", "unicorn"],
+            ]
+        );
+    }
+
+    #[test]
+    fn without_oracles_engines_run_everything() {
+        assert_eq!(ask(Vec::new(), &[1, 2]).0, [1, 2]);
+    }
+}
