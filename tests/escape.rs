@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::Duration;
 
 const LIMIT: Duration = Duration::from_secs(120);
@@ -25,6 +25,8 @@ const NOT_RUN: i32 = 3;
 struct Place {
     top: PathBuf,
     _sockets: (UnixListener, UnixDatagram),
+    /// In a mount namespace of its own, if there can be one.
+    other: Child,
 }
 
 impl Place {
@@ -61,9 +63,14 @@ impl Place {
             .args(["-n", "user.secret", "-v", "x"])
             .arg(top.join("secret"))
             .status();
+        let other = Command::new("sh")
+            .args(["-c", "exec unshare -m sleep 600"])
+            .stderr(Stdio::null())
+            .spawn()?;
         Ok(Place {
             top,
             _sockets: sockets,
+            other,
         })
     }
 
@@ -102,6 +109,7 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
+        let _ = self.other.kill().and_then(|()| self.other.wait());
         let _ = std::fs::remove_dir_all(&self.top);
     }
 }
@@ -145,6 +153,7 @@ fn check(state: &str, kind: Kind, program: &Path, cpu: Option<&str>) -> Result<(
     .arg(state)
     .args(race.then_some("race"))
     .env("HOME", place.top.join("home"))
+    .env("SECRET_NS", place.other.id().to_string())
     .env("SECRET_DEV", secret.dev().to_string())
     .env("SECRET_INO", secret.ino().to_string());
     support::on_cpu(&mut c, cpu);

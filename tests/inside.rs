@@ -1,7 +1,8 @@
 //! A directory shown read-only (`--bind HOST:GUEST:ro`) refuses what a read-only bind mount refuses, with the same errors:
 //! `tests/guest/binds.c` tries the calls natively, on a real one, and under felix, which refuses by itself while the root
 //! is one in user space and mounts it once the root is real.
-//! And what of the host's directories is shared inside without being asked for.
+//! And what of the host's directories is shared inside without being asked for, what the guest is told of sockets' names, and
+//! the way between mount namespaces (`tests/guest/mounts.c`).
 //!
 //! Which felix: as in `tests/programs.rs`.
 
@@ -228,6 +229,57 @@ fn socket_names(program: &Path, cpu: Option<&str>) -> Result<(), Failed> {
     Err(format!("natively:\n{}\nfelix:\n{}", text(&native), text(&ours)).into())
 }
 
+/// Runs the program natively, in a root that is the mount namespace's.
+const PIVOTED: &str = r#"
+set -eu
+root=$1/root
+mount --bind "$root" "$root"
+mount --bind "$1/w" "$root/w"
+mount --rbind /proc "$root/proc"
+cd "$root"
+pivot_root . .
+shift
+exec /bin/mounts pivoted "$@"
+"#;
+
+/// Between mount namespaces: natively and under felix.
+fn namespaces(program: &Path, executed: bool, cpu: Option<&str>) -> Result<(), Failed> {
+    let run = |kind: &str| -> Result<Vec<u8>, String> {
+        let name = format!("namespaces-{kind}-{executed}");
+        let place = Place::new(&name, program).map_err(|e| e.to_string())?;
+        let root = place.0.join("root");
+        let made = std::fs::create_dir(root.join("dir"))
+            .and_then(|()| std::fs::rename(root.join("bin/binds"), root.join("bin/mounts")));
+        made.map_err(|e| e.to_string())?;
+        let mut c = match kind {
+            "native" => {
+                let mut c = Command::new("unshare");
+                c.args(["-m", "sh", "-c", PIVOTED, "sh"]).arg(&place.0);
+                c
+            }
+            _ => {
+                let mut c = felix(cpu);
+                let bind = format!("{}:/w", place.0.join("w").display());
+                c.args(["run", "--rootfs"]).arg(&root);
+                c.args(["--bind", &bind, "--", "/bin/mounts"]);
+                c
+            }
+        };
+        c.arg(&place.0).args(executed.then_some("exec"));
+        let ended = support::run(&mut c, b"", LIMIT)?;
+        match ended.code() {
+            Some(0) => Ok(ended.stdout),
+            _ => Err(format!("{kind}: {}: {}", ended.how(), ended.stderr)),
+        }
+    };
+    let (native, ours) = (run("native")?, run("felix")?);
+    if ours == native && native.len() > 500 {
+        return Ok(());
+    }
+    let text = |out: &[u8]| String::from_utf8_lossy(out).into_owned();
+    Err(format!("natively:\n{}\nfelix:\n{}", text(&native), text(&ours)).into())
+}
+
 fn main() -> ExitCode {
     let args = Arguments::from_args();
     let cpu = support::riscv_cpu();
@@ -235,10 +287,14 @@ fn main() -> ExitCode {
     if let Some(why) = missing {
         return support::left_out(&why);
     }
-    let (program, sockets) = match (made("binds"), made("sockets")) {
-        (Ok(a), Ok(b)) => (a, b),
-        (Err(e), _) | (_, Err(e)) => {
-            eprintln!("{e}");
+    let made: Result<Vec<PathBuf>, String> = ["binds", "sockets", "mounts"]
+        .into_iter()
+        .map(made)
+        .collect();
+    let [program, sockets, mounts] = match made.as_deref() {
+        Ok([a, b, c]) => [a, b, c].map(Clone::clone),
+        other => {
+            eprintln!("{other:?}");
             return ExitCode::FAILURE;
         }
     };
@@ -267,6 +323,23 @@ fn main() -> ExitCode {
             socket_names(&sockets, cpu.as_deref())
         })
     });
-    let all = refusals.chain(shares).chain(names).collect();
+    // Where the root is real felix cannot find qemu, to be executed by it.
+    let ways: &[bool] = match (states, &cpu) {
+        ([], _) => &[],
+        (_, None) => &[false, true],
+        (_, Some(_)) => &[false],
+    };
+    let namespaces = ways.iter().map(|executed| {
+        let (program, cpu) = (mounts.clone(), cpu.clone());
+        let how = if *executed { "executed" } else { "joined" };
+        Trial::test(format!("namespaces/{how}"), move || {
+            namespaces(&program, *executed, cpu.as_deref())
+        })
+    });
+    let all = refusals
+        .chain(shares)
+        .chain(names)
+        .chain(namespaces)
+        .collect();
     libtest_mimic::run(&args, all).exit_code()
 }

@@ -10,7 +10,7 @@ use crate::kernel::exec::{inherited, take_environment, take_limit};
 use crate::kernel::fd::{handed_on, keep_stderr};
 use crate::kernel::process::KeptFelix;
 use crate::kernel::seccomp::Seccomp;
-use crate::kernel::vfs::{Fs, Last, Shown};
+use crate::kernel::vfs::{Fs, Home, Last, Shown};
 use crate::run::{GuestMemory, Job};
 use crate::rv64::{Feature, HostIsa};
 use crate::setup::config::Files;
@@ -57,9 +57,9 @@ pub(super) struct RunArgs {
     /// Internal: the descriptor of the host's /proc.
     #[arg(long, hide = true)]
     exec_proc: Option<i32>,
-    /// Internal: the process's root is the program's.
+    /// Internal: the process's root is the program's; where that began.
     #[arg(long, hide = true)]
-    exec_entered: bool,
+    exec_entered: Option<String>,
     /// Internal: what is shared inside, HOST:GUEST.
     #[arg(long, hide = true)]
     exec_shared: Vec<OsString>,
@@ -104,7 +104,7 @@ pub(super) struct Executed {
     fd: Option<i32>,
     root: Option<i32>,
     proc: Option<i32>,
-    entered: bool,
+    entered: Option<String>,
     felix: Option<i32>,
     seccomp: Option<i32>,
     shared: Vec<OsString>,
@@ -187,9 +187,6 @@ fn observer(start: &Start) -> Result<Arc<Observer>, Error> {
 }
 
 fn file_system(start: &Start) -> Result<Fs, Error> {
-    if start.executed.entered {
-        return Ok(Fs::entered());
-    }
     let given = start.settings.list(Key::Bind);
     let Some(dir) = &start.rootfs else {
         return if given.is_empty() {
@@ -210,6 +207,11 @@ fn file_system(start: &Start) -> Result<Fs, Error> {
     };
     // Of two at the same place the later is shown.
     let shown = [shown(&start.shared(), true), shown(given, false)].concat();
+    if let Some(identity) = &start.executed.entered {
+        let home = Home::again(identity, dir, shown);
+        let home = home.ok_or_else(|| Error::Usage(format!("--exec-entered {identity}: none")))?;
+        return Ok(Fs::entered(Some(home)));
+    }
     let fs = Fs::rooted(dir, &shown).map_err(|(path, e)| Error::CannotRun {
         path,
         why: format!("cannot be used for the rootfs: {e}"),
@@ -280,7 +282,10 @@ fn again(start: &Start) -> Vec<OsString> {
         out.push(text);
     };
     // The guest may be elsewhere by then.
-    let full = |p: &Path| p.canonicalize().unwrap_or_else(|_| p.to_owned());
+    let full = |p: &Path| match start.executed.again {
+        true => p.to_owned(),
+        false => p.canonicalize().unwrap_or_else(|_| p.to_owned()),
+    };
     if let Some(r) = &start.rootfs {
         option("rootfs", full(r).as_os_str());
     }

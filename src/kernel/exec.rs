@@ -650,8 +650,10 @@ pub fn again(
     let mut path = OsString::from("--exec-path=");
     path.push(OsStr::from_bytes(&exec.path));
     args.push(path);
-    if fs.is_entered() {
-        args.push("--exec-entered".into());
+    if fs.is_entered()
+        && let Some(home) = fs.home()
+    {
+        args.push(format!("--exec-entered={}", home.identity()).into());
     }
     let copy = |n: Option<u64>| n.map(crate::sys::cast::int);
     for (option, number) in [

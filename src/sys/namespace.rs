@@ -3,16 +3,29 @@
 //!
 //! There the child makes the namespaces by unshare(2). A PID namespace begins with that child's child, so the first one
 //! stays between the two: it hands on signals one way and the exit status the other.
+//!
+//! And setns(2), with a look at where it leads.
 
 use super::cast::{int, reg};
-use super::host::{address_of, address_of_mut, owned};
-use super::{Errno, raw, thread};
-use std::os::fd::{AsRawFd, OwnedFd};
+use super::host::{address_of, address_of_mut, fstatat, owned};
+use super::{Errno, proc, raw, thread};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 /// All CLONE_NEW* flags of clone(2).
 pub const ALL: u64 = 0x7e02_0080;
 /// CLONE_NEWPID.
 const PID: u64 = 0x2000_0000;
+/// CLONE_UNTRACED.
+const UNTRACED: u64 = 0x80_0000;
+
+/// What a mount namespace is known by.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct MountNamespace {
+    /// Device and inode of its file in /proc/PID/ns.
+    pub id: (u64, u64),
+    /// Device and inode of what `/` is to a process that has joined it.
+    pub root: (u64, u64),
+}
 
 /// clone(2) without CLONE_VM, with `flags` and the signal to send at its end. 0 in the child.
 pub fn fork(flags: u64, exit_signal: u64) -> Result<u64, Errno> {
@@ -103,4 +116,68 @@ fn stay(child: u64) -> ! {
             _ => super::host::exit_group(libc::WEXITSTATUS(status)),
         }
     }
+}
+
+/// setns(2).
+pub fn join(fd: RawFd, kinds: u64) -> Result<u64, Errno> {
+    raw::syscall(libc::SYS_setns, [reg(fd), kinds, 0, 0, 0, 0])
+}
+
+/// The mount namespace that `join` would lead to; the error of setns(2) if it would not. A process of its own goes and looks,
+/// because there may be no way back.
+pub fn ahead(fd: RawFd, kinds: u64) -> Result<MountNamespace, Errno> {
+    let mut ends = [0i32; 2];
+    let cloexec = reg(libc::O_CLOEXEC);
+    let at = address_of_mut(&mut ends);
+    raw::syscall(libc::SYS_pipe2, [at, cloexec, 0, 0, 0, 0])?;
+    let [out, into] = ends.map(|n| owned(reg(n)));
+    let proc = proc::kept().ok_or(Errno::ENOENT)?;
+    // No signal tells anybody of its end; where that cannot be had (qemu-user), it is a child like others.
+    let child = raw::syscall(libc::SYS_clone, [UNTRACED, 0, 0, 0, 0, 0])
+        .or_else(|_| raw::syscall(libc::SYS_clone, [reg(libc::SIGCHLD), 0, 0, 0, 0, 0]))?;
+    // An errno, and what was found.
+    let mut said = [0u64; 5];
+    if child == 0 {
+        // From here on only calls of the kernel: other threads may have had any lock.
+        said[0] = match look(fd, kinds, proc) {
+            Ok(found) => {
+                (said[1], said[2]) = found.id;
+                (said[3], said[4]) = found.root;
+                0
+            }
+            Err(e) => u64::from(e.0.unsigned_abs()),
+        };
+        let to = [reg(into.as_raw_fd()), address_of(&said), 40, 0, 0, 0];
+        let _ = raw::syscall(libc::SYS_write, to);
+        super::host::exit_group(0);
+    }
+    drop(into);
+    let buffer = address_of_mut(&mut said);
+    let from = [reg(out.as_raw_fd()), buffer, 40, 0, 0, 0];
+    let read = loop {
+        match raw::syscall(libc::SYS_read, from) {
+            Err(Errno::EINTR) => {}
+            done => break done,
+        }
+    };
+    let wait = [child, 0, reg(libc::__WALL), 0, 0, 0];
+    while raw::syscall(libc::SYS_wait4, wait) == Err(Errno::EINTR) {}
+    match (read, int(said[0])) {
+        (Ok(40), 0) => Ok(MountNamespace {
+            id: (said[1], said[2]),
+            root: (said[3], said[4]),
+        }),
+        (Ok(40), errno) => Err(Errno(errno)),
+        _ => Err(Errno::ENOMEM),
+    }
+}
+
+/// Joins it, and looks. `proc`: the host's /proc.
+fn look(fd: RawFd, kinds: u64, proc: RawFd) -> Result<MountNamespace, Errno> {
+    join(fd, kinds)?;
+    let id = |st: super::host::Stat| (st.st_dev, st.st_ino);
+    Ok(MountNamespace {
+        id: id(fstatat(proc, c"self/ns/mnt", 0)?),
+        root: id(fstatat(libc::AT_FDCWD, c"/", 0)?),
+    })
 }

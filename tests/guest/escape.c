@@ -423,12 +423,20 @@ int main(int argc, char **argv) {
         }
     }
     printf("descriptors: %d led out\n", out);
-    // What the mount namespace of another has as its root.
-    snprintf(target, sizeof target, "/proc/%d/ns/mnt", getppid());
-    int ns = open(target, O_RDONLY);
-    if (ns >= 0 && !setns(ns, CLONE_NEWNS)) {
-        snprintf(target, sizeof target, "%s/secret", top);
-        if (has_secret(open(target, O_RDONLY))) out++, printf("setns leads out\n");
+    // What the mount namespaces of others have as their root: the one felix was started in, and one that is another's.
+    int others[] = {getppid(), atoi(getenv("SECRET_NS"))};
+    for (int i = 0; i < 2; i++) {
+        snprintf(target, sizeof target, "/proc/%d/ns/mnt", others[i]);
+        int ns = open(target, O_RDONLY);
+        if (ns >= 0 && !setns(ns, CLONE_NEWNS)) {
+            snprintf(target, sizeof target, "%s/secret", top);
+            if (has_secret(open(target, O_RDONLY))) out++, printf("setns %d leads out\n", i);
+        }
+        int of = syscall(SYS_pidfd_open, others[i], 0);
+        if (of >= 0 && !setns(of, CLONE_NEWNS)) {
+            snprintf(target, sizeof target, "%s/secret", top);
+            if (has_secret(open(target, O_RDONLY))) out++, printf("setns %d by pidfd leads out\n", i);
+        }
     }
     char cwd[PATH_MAX] = "";
     if (getcwd(cwd, sizeof cwd) && strstr(cwd, top)) out++, printf("getcwd tells: %s\n", cwd);

@@ -2,13 +2,15 @@
 //!
 //! Done as soon as the guest gets such a namespace (unshare(2), clone(2)), which takes the privilege that mounting
 //! does. From then on the guest's mounts are the kernel's, and what the guest does to them is what it asked for.
+//! setns(2) leads back to where the guest began, and to namespaces that are made so.
 //! Invariant: the root of the namespace is the process's root, so nothing of the host is above it; what is in no
 //! mount of the namespace (descriptors from before, /proc/PID/root of others) is kept out by `walk`.
 
-use super::{Fs, Id, PATH_DIR, Root, View, c, components};
+use super::{Fs, Home, Id, PATH_DIR, Root, View, c, components};
 use crate::kernel::fd;
-use crate::sys::{Errno, host, mount, proc};
+use crate::sys::{Errno, host, mount, namespace, proc};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::sync::Arc;
 
 /// The directory by its host path, seen from the namespace of now, if it is still the one it was.
 fn again(path: &[u8], was: Id) -> Result<OwnedFd, Errno> {
@@ -112,6 +114,61 @@ impl Fs {
         }
         Ok(())
     }
+}
+
+/// Where setns(2) leads.
+#[derive(Clone, Copy)]
+enum Way {
+    /// To the mount namespace where the guest began.
+    Home,
+    /// To one whose root is the guest's.
+    Entered,
+}
+
+impl Fs {
+    /// setns(2) to another mount namespace, or perhaps another: the one where the guest began, where its root is one in user
+    /// space again, or one whose root is the guest's. Others are the host's: EPERM. After an error of the second kind the
+    /// process must not go on: its root is not the guest's.
+    pub fn join_namespace(&self, namespace: RawFd, kinds: u64) -> Result<u64, Join> {
+        let home = self.home().ok_or(Join::Refused(Errno::EPERM))?;
+        fd::keep_proc().map_err(Join::Refused)?;
+        let ahead = namespace::ahead(namespace, kinds).map_err(Join::Refused)?;
+        let way = match ahead {
+            there if there.id == home.namespace => Way::Home,
+            there if there.root == home.root => Way::Entered,
+            _ => return Err(Join::Refused(Errno::EPERM)),
+        };
+        let done = namespace::join(namespace, kinds).map_err(Join::Refused)?;
+        proc::root_changes();
+        match way {
+            Way::Home => self.come_home(home).map_err(Join::Lost)?,
+            Way::Entered => self.set(View::Entered),
+        }
+        Ok(done)
+    }
+
+    /// The root becomes one in user space again, and the current directory.
+    fn come_home(&self, home: &Home) -> Result<(), Errno> {
+        let root = match self.view() {
+            View::Rooted(root, _) => root,
+            _ => Arc::new(Root::new(&home.dir, &home.shown).map_err(|(_, e)| e)?),
+        };
+        if root.id != home.root {
+            return Err(Errno::ESTALE);
+        }
+        host::fchdir(root.fd.as_raw_fd())?;
+        self.set(View::Rooted(root, None));
+        Ok(())
+    }
+}
+
+/// Why a mount namespace was not joined.
+#[derive(Clone, Copy, Debug)]
+pub enum Join {
+    /// Nothing has happened.
+    Refused(Errno),
+    /// It was, and the guest's root is not there.
+    Lost(Errno),
 }
 
 /// Has the number stand for the same directory in the mounts of now.

@@ -27,13 +27,14 @@ mod walk;
 use super::fd;
 use crate::sys::{Errno, host, mount, proc};
 use readonly::On;
-use std::ffi::CString;
+use std::ffi::{CString, OsStr};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use walk::Walk;
 
+pub use enter::Join;
 pub use readonly::Use;
 
 /// PROC_SUPER_MAGIC (statfs(2)).
@@ -62,6 +63,19 @@ struct Bind {
     id: Id,
     read_only: bool,
     optional: bool,
+}
+
+impl Bind {
+    /// What leads to it.
+    fn again(&self) -> Shown {
+        let path = |p: &[u8]| PathBuf::from(OsStr::from_bytes(p));
+        Shown {
+            host: path(&self.host),
+            guest: path(&self.guest),
+            read_only: self.read_only,
+            optional: self.optional,
+        }
+    }
 }
 
 /// A host directory that the guest is to see.
@@ -108,15 +122,57 @@ enum View {
     Entered,
 }
 
+/// Where a guest with a root of its own began, and may come back to from other mount namespaces.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Home {
+    /// The mount namespace's identity.
+    pub namespace: (u64, u64),
+    /// The root directory's.
+    pub root: (u64, u64),
+    /// Where the root is, in that namespace.
+    pub dir: PathBuf,
+    /// What is to be seen there.
+    pub shown: Vec<Shown>,
+}
+
+impl Home {
+    /// What tells it from others, to be handed on to a program that is executed.
+    #[must_use]
+    pub fn identity(&self) -> String {
+        let ((a, b), (c, d)) = (self.namespace, self.root);
+        format!("{a}:{b}:{c}:{d}")
+    }
+
+    /// The home of this `identity`.
+    #[must_use]
+    pub fn again(identity: &str, dir: &Path, shown: Vec<Shown>) -> Option<Home> {
+        let numbers: Result<Vec<u64>, _> = identity.split(':').map(str::parse).collect();
+        let [a, b, c, d] = numbers.ok()?[..] else {
+            return None;
+        };
+        Some(Home {
+            namespace: (a, b),
+            root: (c, d),
+            dir: dir.to_owned(),
+            shown,
+        })
+    }
+}
+
 /// What threads with a common root and current directory share (CLONE_FS). See the module's head.
 #[derive(Debug, Default)]
 pub struct Fs {
     view: RwLock<View>,
+    /// `None` without a rootfs.
+    home: Option<Arc<Home>>,
 }
 
 impl Clone for Fs {
     fn clone(&self) -> Fs {
-        Fs::of(self.view())
+        Fs {
+            view: RwLock::new(self.view()),
+            home: self.home.clone(),
+        }
     }
 }
 
@@ -308,12 +364,6 @@ impl Root {
 }
 
 impl Fs {
-    fn of(view: View) -> Fs {
-        Fs {
-            view: RwLock::new(view),
-        }
-    }
-
     fn view(&self) -> View {
         self.view
             .read()
@@ -331,33 +381,36 @@ impl Fs {
         Fs::default()
     }
 
-    /// The process's root is the guest's, since a program before this one entered it.
+    /// The process's root is the guest's, since a program before this one entered it. `home` is where that began.
     #[must_use]
-    pub fn entered() -> Fs {
-        Fs::of(View::Entered)
+    pub fn entered(home: Option<Home>) -> Fs {
+        Fs {
+            view: RwLock::new(View::Entered),
+            home: home.map(Arc::new),
+        }
     }
 
     /// Guest paths are inside `dir`, where `shown` is to be seen; of two at one place the later.
     pub fn rooted(dir: &Path, shown: &[Shown]) -> Result<Fs, (PathBuf, Errno)> {
-        let (host, fd, id) = directory(dir)?;
-        let mut root = Root {
-            host,
-            fd,
-            id,
-            binds: Vec::new(),
+        let root = Root::new(dir, shown)?;
+        let namespace = proc::stat("self/ns/mnt").map_err(|e| ("/proc/self/ns/mnt".into(), e))?;
+        let home = Home {
+            namespace: (namespace.st_dev, namespace.st_ino),
+            root: root.id,
+            dir: PathBuf::from(OsStr::from_bytes(&root.host)),
+            // Without what could not be, and by paths that lead there from anywhere.
+            shown: root.binds.iter().map(Bind::again).collect(),
         };
-        for wish in shown {
-            match root.bind(wish) {
-                Ok(b) => {
-                    root.binds
-                        .retain(|old| (old.parent, &old.name) != (b.parent, &b.name));
-                    root.binds.push(b);
-                }
-                Err(_) if wish.optional => {}
-                Err(e) => return Err(e),
-            }
-        }
-        Ok(Fs::of(View::Rooted(Arc::new(root), None)))
+        Ok(Fs {
+            view: RwLock::new(View::Rooted(Arc::new(root), None)),
+            home: Some(Arc::new(home)),
+        })
+    }
+
+    /// See `Home`.
+    #[must_use]
+    pub fn home(&self) -> Option<&Home> {
+        self.home.as_deref()
     }
 
     /// True if the root is a directory in user space.
@@ -526,6 +579,28 @@ impl Fs {
 }
 
 impl Root {
+    fn new(dir: &Path, shown: &[Shown]) -> Result<Root, (PathBuf, Errno)> {
+        let (host, fd, id) = directory(dir)?;
+        let mut root = Root {
+            host,
+            fd,
+            id,
+            binds: Vec::new(),
+        };
+        for wish in shown {
+            match root.bind(wish) {
+                Ok(b) => {
+                    root.binds
+                        .retain(|old| (old.parent, &old.name) != (b.parent, &b.name));
+                    root.binds.push(b);
+                }
+                Err(_) if wish.optional => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(root)
+    }
+
     fn bind(&self, wish: &Shown) -> Result<Bind, (PathBuf, Errno)> {
         let (host, fd, id_of_it) = directory(&wish.host)?;
         let fail = |e| (wish.guest.clone(), e);

@@ -3,10 +3,10 @@
 use super::{CWD, Ctx, Flow, Result, fd_of};
 use crate::kernel::exec::{self, Exec};
 use crate::kernel::task::Leaving;
-use crate::kernel::vfs::Last;
+use crate::kernel::vfs::{Join, Last};
 use crate::mem::space::{PAGE, Resource, space};
 use crate::sys::cast::{int, low32, size as size_of};
-use crate::sys::{Errno, host, limit, proc, raw};
+use crate::sys::{Errno, host, limit, namespace, proc, raw};
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 
@@ -202,22 +202,26 @@ pub(super) fn unshare(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     Ok(0)
 }
 
-/// setns(2), perhaps to where felix's executable cannot be seen. With a rootfs not to another mount namespace: it has a root of
-/// its own, which need not be the guest's.
+/// setns(2), perhaps to where felix's executable cannot be seen. To mount namespaces with a rootfs: see `Fs::join_namespace`.
 pub(super) fn setns(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
-    if ctx.task.fs.is_confined() {
-        let kind = host::fd_path(fd_of(a[0]))?;
-        let mounts = match kind.starts_with(b"mnt:[") {
-            true => a[1] == 0 || a[1] & flag::NEWNS != 0,
-            // A pidfd: with all namespaces it is asked for.
-            false => a[1] & flag::NEWNS != 0,
-        };
-        if mounts && proc::read_link("self/ns/mnt").as_ref() != Ok(&kind) {
-            return Err(Errno::EPERM);
+    ctx.process.options.keep_felix();
+    let (fd, kinds) = (fd_of(a[0]), u64::from(low32(a[1])));
+    if !ctx.task.fs.is_confined() {
+        return namespace::join(fd, kinds);
+    }
+    // A pidfd stands for what it is asked for.
+    let any_kind = kinds == 0 && host::fd_path(fd)?.starts_with(b"mnt:[");
+    if !any_kind && kinds & flag::NEWNS == 0 {
+        return namespace::join(fd, kinds);
+    }
+    match ctx.task.fs.join_namespace(fd, kinds) {
+        Ok(done) => Ok(done),
+        Err(Join::Refused(e)) => Err(e),
+        Err(Join::Lost(e)) => {
+            tracing::error!("the root is not to be found in the mount namespace joined: {e}");
+            crate::sys::signal::die_by(libc::SIGKILL);
         }
     }
-    ctx.process.options.keep_felix();
-    raw::syscall(libc::SYS_setns, a)
 }
 
 pub(super) fn exit(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {

@@ -526,7 +526,7 @@ const ROWS: &[Row] = &[
     r(305, "clock_adjtime", &[Int, Res], Full, Pass(libc::SYS_clock_adjtime)),
     r(306, "syncfs", &[Fd], Full, Pass(libc::SYS_syncfs)),
     r(307, "sendmmsg", &[Fd, Ptr, Size, Hex], Full, Call(net::sendmmsg)),
-    r(308, "setns", &[Fd, Hex], Partial("with a rootfs EPERM for another mount namespace"), Call(process::setns)),
+    r(308, "setns", &[Fd, Hex], Partial("with a rootfs EPERM for mount namespaces whose root is another"), Call(process::setns)),
     r(309, "getcpu", &[Res, Res, Ptr], Full, Pass(libc::SYS_getcpu)),
     r(310, "process_vm_readv", &[Int, Iov, Size, Ptr, Size, Hex], Partial("on any memory of the process, felix's too"), Pass(libc::SYS_process_vm_readv)),
     r(311, "process_vm_writev", &[Int, Ptr, Size, Ptr, Size, Hex], Partial("on any memory of the process, felix's too"), Call(ptrace::process_vm_writev)),
