@@ -1,7 +1,7 @@
 //! Processes and threads as the host makes them: fork, and a child that shares memory (clone(2)).
 
 use super::host::address_of;
-use super::{Errno, raw};
+use super::{Errno, proc, raw};
 use std::ffi::c_void;
 
 /// fork(2) through the C library, so that its allocator is consistent in the child. 0 in the child.
@@ -12,6 +12,12 @@ pub fn fork() -> Result<u64, Errno> {
     // by its fork handlers.
     let pid = unsafe { libc::fork() };
     u64::try_from(pid).map_err(|_| Errno::of(&std::io::Error::last_os_error()))
+}
+
+/// True if this process has other threads, of felix's or of its host's (/proc/self/task has a link for each, and two).
+#[must_use]
+pub fn has_others() -> bool {
+    proc::stat("self/task").is_ok_and(|st| st.st_nlink > 3)
 }
 
 /// clone(2) without CLONE_VM: like `fork` but with namespace and other flags. 0 in the child.

@@ -190,6 +190,16 @@ int main(int argc, char **argv) {
     SAY(unlinkat(dir, "inner", 0));
     SAY(rmdir("/ro/dir"));
     SAY(rmdir("/ro/none"));
+    SAY(rmdir("/ro"));
+    SAY(rmdir("/w"));
+    SAY(rmdir("/w/"));
+    SAY(rmdir("/w/."));
+    SAY(rmdir("/w/.."));
+    SAY(rmdir("/"));
+    SAY(unlink("/w"));
+    SAY(unlinkat(AT_FDCWD, "/w", AT_REMOVEDIR));
+    SAY(unlinkat(AT_FDCWD, "/w", AT_REMOVEDIR | 1));
+    SAY(rename("/w", "/x"));
     SAY(unlinkat(AT_FDCWD, "/ro/dir", AT_REMOVEDIR));
 
     SAY(chmod("/ro/file", 0600));

@@ -298,8 +298,13 @@ pub(super) fn truncate(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
 }
 
 pub(super) fn renameat2(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
-    let from = ctx.at(a[0], a[1], Last::NoFollow)?;
+    let text = ctx.cstr(a[1])?;
+    let from = (ctx.task.fs).resolve(fd_of(a[0]), &text, Last::NoFollow)?;
     let to = ctx.at(a[2], a[3], Last::NoFollow)?;
+    if is_dot(&from) && !matches!(last(&text), b"." | b"..") {
+        // The root, or what is shown there.
+        return Err(Errno::EBUSY);
+    }
     ctx.task.fs.same_mount(&from, &to)?;
     raw::interruptible(
         libc::SYS_renameat2,
@@ -402,6 +407,38 @@ pub(super) fn linkat(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
             0,
         ],
     )
+}
+
+/// The last component of a path.
+fn last(path: &[u8]) -> &[u8] {
+    let mut parts = path.rsplit(|b| *b == b'/');
+    parts.find(|c| !c.is_empty()).unwrap_or_default()
+}
+
+fn is_dot(at: &At) -> bool {
+    at.name.as_bytes() == b"."
+}
+
+/// unlinkat(2). What the host is to remove as `.` is the root, or a directory of the host's that is shown inside, and so in use,
+/// unless the guest named it so.
+pub(super) fn unlinkat(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    const REMOVEDIR: u64 = 0x200;
+    let text = ctx.cstr(a[1])?;
+    let fs = &ctx.task.fs;
+    let at = fs.resolve_for(fd_of(a[0]), &text, Last::NoFollow, Use::Remove)?;
+    let args = [reg(at.fd()), name(&at), a[2], 0, 0, 0];
+    match (raw::interruptible(libc::SYS_unlinkat, args), last(&text)) {
+        (Err(Errno::EBUSY), b".") if a[2] == REMOVEDIR => Err(Errno::EINVAL),
+        (Err(Errno::EINVAL | Errno::EBUSY), b"..") if a[2] == REMOVEDIR => Err(Errno::ENOTEMPTY),
+        (Err(Errno::EINVAL), other) if a[2] == REMOVEDIR && is_dot(&at) && other != b"." => {
+            Err(Errno::EBUSY)
+        }
+        (done, _) => done,
+    }
+}
+
+pub(super) fn rmdir(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    unlinkat(ctx, [CWD, a[0], 0x200, 0, 0, 0])
 }
 
 fn readlink_path(ctx: &mut Ctx<'_>, dirfd: u64, path: u64, to: u64, len: u64) -> Result<u64> {

@@ -6,9 +6,10 @@ use crate::kernel::task::Leaving;
 use crate::kernel::vfs::{Join, Last};
 use crate::mem::space::{PAGE, Resource, space};
 use crate::sys::cast::{int, low32, size as size_of};
-use crate::sys::{Errno, host, limit, namespace, proc, raw};
+use crate::sys::{Errno, host, limit, namespace, proc, raw, thread};
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// clone(2) flags.
 pub mod flag {
@@ -181,6 +182,24 @@ pub(super) fn vfork(ctx: &mut Ctx<'_>, _: [u64; 6]) -> Result<u64> {
     )
 }
 
+/// A call that Linux refuses to a process of several threads. One whose end the guest has seen is still about to leave felix.
+fn as_one_thread(ctx: &Ctx<'_>, call: impl Fn() -> Result<u64>) -> Result<u64> {
+    // Where there is always another one, qemu-user's own, it is the call that is wrong.
+    const TRIES: u32 = 50;
+    let mut tries = 0;
+    loop {
+        match call() {
+            Err(Errno::EINVAL)
+                if tries < TRIES && ctx.process.single_threaded() && thread::has_others() =>
+            {
+                tries += 1;
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            done => return done,
+        }
+    }
+}
+
 /// unshare(2): not what is shared between threads of one felix.
 pub(super) fn unshare(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     if a[0] & (flag::VM | flag::SIGHAND | flag::THREAD) != 0 && !ctx.process.single_threaded() {
@@ -189,7 +208,7 @@ pub(super) fn unshare(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     if a[0] & flag::NEWNS != 0 {
         ctx.process.options.keep_felix();
     }
-    raw::syscall(libc::SYS_unshare, a)?;
+    as_one_thread(ctx, || raw::syscall(libc::SYS_unshare, a))?;
     if a[0] & (flag::FS | flag::NEWNS | flag::NEWUSER) != 0 {
         ctx.task.fs = Arc::new((*ctx.task.fs).clone());
     }
@@ -207,21 +226,21 @@ pub(super) fn setns(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     ctx.process.options.keep_felix();
     let (fd, kinds) = (fd_of(a[0]), u64::from(low32(a[1])));
     if !ctx.task.fs.is_confined() {
-        return namespace::join(fd, kinds);
+        return as_one_thread(ctx, || namespace::join(fd, kinds));
     }
     // A pidfd stands for what it is asked for.
     let any_kind = kinds == 0 && host::fd_path(fd)?.starts_with(b"mnt:[");
     if !any_kind && kinds & flag::NEWNS == 0 {
-        return namespace::join(fd, kinds);
+        return as_one_thread(ctx, || namespace::join(fd, kinds));
     }
-    match ctx.task.fs.join_namespace(fd, kinds) {
+    as_one_thread(ctx, || match ctx.task.fs.join_namespace(fd, kinds) {
         Ok(done) => Ok(done),
         Err(Join::Refused(e)) => Err(e),
         Err(Join::Lost(e)) => {
             tracing::error!("the root is not to be found in the mount namespace joined: {e}");
             crate::sys::signal::die_by(libc::SIGKILL);
         }
-    }
+    })
 }
 
 pub(super) fn exit(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
