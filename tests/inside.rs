@@ -9,7 +9,8 @@
 mod support;
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use std::os::unix::fs::{MetadataExt, symlink};
+use std::fs::Permissions;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Duration;
@@ -181,6 +182,46 @@ fn shared(
     }
 }
 
+/// A program that a guest executes as another user, to whom the way to the root, to what is shown in it, and to felix is closed.
+fn another_user(program: &Path) -> Result<(), Failed> {
+    let place = Place::new("other", program).map_err(|e| e.to_string())?;
+    let ours = place.0.join("felix");
+    std::fs::copy(support::felix(None), &ours)
+        .and_then(|_| std::fs::set_permissions(&place.0, Permissions::from_mode(0o700)))
+        .map_err(|e| e.to_string())?;
+    let mut c = Command::new(ours);
+    let shown = |dir: &str, how: &str| format!("{}:/{dir}{how}", place.0.join(dir).display());
+    c.args(["run", "--share-home=false", "--rootfs"])
+        .arg(place.0.join("root"));
+    c.args(["--bind", &shown("ro", ":ro"), "--bind", &shown("w", "")]);
+    c.args(["--", "/bin/binds", "other", "/ro", "/w", "/bin"]);
+    let ended = support::run(&mut c, b"", LIMIT)?;
+    let said = String::from_utf8_lossy(&ended.stdout).into_owned();
+    if ended.code() == Some(NOT_RUN) {
+        println!("{}", said.trim());
+        return Ok(());
+    }
+    let line = |guest: &str, host: &str, mounts: u32| {
+        let m = std::fs::metadata(place.0.join(host))?;
+        Ok(format!("{guest} {}:{} {mounts}\n", m.dev(), m.ino()))
+    };
+    let expected: std::io::Result<Vec<String>> =
+        [("/ro", "ro", 1), ("/w", "w", 1), ("/bin", "root/bin", 0)]
+            .into_iter()
+            .map(|(guest, host, mounts)| line(guest, host, mounts))
+            .collect();
+    let expected = expected.map_err(|e| e.to_string())?.concat();
+    match said == expected {
+        true => Ok(()),
+        false => Err(format!(
+            "{}\n{said}expected\n{expected}\n{}",
+            ended.how(),
+            ended.stderr
+        )
+        .into()),
+    }
+}
+
 /// Each with what it shows at /run (which the root has not), /tmp and home.
 const SHARES: [(&[&str], [&str; 3]); 5] = [
     (&["run"], ["host", "host", "host"]),
@@ -336,10 +377,18 @@ fn main() -> ExitCode {
             namespaces(&program, *executed, cpu.as_deref())
         })
     });
+    // Under qemu the way to that is closed as well, and nothing executes it by descriptor.
+    let other = cpu.is_none().then(|| {
+        let program = program.clone();
+        Trial::test("another_user/executes_programs", move || {
+            another_user(&program)
+        })
+    });
     let all = refusals
         .chain(shares)
         .chain(names)
         .chain(namespaces)
+        .chain(other)
         .collect();
     libtest_mimic::run(&args, all).exit_code()
 }

@@ -10,7 +10,7 @@ use crate::kernel::exec::{inherited, take_environment, take_limit};
 use crate::kernel::fd::{handed_on, keep_stderr};
 use crate::kernel::process::KeptFelix;
 use crate::kernel::seccomp::Seccomp;
-use crate::kernel::vfs::{Fs, Home, Last, Shown};
+use crate::kernel::vfs::{Fs, Last, Shown};
 use crate::run::{GuestMemory, Job};
 use crate::rv64::{Feature, HostIsa};
 use crate::setup::config::Files;
@@ -51,18 +51,12 @@ pub(super) struct RunArgs {
     /// Internal: the descriptor of a program that a guest executes.
     #[arg(long, hide = true)]
     exec_fd: Option<i32>,
-    /// Internal: the descriptor of the root that a guest has made by chroot(2).
+    /// Internal: the root of a program that a guest executes.
     #[arg(long, hide = true)]
-    exec_root: Option<i32>,
+    exec_root: Option<String>,
     /// Internal: the descriptor of the host's /proc.
     #[arg(long, hide = true)]
     exec_proc: Option<i32>,
-    /// Internal: the process's root is the program's; where that began.
-    #[arg(long, hide = true)]
-    exec_entered: Option<String>,
-    /// Internal: what is shared inside, HOST:GUEST.
-    #[arg(long, hide = true)]
-    exec_shared: Vec<OsString>,
     /// The program and its arguments.
     #[arg(
         required = true,
@@ -102,12 +96,10 @@ pub(super) struct Executed {
     profile_owner: i32,
     limits: Vec<String>,
     fd: Option<i32>,
-    root: Option<i32>,
+    root: Option<String>,
     proc: Option<i32>,
-    entered: Option<String>,
     felix: Option<i32>,
     seccomp: Option<i32>,
-    shared: Vec<OsString>,
 }
 
 /// The host ISA to generate for: what the host has, or the part of it that `list` names.
@@ -187,6 +179,9 @@ fn observer(start: &Start) -> Result<Arc<Observer>, Error> {
 }
 
 fn file_system(start: &Start) -> Result<Fs, Error> {
+    if let Some(text) = &start.executed.root {
+        return Fs::handed_on(text).map_err(host("--exec-root"));
+    }
     let given = start.settings.list(Key::Bind);
     let Some(dir) = &start.rootfs else {
         return if given.is_empty() {
@@ -207,19 +202,10 @@ fn file_system(start: &Start) -> Result<Fs, Error> {
     };
     // Of two at the same place the later is shown.
     let shown = [shown(&start.shared(), true), shown(given, false)].concat();
-    if let Some(identity) = &start.executed.entered {
-        let home = Home::again(identity, dir, shown);
-        let home = home.ok_or_else(|| Error::Usage(format!("--exec-entered {identity}: none")))?;
-        return Ok(Fs::entered(Some(home)));
-    }
-    let fs = Fs::rooted(dir, &shown).map_err(|(path, e)| Error::CannotRun {
+    Fs::rooted(dir, &shown).map_err(|(path, e)| Error::CannotRun {
         path,
         why: format!("cannot be used for the rootfs: {e}"),
-    })?;
-    if let Some(n) = start.executed.root {
-        (inherited(n).and_then(|d| fs.set_base(d))).map_err(host("--exec-root"))?;
-    }
-    Ok(fs)
+    })
 }
 
 impl Start {
@@ -227,9 +213,6 @@ impl Start {
     fn shared(&self) -> Vec<OsString> {
         const KERNEL: [&str; 3] = ["/dev", "/proc", "/sys"];
         const SESSION: [&str; 2] = ["/run", "/tmp"];
-        if self.executed.again {
-            return self.executed.shared.clone();
-        }
         let mut all: Vec<PathBuf> = KERNEL.map(PathBuf::from).into();
         if self.settings.flag_or(Key::Share, !self.closed) {
             all.extend(SESSION.map(PathBuf::from));
@@ -281,33 +264,11 @@ fn again(start: &Start) -> Vec<OsString> {
         text.push(value);
         out.push(text);
     };
-    // The guest may be elsewhere by then.
-    let full = |p: &Path| match start.executed.again {
-        true => p.to_owned(),
-        false => p.canonicalize().unwrap_or_else(|_| p.to_owned()),
-    };
-    if let Some(r) = &start.rootfs {
-        option("rootfs", full(r).as_os_str());
-    }
-    if start.rootfs.is_some() {
-        for bind in start.shared() {
-            option("exec-shared", &bind);
-        }
-    }
     for row in settings::SETTINGS {
         let values = set.list(row.key);
         match row.key {
-            // Above, or seen to; roots by name are not asked for again.
-            Key::Rootfs | Key::Env | Key::RootfsDir | Key::Share | Key::ShareHome => {}
-            Key::Bind => {
-                for b in values.iter().filter_map(|b| settings::bind(b)) {
-                    let mut all = full(&b.host).into_os_string();
-                    all.push(":");
-                    all.push(b.guest);
-                    all.push(if b.read_only { ":ro" } else { "" });
-                    option(row.name, &all);
-                }
-            }
+            // Seen to.
+            Key::Rootfs | Key::Bind | Key::Share | Key::ShareHome | Key::RootfsDir | Key::Env => {}
             Key::Profile => {
                 if let Some(p) = set.one(Key::Profile) {
                     let p = std::path::absolute(p).unwrap_or_else(|_| p.into());
@@ -383,9 +344,7 @@ pub(super) fn run(args: RunArgs) -> Result<Infallible, Error> {
         args.settings.settings()?
     };
     super::start_log(&settings);
-    let rootfs = if again {
-        settings.one(Key::Rootfs).map(PathBuf::from)
-    } else if args.no_rootfs {
+    let rootfs = if again || args.no_rootfs {
         None
     } else {
         rootfs(&settings)?
@@ -405,10 +364,8 @@ pub(super) fn run(args: RunArgs) -> Result<Infallible, Error> {
             fd: args.exec_fd,
             root: args.exec_root,
             proc: args.exec_proc,
-            entered: args.exec_entered,
             felix: args.exec_self,
             seccomp: args.exec_seccomp,
-            shared: args.exec_shared,
         },
     })
 }

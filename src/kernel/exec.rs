@@ -585,8 +585,6 @@ pub struct Exec {
 pub struct Kept {
     /// The already open program, for fexecve(3).
     file: Option<u64>,
-    /// The root that chroot(2) has made, in user space.
-    root: Option<u64>,
     /// The host's /proc.
     proc: Option<u64>,
     /// The seccomp filters (`fd::hand_on`).
@@ -595,15 +593,13 @@ pub struct Kept {
 
 impl Kept {
     /// Copies of what is to outlive the exec.
-    pub fn new(file: Option<&OwnedFd>, fs: &Fs, seccomp: Option<&[u8]>) -> Result<Kept, Errno> {
+    pub fn new(file: Option<&OwnedFd>, seccomp: Option<&[u8]>) -> Result<Kept, Errno> {
         let keep = |fd: RawFd| {
             host::fcntl(fd, libc::F_DUPFD, 64).or_else(|_| host::fcntl(fd, libc::F_DUPFD, 0))
         };
         let of = |fd: Option<RawFd>| fd.map(keep).transpose();
-        let root = fs.base();
         Ok(Kept {
             file: of(file.map(AsRawFd::as_raw_fd))?,
-            root: of(root.as_ref().map(|r| r.as_raw_fd()))?,
             proc: of(proc::kept())?,
             seccomp: seccomp.map(fd::hand_on).transpose()?,
         })
@@ -611,7 +607,7 @@ impl Kept {
 
     /// Closes them again.
     pub fn close(self) {
-        let copies = [self.file, self.root, self.proc].into_iter().flatten();
+        let copies = [self.file, self.proc].into_iter().flatten();
         for n in copies.map(crate::sys::cast::int).chain(self.seccomp) {
             let _ = host::close(n);
         }
@@ -650,16 +646,16 @@ pub fn again(
     let mut path = OsString::from("--exec-path=");
     path.push(OsStr::from_bytes(&exec.path));
     args.push(path);
-    if fs.is_entered()
-        && let Some(home) = fs.home()
-    {
-        args.push(format!("--exec-entered={}", home.identity()).into());
+    let root = fs.hand_on();
+    let mut open: Vec<RawFd> = Vec::new();
+    if let Some(root) = root {
+        args.push(format!("--exec-root={}", root.text).into());
+        open = root.descriptors;
     }
     let copy = |n: Option<u64>| n.map(crate::sys::cast::int);
     for (option, number) in [
         ("self", felix),
         ("fd", copy(kept.file)),
-        ("root", copy(kept.root)),
         ("proc", copy(kept.proc)),
         ("seccomp", kept.seccomp),
     ] {
@@ -691,7 +687,7 @@ pub fn again(
     let program = o.wrapper.as_ref().unwrap_or(&o.felix);
     // An empty path is none that can be executed.
     let program = text(program.as_bytes()).unwrap_or_default();
-    Some(host::ExecArgs::new(program, felix, argv, envp))
+    Some(host::ExecArgs::new(program, felix, open, argv, envp))
 }
 
 /// Closes the descriptors that exec closes (for an exec in place).

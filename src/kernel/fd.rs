@@ -58,6 +58,16 @@ pub fn handed_on(number: RawFd) -> Result<Vec<u8>, Errno> {
     host::sealed_content(&copy)
 }
 
+/// Takes over a descriptor that the felix before has left open for this one.
+pub fn adopt(number: RawFd) -> Result<OwnedFd, Errno> {
+    if is_hidden(number) {
+        return host::take_over(number);
+    }
+    let copy = host::dup_high(number, base())?;
+    host::close(number)?;
+    Ok(copy)
+}
+
 /// True if the guest may not name this number.
 #[must_use]
 pub fn is_hidden(fd: RawFd) -> bool {

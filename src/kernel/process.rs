@@ -63,6 +63,17 @@ impl Options {
         }
     }
 
+    /// Sees to it that felix can be executed: its path may be closed to whom the guest has become.
+    pub fn reach_felix(&self) {
+        if self.kept().is_none() && self.wrapper.is_none() {
+            let path = host::cstring(self.felix.as_encoded_bytes());
+            let there = path.and_then(|p| host::openat(libc::AT_FDCWD, &p, libc::O_PATH, 0));
+            if there.is_err() {
+                self.keep_felix();
+            }
+        }
+    }
+
     /// The descriptor of felix's executable, if it is kept.
     #[must_use]
     pub fn kept(&self) -> Option<RawFd> {

@@ -16,6 +16,12 @@ pub(super) fn owned(fd: u64) -> OwnedFd {
     unsafe { OwnedFd::from_raw_fd(int(fd)) }
 }
 
+/// Takes over a descriptor that this process was started with, once; the next program it executes does not get it.
+pub fn take_over(fd: RawFd) -> Result<OwnedFd, Errno> {
+    fcntl(fd, libc::F_SETFD, reg(libc::FD_CLOEXEC))?;
+    Ok(owned(reg(fd)))
+}
+
 /// openat(2) for felix itself, whatever the guest's limit of descriptors is; O_CLOEXEC is added.
 pub fn openat(dir: RawFd, path: &CStr, flags: i32, mode: u32) -> Result<OwnedFd, Errno> {
     let flags = flags | libc::O_CLOEXEC;
@@ -506,6 +512,8 @@ pub struct ExecArgs {
     path: CString,
     /// The program by descriptor, instead of the path.
     fd: Option<RawFd>,
+    /// What else stays open.
+    open: Vec<RawFd>,
     argv: Vec<u64>,
     envp: Vec<u64>,
     /// What the arrays point to: never changed.
@@ -513,11 +521,12 @@ pub struct ExecArgs {
 }
 
 impl ExecArgs {
-    /// Everything that execve(2) of `path` takes, or execveat(2) of `fd`, which then stays open.
+    /// Everything that execve(2) of `path` takes, or execveat(2) of `fd`, which then stays open, as what is `open` does.
     #[must_use]
     pub fn new(
         path: CString,
         fd: Option<RawFd>,
+        open: Vec<RawFd>,
         argv: Vec<CString>,
         envp: Vec<CString>,
     ) -> ExecArgs {
@@ -525,6 +534,7 @@ impl ExecArgs {
         ExecArgs {
             path,
             fd,
+            open,
             argv: list(&argv),
             envp: list(&envp),
             _strings: [argv, envp],
@@ -535,17 +545,25 @@ impl ExecArgs {
     #[must_use]
     pub fn execve(&self) -> Errno {
         let lists = [&self.argv, &self.envp].map(|l| ptr(l.as_ptr()));
-        let Some(fd) = self.fd else {
-            let args = [ptr(self.path.as_ptr()), lists[0], lists[1], 0, 0, 0];
-            let r = raw::interruptible(libc::SYS_execve, args);
-            return r.err().unwrap_or(Errno::ENOEXEC);
+        let set_all = |flags| {
+            for fd in self.open.iter().chain(&self.fd) {
+                let _ = fcntl(*fd, libc::F_SETFD, flags);
+            }
         };
-        let _ = fcntl(fd, libc::F_SETFD, 0);
-        let empty = ptr(c"".as_ptr());
-        let flags = reg(libc::AT_EMPTY_PATH);
-        let args = [reg(fd), empty, lists[0], lists[1], flags, 0];
-        let r = raw::interruptible(libc::SYS_execveat, args);
-        let _ = fcntl(fd, libc::F_SETFD, reg(libc::FD_CLOEXEC));
+        set_all(0);
+        let r = match self.fd {
+            None => {
+                let args = [ptr(self.path.as_ptr()), lists[0], lists[1], 0, 0, 0];
+                raw::interruptible(libc::SYS_execve, args)
+            }
+            Some(fd) => {
+                let empty = ptr(c"".as_ptr());
+                let flags = reg(libc::AT_EMPTY_PATH);
+                let args = [reg(fd), empty, lists[0], lists[1], flags, 0];
+                raw::interruptible(libc::SYS_execveat, args)
+            }
+        };
+        set_all(reg(libc::FD_CLOEXEC));
         r.err().unwrap_or(Errno::ENOEXEC)
     }
 }

@@ -1,12 +1,12 @@
 // What a read-only bind refuses; run by tests/binds.rs, natively on a real one and under felix.
 //
 //     binds rooted|entered
-//     binds identity PATH...
+//     binds identity|other PATH...
 //
 // /ro is shown read-only, with `file`, `dir/inner`, `link` to file and a pipe `fifo` in it; /w and the root itself may be
 // written to. In the state `entered` the program first gets a mount namespace of its own.
 // One line for each call: what it is, and the error. With `identity`, after executing itself once more: what each path leads
-// to, and how often it is in mountinfo.
+// to, and how often it is in mountinfo; with `other` as another user.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -93,7 +93,8 @@ static void identity(const char *path) {
 }
 
 int main(int argc, char **argv) {
-    if (argc > 1 && !strcmp(argv[1], "identity")) {
+    if (argc > 1 && !strcmp(argv[1], "other") && (setgid(65534) || setuid(65534))) return printf("not run: setuid: %m\n"), 3;
+    if (argc > 1 && (!strcmp(argv[1], "identity") || !strcmp(argv[1], "other"))) {
         argv[1] = "again";
         // What is shared does not hang on what the guest says.
         setenv("HOME", "/proc", 1);

@@ -14,11 +14,14 @@
 //! follow, except the own descriptors of the guest; and `..` does not lead out of a directory that was given by
 //! descriptor and is not to be seen from the root.
 //!
+//! How a program that is executed comes by its root is in `handed`.
+//!
 //! Names of Unix sockets, which the host keeps as text, are in `socket`.
 //!
 //! Knows nothing of system calls' argument forms and of what is done with the result.
 
 mod enter;
+mod handed;
 mod quick;
 mod readonly;
 mod socket;
@@ -27,6 +30,7 @@ mod walk;
 use super::fd;
 use crate::sys::{Errno, host, mount, proc};
 use readonly::On;
+use serde::{Deserialize, Serialize};
 use std::ffi::{CString, OsStr};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
@@ -35,6 +39,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use walk::Walk;
 
 pub use enter::Join;
+pub use handed::HandedOn;
 pub use readonly::Use;
 
 /// PROC_SUPER_MAGIC (statfs(2)).
@@ -79,7 +84,7 @@ impl Bind {
 }
 
 /// A host directory that the guest is to see.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Shown {
     /// Where it is.
     pub host: PathBuf,
@@ -123,7 +128,7 @@ enum View {
 }
 
 /// Where a guest with a root of its own began, and may come back to from other mount namespaces.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Home {
     /// The mount namespace's identity.
     pub namespace: (u64, u64),
@@ -133,30 +138,6 @@ pub struct Home {
     pub dir: PathBuf,
     /// What is to be seen there.
     pub shown: Vec<Shown>,
-}
-
-impl Home {
-    /// What tells it from others, to be handed on to a program that is executed.
-    #[must_use]
-    pub fn identity(&self) -> String {
-        let ((a, b), (c, d)) = (self.namespace, self.root);
-        format!("{a}:{b}:{c}:{d}")
-    }
-
-    /// The home of this `identity`.
-    #[must_use]
-    pub fn again(identity: &str, dir: &Path, shown: Vec<Shown>) -> Option<Home> {
-        let numbers: Result<Vec<u64>, _> = identity.split(':').map(str::parse).collect();
-        let [a, b, c, d] = numbers.ok()?[..] else {
-            return None;
-        };
-        Some(Home {
-            namespace: (a, b),
-            root: (c, d),
-            dir: dir.to_owned(),
-            shown,
-        })
-    }
 }
 
 /// What threads with a common root and current directory share (CLONE_FS). See the module's head.
@@ -381,15 +362,6 @@ impl Fs {
         Fs::default()
     }
 
-    /// The process's root is the guest's, since a program before this one entered it. `home` is where that began.
-    #[must_use]
-    pub fn entered(home: Option<Home>) -> Fs {
-        Fs {
-            view: RwLock::new(View::Entered),
-            home: home.map(Arc::new),
-        }
-    }
-
     /// Guest paths are inside `dir`, where `shown` is to be seen; of two at one place the later.
     pub fn rooted(dir: &Path, shown: &[Shown]) -> Result<Fs, (PathBuf, Errno)> {
         let root = Root::new(dir, shown)?;
@@ -548,32 +520,6 @@ impl Fs {
             }))
         });
         self.set(View::Rooted(root, base.transpose()?));
-        Ok(())
-    }
-
-    /// The descriptor of the directory chroot(2) has made the root, in user space.
-    #[must_use]
-    pub fn base(&self) -> Option<Arc<OwnedFd>> {
-        match self.view() {
-            View::Rooted(_, base) => base.map(|b| Arc::clone(&b.fd)),
-            _ => None,
-        }
-    }
-
-    /// Makes `dir`, which a program before this one has made the root by chroot(2), the root again.
-    pub fn set_base(&self, dir: OwnedFd) -> Result<(), Errno> {
-        if let View::Rooted(root, _) = self.view() {
-            let guest = root
-                .inside(&host::fd_path(dir.as_raw_fd())?)
-                .ok_or(Errno::EACCES)?;
-            let base = Base {
-                id: id(dir.as_raw_fd())?,
-                fd: Arc::new(dir),
-                on: root.on(&guest),
-                guest,
-            };
-            self.set(View::Rooted(root, Some(Arc::new(base))));
-        }
         Ok(())
     }
 }

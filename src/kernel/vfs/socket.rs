@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn a_name_holds_the_text_it_is_read_out_of() {
-        let fs = Fs::entered(None);
+        let fs = Fs::host();
         for text in ["/tmp/a socket", "socket", "./a/../b", "/"] {
             let name = holding(text.as_bytes(), 80, "1234").unwrap();
             assert!(!name.as_bytes().contains(&b'/'));
@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn lines_keep_all_but_the_path() {
-        let fs = Fs::entered(None);
+        let fs = Fs::host();
         let line = |path: &str| {
             format!("0000000000000000: 00000002 00000000 00010000 0001 01 23056{path}\n")
         };

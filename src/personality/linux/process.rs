@@ -401,7 +401,7 @@ fn run(ctx: &mut Ctx<'_>, dirfd: u64, path: u64, argv: u64, envp: u64, flags: u6
     let raised = limit::Raised::new();
     let kept = {
         let filters = ctx.task.peer.seccomp.to_bytes();
-        exec::Kept::new(file.as_ref(), fs, filters.as_deref())?
+        exec::Kept::new(file.as_ref(), filters.as_deref())?
     };
     drop(named);
     let exec = Exec {
@@ -410,6 +410,7 @@ fn run(ctx: &mut Ctx<'_>, dirfd: u64, path: u64, argv: u64, envp: u64, flags: u6
         argv,
         envp,
     };
+    ctx.process.options.reach_felix();
     let Some(args) = exec::again(ctx.process, fs, &exec, kept, raised.guest()) else {
         kept.close();
         return in_place(ctx, Exec { file, ..exec });
