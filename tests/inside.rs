@@ -284,7 +284,7 @@ exec /bin/mounts pivoted "$@"
 "#;
 
 /// Between mount namespaces: natively and under felix.
-fn namespaces(program: &Path, executed: bool, cpu: Option<&str>) -> Result<(), Failed> {
+fn namespaces(program: &Path, executed: bool) -> Result<(), Failed> {
     let run = |kind: &str| -> Result<Vec<u8>, String> {
         let name = format!("namespaces-{kind}-{executed}");
         let place = Place::new(&name, program).map_err(|e| e.to_string())?;
@@ -299,7 +299,7 @@ fn namespaces(program: &Path, executed: bool, cpu: Option<&str>) -> Result<(), F
                 c
             }
             _ => {
-                let mut c = felix(cpu);
+                let mut c = felix(None);
                 let bind = format!("{}:/w", place.0.join("w").display());
                 c.args(["run", "--rootfs"]).arg(&root);
                 c.args(["--bind", &bind, "--", "/bin/mounts"]);
@@ -364,17 +364,20 @@ fn main() -> ExitCode {
             socket_names(&sockets, cpu.as_deref())
         })
     });
-    // Where the root is real felix cannot find qemu, to be executed by it.
+    if cpu.is_some() {
+        println!(
+            "left out: setns(2) to a mount namespace takes one thread, and qemu-user has another"
+        );
+    }
     let ways: &[bool] = match (states, &cpu) {
-        ([], _) => &[],
-        (_, None) => &[false, true],
-        (_, Some(_)) => &[false],
+        ([_, ..], None) => &[false, true],
+        _ => &[],
     };
     let namespaces = ways.iter().map(|executed| {
-        let (program, cpu) = (mounts.clone(), cpu.clone());
+        let program = mounts.clone();
         let how = if *executed { "executed" } else { "joined" };
         Trial::test(format!("namespaces/{how}"), move || {
-            namespaces(&program, *executed, cpu.as_deref())
+            namespaces(&program, *executed)
         })
     });
     // Under qemu the way to that is closed as well, and nothing executes it by descriptor.
