@@ -126,9 +126,8 @@ enum Way {
 }
 
 impl Fs {
-    /// setns(2) to another mount namespace, or perhaps another: the one where the guest began, where its root is one in user
-    /// space again, or one whose root is the guest's. Others are the host's: EPERM. After an error of the second kind the
-    /// process must not go on: its root is not the guest's.
+    /// setns(2) to a mount namespace, alone or with others: the one where the guest began, where its root is one in user space
+    /// again, or one whose root is the guest's. The rest are the host's: EPERM. After `Join::Lost` the process must not go on.
     pub fn join_namespace(&self, namespace: RawFd, kinds: u64) -> Result<u64, Join> {
         let home = self.home().ok_or(Join::Refused(Errno::EPERM))?;
         fd::keep_proc().map_err(Join::Refused)?;
