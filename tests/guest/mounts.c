@@ -80,6 +80,8 @@ int main(int argc, char **argv) {
         argc--, argv++;
     }
     const char *outside = argv[1];
+    // It begins in the directory that felix is in, if that is shared.
+    if (argc < 4 && chdir("/")) return 1;
     stat("/", &root);
     if (argc == 5) {  // executed, in the namespace joined
         int home = atoi(argv[3]), there = atoi(argv[4]);
