@@ -646,7 +646,8 @@ pub fn again(
     let mut path = OsString::from("--exec-path=");
     path.push(OsStr::from_bytes(&exec.path));
     args.push(path);
-    let root = fs.hand_on();
+    // Without it the program would have the host's root.
+    let root = fs.hand_on().ok()?;
     let mut open: Vec<RawFd> = Vec::new();
     if let Some(root) = root {
         args.push(format!("--exec-root={}", root.text).into());

@@ -11,6 +11,23 @@ use serde::{Deserialize, Serialize};
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::{Arc, RwLock};
 
+/// Paths as the bytes they are: serde takes only text for one.
+pub(super) mod path {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use std::ffi::OsString;
+    use std::os::unix::ffi::{OsStrExt, OsStringExt};
+    use std::path::{Path, PathBuf};
+
+    pub fn serialize<S: Serializer>(path: &Path, to: S) -> Result<S::Ok, S::Error> {
+        path.as_os_str().as_bytes().serialize(to)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<PathBuf, D::Error> {
+        let bytes = Vec::<u8>::deserialize(from)?;
+        Ok(OsString::from_vec(bytes).into())
+    }
+}
+
 /// A directory that is open.
 #[derive(Serialize, Deserialize)]
 struct Place {
@@ -129,19 +146,21 @@ impl Rooted {
 
 impl Fs {
     /// What the next felix is to be told; `None` if guest paths are host paths.
-    #[must_use]
-    pub fn hand_on(&self) -> Option<HandedOn> {
+    ///
+    /// # Errors
+    /// EINVAL if it cannot be said: there may be no next felix then, it would be without the root.
+    pub fn hand_on(&self) -> Result<Option<HandedOn>, Errno> {
         let rooted = match self.view() {
-            View::Host => return None,
+            View::Host => return Ok(None),
             View::Rooted(root, base) => Some(Rooted::of(&root, base.as_deref())),
             View::Entered => None,
         };
         let descriptors = rooted.iter().flat_map(Rooted::places).map(|p| p.number);
         let descriptors = descriptors.collect();
         let home = self.home().cloned();
-        let bytes = postcard::to_stdvec(&State { home, rooted }).ok()?;
+        let bytes = postcard::to_stdvec(&State { home, rooted }).map_err(|_| Errno::EINVAL)?;
         let text = bytes.iter().map(|b| format!("{b:02x}")).collect();
-        Some(HandedOn { text, descriptors })
+        Ok(Some(HandedOn { text, descriptors }))
     }
 
     /// What the felix before has handed on.

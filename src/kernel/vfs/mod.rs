@@ -87,8 +87,10 @@ impl Bind {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Shown {
     /// Where it is.
+    #[serde(with = "handed::path")]
     pub host: PathBuf,
     /// Where the guest is to see it; the directory above must exist inside.
+    #[serde(with = "handed::path")]
     pub guest: PathBuf,
     /// The guest may change nothing there.
     pub read_only: bool,
@@ -135,6 +137,7 @@ pub struct Home {
     /// The root directory's.
     pub root: (u64, u64),
     /// Where the root is, in that namespace.
+    #[serde(with = "handed::path")]
     pub dir: PathBuf,
     /// What is to be seen there.
     pub shown: Vec<Shown>,
