@@ -182,3 +182,28 @@ impl Fs {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    #[test]
+    fn paths_need_not_be_text() {
+        let path = |p: &[u8]| std::path::PathBuf::from(OsStr::from_bytes(p));
+        let home = Home {
+            namespace: (1, 2),
+            root: (3, 4),
+            dir: path(b"/a root\xff"),
+            shown: vec![super::super::Shown {
+                host: path(b"/\xfe"),
+                guest: path(b"/\xfd"),
+                read_only: true,
+                optional: false,
+            }],
+        };
+        let bytes = postcard::to_stdvec(&home).unwrap();
+        assert_eq!(postcard::from_bytes::<Home>(&bytes), Ok(home));
+    }
+}
