@@ -69,13 +69,30 @@ pub fn stat(name: &str) -> Result<host::Stat, Errno> {
 
 /// The numbers of this process's open descriptors.
 pub fn descriptors() -> Result<Vec<RawFd>, Errno> {
-    let dir = open("self/fd", libc::O_RDONLY | libc::O_DIRECTORY)?;
+    numbers("self/fd")
+}
+
+/// The numbers of a process's open descriptors.
+pub fn descriptors_of(process: i32) -> Result<Vec<RawFd>, Errno> {
+    numbers(&format!("{process}/fd"))
+}
+
+/// The processes that are to be seen.
+pub fn processes() -> Result<Vec<i32>, Errno> {
+    numbers(".")
+}
+
+/// Those names in a directory there that are numbers, without the descriptor that this takes.
+fn numbers(name: &str) -> Result<Vec<i32>, Errno> {
+    let dir = open(name, libc::O_RDONLY | libc::O_DIRECTORY)?;
     let mut out = Vec::new();
     let mut buf = vec![0u8; 1 << 15];
     loop {
         let n = host::getdents64(dir.as_raw_fd(), &mut buf)?;
         if n == 0 {
-            out.retain(|fd| *fd != dir.as_raw_fd());
+            if name == "self/fd" {
+                out.retain(|fd| *fd != dir.as_raw_fd());
+            }
             return Ok(out);
         }
         let mut at = 0;
@@ -87,7 +104,7 @@ pub fn descriptors() -> Result<Vec<RawFd>, Errno> {
             out.extend(
                 std::str::from_utf8(name)
                     .ok()
-                    .and_then(|n| n.parse::<RawFd>().ok()),
+                    .and_then(|n| n.parse::<i32>().ok()),
             );
             at += len;
         }

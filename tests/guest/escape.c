@@ -425,6 +425,8 @@ int main(int argc, char **argv) {
     printf("descriptors: %d led out\n", out);
     // What the mount namespaces of others have as their root: the one felix was started in, and one that is another's.
     int others[] = {getppid(), atoi(getenv("SECRET_NS"))};
+    // By a file with such a name felix knows the namespaces of guests.
+    if (memfd_create("felix-namespace:1.1:1.1:1.1", 0) >= 0) out++, printf("any namespace can be said to be a guest's\n");
     for (int i = 0; i < 2; i++) {
         snprintf(target, sizeof target, "/proc/%d/ns/mnt", others[i]);
         int ns = open(target, O_RDONLY);

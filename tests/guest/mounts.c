@@ -4,7 +4,8 @@
 //     mounts ROOT [exec]
 //
 // The root has /bin/mounts, /proc, and the directories /w (with `file`), shown from outside, and /dir. ROOT is its path
-// outside, which leads nowhere. With `pivoted` before it the old root is still mounted below `/`. With `exec` it executes itself once more in the namespace that it has joined.
+// outside, which leads nowhere. With `pivoted` before it the old root is still mounted below `/`. With `exec` it executes itself
+// once more in the namespaces that it has joined: one with the same root, and one that has pivoted to another, as containers do.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -37,7 +38,8 @@ static void where(const char *outside) {
     printf("    cwd %s", getcwd(cwd, sizeof cwd) ? cwd : strerrorname_np(errno));
     printf(", root %s", !stat("/", &st) && st.st_ino == root.st_ino && st.st_dev == root.st_dev ? "ours" : "another");
     printf(", above it %s", !stat("/..", &st) && st.st_ino == root.st_ino ? "itself" : "another");
-    printf(", /w/file %d, /dir/mounted %d, outside %d\n", !access("/w/file", F_OK), !access("/dir/mounted", F_OK), !access(outside, F_OK));
+    printf(", /w/file %d, /dir/mounted %d", !access("/w/file", F_OK), !access("/dir/mounted", F_OK));
+    printf(", /inner %d, outside %d\n", !access("/inner", F_OK), !access(outside, F_OK));
     fflush(stdout);
 }
 
@@ -52,19 +54,39 @@ static void *in_a_thread(void *fd) {
     return 0;
 }
 
-// A process in a namespace of its own, with something mounted.
-static int other(int *go_on) {
+// A root in memory with a copy of this program, and the old one gone.
+static void contain(void) {
+    static char bytes[1 << 16];
+    SAY(unshare(CLONE_NEWNS));
+    SAY(mount("none", "/", 0, MS_REC | MS_PRIVATE, 0));
+    SAY(mount("none", "/dir", "tmpfs", 0, 0));
+    mkdir("/dir/inner", 0755), mkdir("/dir/old", 0755);
+    int from = open("/bin/mounts", O_RDONLY | O_CLOEXEC), to = open("/dir/mounts", O_CREAT | O_WRONLY | O_CLOEXEC, 0755);
+    for (ssize_t n; (n = read(from, bytes, sizeof bytes)) > 0;)
+        if (write(to, bytes, n) != n) exit(1);
+    close(from), close(to);
+    SAY(syscall(SYS_pivot_root, "/dir", "/dir/old"));
+    SAY(umount2("/old", MNT_DETACH));
+    SAY(chdir("/inner"));
+}
+
+// A process in a namespace of its own, with something mounted, or contained.
+static int other(int *go_on, int contained) {
     int ready[2], end[2];
     char c;
     if (pipe(ready) || pipe(end)) exit(1);
     pid_t pid = fork();
     if (!pid) {
         close(end[1]), close(ready[0]);
-        SAY(unshare(CLONE_NEWNS));
-        SAY(mount("none", "/dir", "tmpfs", 0, 0));
-        close(open("/dir/mounted", O_CREAT | O_WRONLY, 0600));
-        SAY(mkdir("/dir/below", 0700));
-        SAY(chdir("/dir/below"));
+        if (contained) {
+            contain();
+        } else {
+            SAY(unshare(CLONE_NEWNS));
+            SAY(mount("none", "/dir", "tmpfs", 0, 0));
+            close(open("/dir/mounted", O_CREAT | O_WRONLY, 0600));
+            SAY(mkdir("/dir/below", 0700));
+            SAY(chdir("/dir/below"));
+        }
         if (write(ready[1], "x", 1) != 1 || read(end[0], &c, 1) < 0) exit(1);
         _exit(0);
     }
@@ -83,11 +105,16 @@ int main(int argc, char **argv) {
     // It begins in the directory that felix is in, if that is shared.
     if (argc < 4 && chdir("/")) return 1;
     stat("/", &root);
-    if (argc == 5) {  // executed, in the namespace joined
-        int home = atoi(argv[3]), there = atoi(argv[4]);
+    if (argc > 5) {  // executed, in the namespace joined
+        int home = atoi(argv[3]), there = atoi(argv[4]), contained = atoi(argv[5]);
         where(outside);
         SAY(setns(home, 0)), where(outside);
-        SAY(setns(there, 0)), where(outside);
+        SAY(setns(argc == 6 ? there : contained, 0)), where(outside);
+        SAY(setns(argc == 6 ? contained : there, 0)), where(outside);
+        if (argc == 6) {
+            execl("/mounts", "mounts", outside, "exec", argv[3], argv[4], argv[5], "inside", NULL);
+            _exit(9);
+        }
         SAY(setns(home, 0)), where(outside);
         execl("/bin/mounts", "mounts", outside, "exec", "home", NULL);
         _exit(9);
@@ -96,17 +123,19 @@ int main(int argc, char **argv) {
         where(outside);
         return 0;
     }
-    int go_on, pid = other(&go_on);
+    int go_on[2], pid = other(&go_on[0], 0), inside = other(&go_on[1], 1);
     char name[64];
     snprintf(name, sizeof name, "%d/ns/mnt", pid);
     int home = named("self/ns/mnt"), there = named(name), uts = named("self/ns/uts");
+    snprintf(name, sizeof name, "%d/ns/mnt", inside);
+    int contained = named(name);
     int before = open("/w", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (argc == 3) {
-        char numbers[2][16];
-        fcntl(home, F_SETFD, 0), fcntl(there, F_SETFD, 0);
-        sprintf(numbers[0], "%d", home), sprintf(numbers[1], "%d", there);
+        char numbers[3][16];
+        int all[3] = {home, there, contained};
+        for (int i = 0; i < 3; i++) fcntl(all[i], F_SETFD, 0), sprintf(numbers[i], "%d", all[i]);
         SAY(setns(there, CLONE_NEWNS));
-        execl("/bin/mounts", "mounts", outside, "exec", numbers[0], numbers[1], NULL);
+        execl("/bin/mounts", "mounts", outside, "exec", numbers[0], numbers[1], numbers[2], NULL);
         return 9;
     }
     SAY(setns(-1, CLONE_NEWNS));
@@ -137,6 +166,17 @@ int main(int argc, char **argv) {
     int pidfd = syscall(SYS_pidfd_open, pid, 0);
     SAY(setns(pidfd, 0));
     SAY(setns(pidfd, CLONE_NEWNS)), where(outside);
+    // A container, which has neither this root nor a /proc.
+    pidfd = syscall(SYS_pidfd_open, inside, 0);
+    SAY(setns(pidfd, CLONE_NEWNS)), where(outside);
+    SAY(access("/proc/self", F_OK));
+    SAY(fchdir(before));
+    SAY(access("file", F_OK));
+    SAY(setns(there, 0)), where(outside);
+    SAY(setns(contained, 0)), where(outside);
+    SAY(unshare(CLONE_NEWNS));
+    SAY(mount("none", "/old", "tmpfs", 0, 0));
+    SAY(setns(home, 0)), where(outside);
     SAY(unshare(CLONE_NEWNS));
     SAY(umount("/dir")), where(outside);
     SAY(setns(there, 0)), where(outside);
@@ -145,13 +185,16 @@ int main(int argc, char **argv) {
     if (!child) {
         where(outside);
         SAY(setns(there, 0)), where(outside);
+        SAY(setns(contained, 0)), where(outside);
         _exit(7);
     }
     waitpid(child, &status, 0);
     printf("child %x\n", status);
-    close(go_on);
+    close(go_on[0]), close(go_on[1]);
     waitpid(pid, &status, 0);
     printf("other %x\n", status);
+    waitpid(inside, &status, 0);
+    printf("contained %x\n", status);
     SAY(setns(there, 0)), where(outside);
     return 0;
 }

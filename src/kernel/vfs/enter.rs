@@ -2,10 +2,11 @@
 //!
 //! Done as soon as the guest gets such a namespace (unshare(2), clone(2)), which takes the privilege that mounting
 //! does. From then on the guest's mounts are the kernel's, and what the guest does to them is what it asked for.
-//! setns(2) leads back to where the guest began, and to namespaces that are made so.
+//! setns(2) leads back to where the guest began, and to namespaces that are made so, or in such ones (see `mark`).
 //! Invariant: the root of the namespace is the process's root, so nothing of the host is above it; what is in no
 //! mount of the namespace (descriptors from before, /proc/PID/root of others) is kept out by `walk`.
 
+use super::mark::Mark;
 use super::{Fs, Home, Id, PATH_DIR, Root, View, c, components};
 use crate::kernel::fd;
 use crate::sys::{Errno, host, mount, namespace, proc};
@@ -88,8 +89,13 @@ impl Fs {
     /// Makes the root real, after the calling thread got a mount namespace of its own, and shares its root with no other
     /// thread. Without a rootfs there is nothing to do. After an error the process must not go on: its root is neither.
     pub fn enter_namespace(&self) -> Result<(), Errno> {
-        let View::Rooted(root, base) = self.view() else {
-            return Ok(());
+        let (root, base) = match self.view() {
+            View::Rooted(root, base) => (root, base),
+            View::Entered(_) => {
+                self.set(View::Entered(self.mark_here()));
+                return Ok(());
+            }
+            View::Host => return Ok(()),
         };
         fd::keep_proc()?;
         let open = self.open_directories();
@@ -103,8 +109,8 @@ impl Fs {
             host::fchdir(dir.as_raw_fd())?;
             mount::chroot_here()?;
         }
-        self.set(View::Entered);
         proc::root_changes();
+        self.set(View::Entered(self.mark_here()));
         // As chdir(2) leaves it where there is no such place any more.
         let _ = c(&here)
             .and_then(|p| host::openat(libc::AT_FDCWD, &p, PATH_DIR, 0))
@@ -117,31 +123,39 @@ impl Fs {
 }
 
 /// Where setns(2) leads.
-#[derive(Clone, Copy)]
 enum Way {
     /// To the mount namespace where the guest began.
     Home,
-    /// To one whose root is the guest's.
-    Entered,
+    /// To one of the guest's own.
+    Entered(Option<Mark>),
 }
 
 impl Fs {
     /// setns(2) to a mount namespace, alone or with others: the one where the guest began, where its root is one in user space
-    /// again, or one whose root is the guest's. The rest are the host's: EPERM. After `Join::Lost` the process must not go on.
+    /// again, or one of the guest's own: its root is the guest's, or who is in it shows a mark. The rest are the host's: EPERM.
+    /// After `Join::Lost` the process must not go on.
     pub fn join_namespace(&self, namespace: RawFd, kinds: u64) -> Result<u64, Join> {
         let home = self.home().ok_or(Join::Refused(Errno::EPERM))?;
         fd::keep_proc().map_err(Join::Refused)?;
         let ahead = namespace::ahead(namespace, kinds).map_err(Join::Refused)?;
         let way = match ahead {
             there if there.id == home.namespace => Way::Home,
-            there if there.root == home.root => Way::Entered,
-            _ => return Err(Join::Refused(Errno::EPERM)),
+            there => match (Mark::new(home, there.id), there.root == home.root) {
+                (mark, true) => Way::Entered(mark.ok()),
+                (Ok(mark), false) if mark.is_shown() => Way::Entered(Some(mark)),
+                _ => return Err(Join::Refused(Errno::EPERM)),
+            },
         };
         let done = namespace::join(namespace, kinds).map_err(Join::Refused)?;
         proc::root_changes();
+        // The process behind a pidfd may have gone elsewhere since.
+        let here = proc::stat("thread-self/ns/mnt").map_err(Join::Lost)?;
+        if (here.st_dev, here.st_ino) != ahead.id {
+            return Err(Join::Lost(Errno::ESTALE));
+        }
         match way {
             Way::Home => self.come_home(home).map_err(Join::Lost)?,
-            Way::Entered => self.set(View::Entered),
+            Way::Entered(mark) => self.set(View::Entered(mark)),
         }
         Ok(done)
     }

@@ -4,6 +4,7 @@
 //! Not by paths: whom the guest has become may be somebody to whom the way to the root is closed, as homes are to apt's `_apt`;
 //! and where the root is real they lead elsewhere.
 
+use super::mark::Mark;
 use super::{Base, Bind, Fs, Home, Id, Root, View, components};
 use crate::kernel::fd;
 use crate::sys::Errno;
@@ -59,6 +60,8 @@ struct State {
     home: Option<Home>,
     /// `None` if the root is real.
     rooted: Option<Rooted>,
+    /// Then, see `Mark`.
+    mark: Option<(RawFd, Id)>,
 }
 
 /// What `Fs::hand_on` gives.
@@ -150,15 +153,19 @@ impl Fs {
     /// # Errors
     /// EINVAL if it cannot be said: there may be no next felix then, it would be without the root.
     pub fn hand_on(&self) -> Result<Option<HandedOn>, Errno> {
-        let rooted = match self.view() {
+        let (rooted, mark) = match self.view() {
             View::Host => return Ok(None),
-            View::Rooted(root, base) => Some(Rooted::of(&root, base.as_deref())),
-            View::Entered => None,
+            View::Rooted(root, base) => (Some(Rooted::of(&root, base.as_deref())), None),
+            View::Entered(mark) => (None, mark.map(|m| m.handle())),
         };
-        let descriptors = rooted.iter().flat_map(Rooted::places).map(|p| p.number);
-        let descriptors = descriptors.collect();
-        let home = self.home().cloned();
-        let bytes = postcard::to_stdvec(&State { home, rooted }).map_err(|_| Errno::EINVAL)?;
+        let places = rooted.iter().flat_map(Rooted::places).map(|p| p.number);
+        let descriptors = places.chain(mark.map(|(number, _)| number)).collect();
+        let state = State {
+            home: self.home().cloned(),
+            rooted,
+            mark,
+        };
+        let bytes = postcard::to_stdvec(&state).map_err(|_| Errno::EINVAL)?;
         let text = bytes.iter().map(|b| format!("{b:02x}")).collect();
         Ok(Some(HandedOn { text, descriptors }))
     }
@@ -174,8 +181,11 @@ impl Fs {
         });
         let bytes: Option<Vec<u8>> = digits.collect();
         let state: Option<State> = bytes.and_then(|b| postcard::from_bytes(&b).ok());
-        let State { home, rooted } = state.ok_or(Errno::EINVAL)?;
-        let view = rooted.map_or(Ok(View::Entered), Rooted::view)?;
+        let State { home, rooted, mark } = state.ok_or(Errno::EINVAL)?;
+        let view = match rooted {
+            Some(rooted) => rooted.view()?,
+            None => View::Entered(mark.map(|(n, of)| Mark::again(n, of)).transpose()?),
+        };
         Ok(Fs {
             view: RwLock::new(view),
             home: home.map(Arc::new),

@@ -14,7 +14,8 @@
 //! follow, except the own descriptors of the guest; and `..` does not lead out of a directory that was given by
 //! descriptor and is not to be seen from the root.
 //!
-//! How a program that is executed comes by its root is in `handed`.
+//! How a program that is executed comes by its root is in `handed`; how the guest's mount namespaces are known from the
+//! host's in `mark`.
 //!
 //! Names of Unix sockets, which the host keeps as text, are in `socket`.
 //!
@@ -22,6 +23,7 @@
 
 mod enter;
 mod handed;
+mod mark;
 mod quick;
 mod readonly;
 mod socket;
@@ -29,6 +31,7 @@ mod walk;
 
 use super::fd;
 use crate::sys::{Errno, host, mount, proc};
+use mark::Mark;
 use readonly::On;
 use serde::{Deserialize, Serialize};
 use std::ffi::{CString, OsStr};
@@ -40,6 +43,7 @@ use walk::Walk;
 
 pub use enter::Join;
 pub use handed::HandedOn;
+pub use mark::is_reserved;
 pub use readonly::Use;
 
 /// PROC_SUPER_MAGIC (statfs(2)).
@@ -126,7 +130,7 @@ enum View {
     /// A directory is the root, in user space.
     Rooted(Arc<Root>, Option<Arc<Base>>),
     /// The process's root is the guest's, in a mount namespace that the guest sees all of.
-    Entered,
+    Entered(Option<Mark>),
 }
 
 /// Where a guest with a root of its own began, and may come back to from other mount namespaces.
@@ -403,7 +407,7 @@ impl Fs {
     /// True if the process's root is the guest's, and not the host's.
     #[must_use]
     pub fn is_entered(&self) -> bool {
-        matches!(self.view(), View::Entered)
+        matches!(self.view(), View::Entered(_))
     }
 
     /// The host directories shown inside, as guest paths, and whether they are read-only.
@@ -425,7 +429,7 @@ impl Fs {
     #[must_use]
     pub fn guest_path(&self, host: &[u8]) -> Option<Vec<u8>> {
         match self.view() {
-            View::Host | View::Entered => Some(host.to_vec()),
+            View::Host | View::Entered(_) => Some(host.to_vec()),
             View::Rooted(root, base) => {
                 let inside = root.inside(host)?;
                 match base {

@@ -92,7 +92,7 @@ impl<'a> Start<'a> {
             },
             View::Rooted(_, Some(base)) => at(base.fd.as_raw_fd(), rule::IN_ROOT, base.on),
             // The kernel's root.
-            View::Entered => at(libc::AT_FDCWD, 0, On::Root),
+            View::Entered(_) => at(libc::AT_FDCWD, 0, On::Root),
         })
     }
 }

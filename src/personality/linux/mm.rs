@@ -1,10 +1,24 @@
 //! Memory (mmap(2), brk(2), mremap(2), madvise(2) ...).
 
 use super::{Ctx, Result, fd_of};
+use crate::kernel::vfs;
 use crate::mem::space::{Backing, PAGE, Request, flag, space};
 use crate::sys::cast::low32;
+use crate::sys::host::address_of;
 use crate::sys::{Errno, host, raw};
 use std::sync::Arc;
+
+/// memfd_create(2), but for the names by which felix knows files of its own.
+pub(super) fn memfd_create(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    let make = |name: u64| raw::syscall(libc::SYS_memfd_create, [name, a[1], 0, 0, 0, 0]);
+    match ctx.string(a[0], 250, Errno::EINVAL) {
+        Ok(name) if vfs::is_reserved(&name) => Err(Errno::EPERM),
+        // A copy: other threads may write there.
+        Ok(name) => make(address_of(host::cstring(&name)?.as_bytes_with_nul())),
+        // Wrong flags come first.
+        Err(e) => make(0).map_err(|host| if host == Errno::EFAULT { e } else { host }),
+    }
+}
 
 pub(super) fn mmap(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     let flags = low32(a[3]);
