@@ -507,18 +507,20 @@ pub fn load(
     let environ = (envp.iter())
         .flat_map(|e| e.iter().copied().chain([0]))
         .collect();
-    crate::sys::ptrace::show_auxv(&image.auxv);
+    let layout = Layout {
+        stack: image.sp,
+        arguments: image.arguments,
+        environment: image.environment,
+        ..layout
+    };
+    crate::sys::image::show_auxv(&image.auxv);
+    crate::sys::image::show_program(&postcard::to_stdvec(&layout).unwrap_or_default());
     process.set_exe(Exe {
         path: path.clone(),
         cmdline,
         environ,
         auxv: image.auxv,
-        layout: Layout {
-            stack: image.sp,
-            arguments: image.arguments,
-            environment: image.environment,
-            ..layout
-        },
+        layout,
     });
     host::set_name(program.execfn.rsplit(|b| *b == b'/').next().unwrap_or(b""));
     Ok(Start {

@@ -3,7 +3,8 @@
 //! Invariant: a descriptor with a number in the hidden range is felix's; system calls of the guest that name
 //! one get EBADF (`is_hidden`), and closing a range skips it.
 
-use crate::sys::{Errno, host, limit, proc};
+use crate::sys::{Errno, host, image, limit, proc};
+use std::ops::Range;
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::OnceLock;
 
@@ -17,7 +18,9 @@ pub fn base() -> RawFd {
     *BASE.get_or_init(|| {
         // RLIMIT_NOFILE; not too high, because the kernel copies the whole table at every fork.
         let limit = limit::soft().clamp(256, 16384);
-        i32::try_from(limit).unwrap_or(256) - COUNT
+        let base = i32::try_from(limit).unwrap_or(256) - COUNT;
+        image::show_hidden(&(base..base + COUNT));
+        base
     })
 }
 
@@ -68,10 +71,16 @@ pub fn adopt(number: RawFd) -> Result<OwnedFd, Errno> {
     Ok(copy)
 }
 
+/// The numbers that the guest may not name.
+#[must_use]
+pub fn hidden() -> Range<RawFd> {
+    base()..base() + COUNT
+}
+
 /// True if the guest may not name this number.
 #[must_use]
 pub fn is_hidden(fd: RawFd) -> bool {
-    (base()..base() + COUNT).contains(&fd)
+    hidden().contains(&fd)
 }
 
 /// The parts of `first..=last` that the guest may close.

@@ -2,11 +2,12 @@
 
 use super::fd;
 use super::seccomp::Seccomp;
-use crate::sys::host;
-use crate::sys::signal::SigSet;
+use crate::sys::signal::{SigSet, bit};
+use crate::sys::{host, image};
 use crate::x86::CpuState;
+use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
-use std::ops::Range;
+use std::ops::{Deref, DerefMut, Range};
 use std::os::fd::{IntoRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
@@ -111,7 +112,7 @@ impl KeptFelix {
 }
 
 /// Where a program lies in memory (proc(5), /proc/PID/stat).
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Layout {
     /// Its code.
     pub code: Range<u64>,
@@ -203,8 +204,57 @@ pub struct Process {
 #[derive(Debug)]
 pub struct ForkGuard<'a> {
     _exe: RwLockWriteGuard<'a, Exe>,
-    _actions: MutexGuard<'a, [Action; 65]>,
+    _actions: Actions<'a>,
     _peers: MutexGuard<'a, Vec<Arc<Peer>>>,
+}
+
+/// A process's dispositions, locked. What other processes may know of them is shown when they are given back changed.
+#[derive(Debug)]
+pub struct Actions<'a> {
+    lock: MutexGuard<'a, [Action; 65]>,
+    changed: bool,
+    shown: bool,
+}
+
+impl Actions<'_> {
+    /// The signals that are ignored, and those that have handlers.
+    #[must_use]
+    pub fn sets(&self) -> (u64, u64) {
+        let (mut ignored, mut caught) = (0, 0);
+        for (n, a) in self.lock.iter().enumerate().skip(1) {
+            let set = bit(i32::try_from(n).unwrap_or(0));
+            match a.handler {
+                DEFAULT => {}
+                IGNORE => ignored |= set,
+                _ => caught |= set,
+            }
+        }
+        (ignored, caught)
+    }
+}
+
+impl Deref for Actions<'_> {
+    type Target = [Action; 65];
+
+    fn deref(&self) -> &[Action; 65] {
+        &self.lock
+    }
+}
+
+impl DerefMut for Actions<'_> {
+    fn deref_mut(&mut self) -> &mut [Action; 65] {
+        self.changed = true;
+        &mut self.lock
+    }
+}
+
+impl Drop for Actions<'_> {
+    fn drop(&mut self) {
+        if self.changed && self.shown {
+            let (ignored, caught) = self.sets();
+            image::show_signals(ignored, caught);
+        }
+    }
 }
 
 impl Process {
@@ -267,8 +317,14 @@ impl Process {
     }
 
     /// All dispositions, by signal number.
-    pub fn actions(&self) -> MutexGuard<'_, [Action; 65]> {
-        self.actions.lock().unwrap_or_else(PoisonError::into_inner)
+    pub fn actions(&self) -> Actions<'_> {
+        let lock = self.actions.lock().unwrap_or_else(PoisonError::into_inner);
+        Actions {
+            lock,
+            changed: false,
+            // In memory that is the parent's, it is the parent that shows its own.
+            shown: !self.borrowed_memory,
+        }
     }
 
     /// What runs in the process.

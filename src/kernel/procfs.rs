@@ -1,18 +1,19 @@
 //! The files of /proc (proc(5)) that must tell the guest's story instead of felix's.
 
-use super::exec;
-use super::process::{DEFAULT, IGNORE, Peer, Process};
+use super::process::{Layout, Peer, Process};
 use super::procmem::{self, Details, Signals, Sizes};
 use super::seccomp;
 use super::task::{Task, signal_number};
 use super::vfs::{At, Fs, is_own};
-use crate::mem::space::space;
+use super::{exec, fd};
+use crate::mem::space::{maps_of, space};
 use crate::sys::signal::{SYNC, bit};
-use crate::sys::{host, proc};
+use crate::sys::{host, image, proc};
 use crate::x86::cpuid;
 use std::ffi::OsStr;
 use std::fmt::Write as _;
-use std::os::fd::AsRawFd;
+use std::ops::Range;
+use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -96,33 +97,70 @@ pub fn special(process: &Process, task: &Task, at: &At) -> Option<Special> {
     if !is_own(&dir) {
         return of_other(&task.fs, &dir, &name);
     }
-    match &name[..] {
-        b"exe" => Some(Special::Exe(process.exe().path)),
-        b"maps" => Some(Special::Content(maps())),
-        b"smaps" => Some(Special::Content(smaps())),
-        b"smaps_rollup" => {
-            let host = host_file(b"/proc/self", "smaps_rollup");
-            Some(Special::Content(procmem::rollup(&smaps(), &host)))
+    let content = match &name[..] {
+        b"exe" => return Some(Special::Exe(process.exe().path)),
+        b"cmdline" => process.exe().cmdline,
+        b"environ" => process.exe().environ,
+        b"auxv" => process.exe().auxv,
+        b"mountinfo" if task.fs.is_rooted() => mounts(&task.fs, true),
+        b"mounts" if task.fs.is_rooted() => mounts(&task.fs, false),
+        _ => Story {
+            maps: space().maps(&host_file(b"/proc/self", "maps")),
+            layout: process.exe().layout,
+            signals: signals(process, task),
+            peer: (name == b"status").then(|| peer(process, task, &dir)),
         }
-        b"statm" => {
-            let sizes = Sizes::of(&maps(), &process.exe().layout);
-            Some(Special::Content(sizes.statm(&host_file(&dir, "statm"))))
-        }
-        b"stat" => {
-            let layout = process.exe().layout;
-            let (host, sizes) = (host_file(&dir, "stat"), Sizes::of(&maps(), &layout));
-            let signals = signals(process, task);
-            Some(Special::Content(procmem::stat(
-                &host, &sizes, &layout, &signals,
-            )))
-        }
-        b"cmdline" => Some(Special::Content(process.exe().cmdline)),
-        b"environ" => Some(Special::Content(process.exe().environ)),
-        b"auxv" => Some(Special::Content(process.exe().auxv)),
-        b"status" => Some(Special::Content(status(process, task, &dir))),
-        b"mountinfo" if task.fs.is_rooted() => Some(Special::Content(mounts(&task.fs, true))),
-        b"mounts" if task.fs.is_rooted() => Some(Special::Content(mounts(&task.fs, false))),
-        _ => None,
+        .file(&dir, &name)?,
+    };
+    Some(Special::Content(content))
+}
+
+/// What the files about memory and signals are made of, but for what the host says in its own.
+struct Story {
+    /// The guest's maps.
+    maps: Vec<u8>,
+    layout: Layout,
+    signals: Signals,
+    /// The thread, if it is one of this process.
+    peer: Option<Arc<Peer>>,
+}
+
+impl Story {
+    /// Of another process that felix runs, if it shows it.
+    fn of(fs: &Fs, dir: &[u8], pid: i32) -> Option<Story> {
+        let program = image::program_of(pid).ok()?;
+        let [ignored, caught] = image::signals_of(pid).ok()?;
+        let map = image::map_of(pid).ok()?;
+        Some(Story {
+            maps: maps_of(&map, &host_file(dir, "maps"), |p| fs.guest_path(p)),
+            layout: postcard::from_bytes(&program).ok()?,
+            signals: Signals {
+                ignored,
+                caught,
+                ..Signals::default()
+            },
+            peer: None,
+        })
+    }
+
+    fn file(self, dir: &[u8], name: &[u8]) -> Option<Vec<u8>> {
+        let host = |name| host_file(dir, name);
+        let smaps = || procmem::smaps(&self.maps, &host("smaps"));
+        let sizes = || Sizes::of(&self.maps, &self.layout);
+        Some(match name {
+            b"maps" => self.maps,
+            b"smaps" => smaps(),
+            b"smaps_rollup" => procmem::rollup(&smaps(), &host("smaps_rollup")),
+            b"statm" => sizes().statm(&host("statm")),
+            b"stat" => procmem::stat(&host("stat"), &sizes(), &self.layout, &self.signals),
+            b"status" => status(
+                &host("status"),
+                &sizes(),
+                &self.signals,
+                self.peer.as_deref(),
+            ),
+            _ => return None,
+        })
     }
 }
 
@@ -140,21 +178,55 @@ fn host_file(dir: &[u8], name: &str) -> Vec<u8> {
     }
 }
 
-/// The same of another process that felix runs.
-fn of_other(fs: &Fs, dir: &[u8], name: &[u8]) -> Option<Special> {
-    let number = dir.strip_prefix(b"/proc/")?;
-    let names = matches!(name, b"exe" | b"cmdline" | b"auxv" | b"environ");
-    if !names || !number.iter().all(u8::is_ascii_digit) {
-        return None;
+/// The process that a directory of /proc is about, or a thread of it, if felix runs it.
+fn other(dir: &[u8]) -> Option<i32> {
+    let mut parts = dir.strip_prefix(b"/proc/")?.split(|b| *b == b'/');
+    let number = |part: &[u8]| std::str::from_utf8(part).ok()?.parse::<i32>().ok();
+    let pid = parts.next().and_then(number)?;
+    match (parts.next(), parts.next(), parts.next()) {
+        (None, ..) => {}
+        (Some(b"task"), Some(tid), None) if number(tid).is_some() => {}
+        _ => return None,
     }
     let theirs = std::fs::metadata(Path::new(OsStr::from_bytes(dir)).join("exe")).ok()?;
     let ours = proc::stat("self/exe").ok()?;
-    if (theirs.dev(), theirs.ino()) != (ours.st_dev, ours.st_ino) {
-        return None;
+    ((theirs.dev(), theirs.ino()) == (ours.st_dev, ours.st_ino)).then_some(pid)
+}
+
+/// True if the numbers of processes that the host's calls take are those of /proc: it may be another PID namespace's
+/// (pid_namespaces(7)).
+fn is_of_here() -> bool {
+    proc::read_link("self").ok() == Some(host::getpid().to_string().into())
+}
+
+/// The descriptors that a process's directory of /proc, this one's or another's, is not to tell the guest of.
+#[must_use]
+pub fn hidden_descriptors(dir: &[u8]) -> Range<RawFd> {
+    if is_own(dir) {
+        return fd::hidden();
     }
-    if name == b"auxv" {
-        let pid = std::str::from_utf8(number).ok()?.parse().ok()?;
-        return crate::sys::ptrace::auxv_of(pid).ok().map(Special::Content);
+    let pid = other(dir).filter(|_| is_of_here());
+    pid.and_then(|pid| image::hidden_of(pid).ok())
+        .unwrap_or_default()
+}
+
+/// The same of another process that felix runs.
+fn of_other(fs: &Fs, dir: &[u8], name: &[u8]) -> Option<Special> {
+    let pid = other(dir)?;
+    match name {
+        b"auxv" if is_of_here() => return image::auxv_of(pid).ok().map(Special::Content),
+        b"maps" | b"smaps" | b"smaps_rollup" | b"statm" | b"stat" | b"status" => {
+            let story = is_of_here().then(|| Story::of(fs, dir, pid))??;
+            return story.file(dir, name).map(Special::Content);
+        }
+        b"mountinfo" | b"mounts" if fs.is_rooted() => {
+            let here = proc::stat("self/ns/mnt").ok()?;
+            let there = std::fs::metadata(Path::new(OsStr::from_bytes(dir)).join("ns/mnt")).ok()?;
+            let same = (there.dev(), there.ino()) == (here.st_dev, here.st_ino);
+            return same.then(|| Special::Content(mounts(fs, name == b"mountinfo")));
+        }
+        b"exe" | b"cmdline" | b"environ" => {}
+        _ => return None,
     }
     if name == b"environ" {
         let entries = host_file(dir, "environ");
@@ -185,16 +257,6 @@ fn of_other(fs: &Fs, dir: &[u8], name: &[u8]) -> Option<Special> {
     (start < LOADED_BELOW).then_some(Special::Exe(path))
 }
 
-/// /proc/self/maps.
-fn maps() -> Vec<u8> {
-    space().maps(&host_file(b"/proc/self", "maps"))
-}
-
-/// /proc/self/smaps.
-fn smaps() -> Vec<u8> {
-    procmem::smaps(&maps(), &host_file(b"/proc/self", "smaps"))
-}
-
 /// What the host says of this process's memory.
 #[must_use]
 pub fn details() -> Details {
@@ -203,15 +265,7 @@ pub fn details() -> Details {
 
 /// The guest's signals: those pending and blocked that the host does not know, and all dispositions.
 fn signals(process: &Process, task: &Task) -> Signals {
-    let (mut ignored, mut caught) = (0, 0);
-    for (n, a) in process.actions().iter().enumerate().skip(1) {
-        let set = bit(i32::try_from(n).unwrap_or(0));
-        match a.handler {
-            DEFAULT => {}
-            IGNORE => ignored |= set,
-            _ => caught |= set,
-        }
-    }
+    let (ignored, caught) = process.actions().sets();
     Signals {
         pending: (task.deferred.iter()).fold(0, |set, d| set | bit(signal_number(d))),
         blocked: task.mask & SYNC,
@@ -250,12 +304,8 @@ fn guest_seccomp(peer: &Peer, name: &[u8], line: &[u8]) -> Option<u64> {
     }
 }
 
-/// /proc/self/status: the host's, with the guest's signals and memory.
-fn status(process: &Process, task: &Task, dir: &[u8]) -> Vec<u8> {
-    let own = signals(process, task);
-    let peer = peer(process, task, dir);
-    let sizes = Sizes::of(&maps(), &process.exe().layout);
-    let text = host_file(dir, "status");
+/// /proc/PID/status: the host's, with the guest's signals and memory.
+fn status(text: &[u8], sizes: &Sizes, own: &Signals, peer: Option<&Peer>) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     for line in text.split_inclusive(|b| *b == b'\n') {
         let value = |name: &[u8]| {
@@ -268,7 +318,7 @@ fn status(process: &Process, task: &Task, dir: &[u8]) -> Vec<u8> {
             out.extend_from_slice(format!("{name}:\t{kb:8} kB\n").as_bytes());
             continue;
         }
-        if let Some(n) = guest_seccomp(&peer, name, line) {
+        if let Some(n) = peer.and_then(|peer| guest_seccomp(peer, name, line)) {
             out.extend_from_slice(format!("{}:\t{n}\n", String::from_utf8_lossy(name)).as_bytes());
             continue;
         }

@@ -11,7 +11,8 @@
 use super::task::Task;
 use crate::mem::space;
 use crate::sys::host::address_of;
-use crate::sys::ptrace::{self, IMAGE, RANGES};
+use crate::sys::image::{IMAGE, RANGES};
+use crate::sys::ptrace;
 use crate::sys::signal::{self, RawInfo};
 use crate::x86::CpuState;
 use std::ops::Range;

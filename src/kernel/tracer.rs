@@ -11,7 +11,8 @@
 use super::trace::{Go, Kind, MAGIC, WORDS, Word, event, option};
 use crate::sys::cast::{low32, reg};
 use crate::sys::host::gettid;
-use crate::sys::ptrace::{self, IMAGE, Image, request};
+use crate::sys::image::{self, IMAGE, Image};
+use crate::sys::ptrace::{self, request};
 use crate::sys::signal::{RawInfo, SYNC, bit};
 use crate::sys::{Errno, host};
 use std::collections::BTreeMap;
@@ -147,15 +148,15 @@ fn go_on(tid: i32, sig: i32) {
 
 /// Felix's handlers are there, or it cannot be known.
 fn started(tid: i32) -> bool {
-    ptrace::image_of(tid)
-        .and_then(|i| ptrace::read_u32(tid, i + offset_of!(Image, started) as u64))
+    image::image_of(tid)
+        .and_then(|i| image::read_u32(tid, i + offset_of!(Image, started) as u64))
         .is_ok_and(|v| v != 0)
 }
 
 /// Tells a program that was just executed that it is traced.
 fn tell_executed(tid: i32) {
-    let told = ptrace::image_of(tid).and_then(|i| {
-        ptrace::write(
+    let told = image::image_of(tid).and_then(|i| {
+        image::write(
             tid,
             i + offset_of!(Image, executed) as u64,
             &1u32.to_le_bytes(),
@@ -180,7 +181,7 @@ pub struct View {
 
 fn words(tid: i32, at: u64) -> Result<[u64; WORDS], Errno> {
     let mut bytes = [0; 8 * WORDS];
-    ptrace::read(tid, at, &mut bytes)?;
+    image::read(tid, at, &mut bytes)?;
     let mut words = [0; WORDS];
     for (w, b) in words.iter_mut().zip(bytes.chunks_exact(8)) {
         *w = u64::from_le_bytes(b.try_into().unwrap_or_default());
@@ -192,7 +193,7 @@ fn words(tid: i32, at: u64) -> Result<[u64; WORDS], Errno> {
 }
 
 fn set_word(tid: i32, at: u64, w: Word, v: u64) -> Result<(), Errno> {
-    ptrace::write(tid, at + 8 * (w as u64), &v.to_le_bytes())
+    image::write(tid, at + 8 * (w as u64), &v.to_le_bytes())
 }
 
 impl View {
@@ -216,7 +217,7 @@ impl View {
     /// Changes one.
     pub fn set_debug(&self, n: usize, v: u64) -> Result<(), Errno> {
         let place = 8 * (Word::Debug as u64 + n as u64);
-        ptrace::write(self.tid, self.at + place, &v.to_le_bytes())
+        image::write(self.tid, self.at + place, &v.to_le_bytes())
     }
 
     /// The siginfo.
@@ -234,7 +235,7 @@ impl View {
 
     /// Changes it.
     pub fn set_info(&self, info: &RawInfo) -> Result<(), Errno> {
-        ptrace::write(self.tid, self.at + 8 * Word::Info as u64, info)
+        image::write(self.tid, self.at + 8 * Word::Info as u64, info)
     }
 }
 

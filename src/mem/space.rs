@@ -11,9 +11,8 @@
 //! is a leaf: nothing else is locked under it.
 
 use crate::sys::{Errno, host};
-use behind::{DELETED, host_names};
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
+use shown::Regions;
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -104,7 +103,7 @@ pub type Changes = Vec<Range<u64>>;
 
 #[derive(Default)]
 struct Inner {
-    regions: BTreeMap<u64, Region>,
+    regions: Regions,
     /// Pages an engine has write-protected because it translated code from them.
     watched: BTreeSet<u64>,
     /// A range that may be executed: where code was last looked for. Empty once anything was removed from
@@ -126,7 +125,7 @@ pub struct AddressSpace {
 static SPACE: AddressSpace = AddressSpace {
     shared: AtomicBool::new(false),
     inner: Mutex::new(Inner {
-        regions: BTreeMap::new(),
+        regions: Regions::SHOWN,
         watched: BTreeSet::new(),
         code: 0..0,
         brk_start: 0,
@@ -197,9 +196,7 @@ impl Inner {
         }
         let mut right = region.clone();
         right.offset += at - start;
-        if let Some(left) = self.regions.get_mut(&start) {
-            left.end = at;
-        }
+        self.regions.set_end(start, at);
         self.regions.insert(at, right);
     }
 
@@ -215,7 +212,7 @@ impl Inner {
             .map(|(k, _)| *k)
             .collect();
         keys.into_iter()
-            .filter_map(|k| self.regions.remove(&k).map(|v| (k, v)))
+            .filter_map(|k| self.regions.remove(k).map(|v| (k, v)))
             .collect()
     }
 
@@ -251,7 +248,7 @@ impl Inner {
             // The part of the file.
             let from = x.offset + (r.start.max(*start) - start);
             let to = x.offset + (r.end.min(x.end) - start);
-            for (at, y) in &self.regions {
+            for (at, y) in self.regions.iter() {
                 let same = matches!(&y.backing, Backing::File { dev: d, ino: i, .. } if d == dev && i == ino);
                 let first = from.max(y.offset);
                 let last = to.min(y.offset + (y.end - at));
@@ -304,14 +301,14 @@ impl Inner {
             && continues((s, left), (start, &region))
         {
             region.offset = left.offset;
-            self.regions.remove(&s);
+            self.regions.remove(s);
             start = s;
         }
         if let Some((&s, right)) = self.regions.range(start + 1..).next()
             && continues((start, &region), (s, right))
         {
             region.end = right.end;
-            self.regions.remove(&s);
+            self.regions.remove(s);
         }
         self.regions.insert(start, region);
     }
@@ -793,7 +790,7 @@ impl AddressSpace {
     pub fn forget(&self, addr: u64, changes: &mut Changes) {
         let mut inner = self.lock();
         inner.code = 0..0;
-        if let Some(r) = inner.regions.remove(&addr)
+        if let Some(r) = inner.regions.remove(addr)
             && r.prot & EXEC != 0
         {
             changes.push(addr..r.end);
@@ -811,7 +808,7 @@ impl AddressSpace {
         let mut inner = self.lock();
         inner.watched.clear();
         inner.code = 0..0;
-        for (start, region) in std::mem::take(&mut inner.regions) {
+        for (start, region) in inner.regions.take() {
             let _ = host::mem_unmap(start, region.end - start);
             changes.push(start..region.end);
         }
@@ -823,65 +820,14 @@ impl AddressSpace {
         let inner = self.lock();
         inner.regions.iter().map(|(s, r)| *s..r.end).collect()
     }
-
-    /// The text of /proc/PID/maps (proc(5)). The host's own tells which files are deleted by now, and what is behind
-    /// shared anonymous memory.
-    #[must_use]
-    pub fn maps(&self, host: &[u8]) -> Vec<u8> {
-        let host = host_names(host);
-        let mut out = Vec::new();
-        for (start, r) in &self.lock().regions {
-            let bit = |b, c| if r.prot & b != 0 { c } else { '-' };
-            let behind = (host.range(..=*start).next_back())
-                .filter(|(_, b)| b.end > *start)
-                .map(|(_, b)| b);
-            let (major, minor, ino) = match r.backing {
-                Backing::File { dev, ino, .. } => (dev.0, dev.1, ino),
-                Backing::Anonymous if r.shared => behind.map_or((0, 0, 0), |b| b.id),
-                _ => (0, 0, 0),
-            };
-            let offset = if ino != 0 { r.offset } else { 0 };
-            let mut line = String::new();
-            let _ = write!(
-                line,
-                "{start:08x}-{:08x} {}{}{}{} {offset:08x} {major:02x}:{minor:02x} {ino} ",
-                r.end,
-                bit(READ, 'r'),
-                bit(WRITE, 'w'),
-                bit(EXEC, 'x'),
-                if r.shared { 's' } else { 'p' },
-            );
-            let deleted = behind.is_some_and(|b| b.name.ends_with(DELETED));
-            let name: &[u8] = match &r.backing {
-                Backing::Anonymous if r.shared => behind.map_or(b"", |b| b.name),
-                Backing::Anonymous => b"",
-                Backing::Named(n) => n.as_bytes(),
-                Backing::File { path, .. } => path,
-            };
-            let is_file = matches!(r.backing, Backing::File { .. });
-            let mark = if deleted && is_file && !name.ends_with(DELETED) {
-                DELETED
-            } else {
-                b""
-            };
-            if !name.is_empty() {
-                while line.len() < 73 {
-                    line.push(' ');
-                }
-            }
-            out.extend_from_slice(line.as_bytes());
-            out.extend_from_slice(name);
-            out.extend_from_slice(mark);
-            out.push(b'\n');
-        }
-        out
-    }
 }
 
 mod behind;
 mod code;
 mod limits;
 mod look;
+mod shown;
 pub use limits::{Limit, Resource};
+pub use shown::maps_of;
 #[cfg(test)]
 mod tests;

@@ -16,6 +16,7 @@ pub mod files;
 pub mod guest;
 
 pub mod host;
+pub mod image;
 pub mod jit;
 pub mod limit;
 pub mod meter;

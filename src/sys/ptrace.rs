@@ -1,20 +1,18 @@
-//! The host's ptrace(2) between two processes of felix, and what they know of each other.
+//! The host's ptrace(2) between two processes of felix. What they show to each other is in `image`.
 //!
 //! Who is traced stops for its tracer by a signal to itself, SIGTRAP with one of the codes below, which nobody else sends;
-//! the tracer makes every other signal one of those, too, because only felix's handler of SIGTRAP is sure to be there. Both
-//! run the same executable, so what is at an address of one is as far from its entry point in the other: `image_of`.
+//! the tracer makes every other signal one of those, too, because only felix's handler of SIGTRAP is sure to be there.
 //!
 //! Knows no guest and decides nothing: `kernel::trace` does.
 
-use super::cast::{int, low32, reg, size};
+use super::cast::{int, low32, reg};
 use super::host::{address_of, address_of_mut, getpid};
+use super::image::{read, write};
 use super::signal::{RawInfo, SYNC};
 use super::{Errno, raw};
 use crate::x86::CpuState;
 use crate::x86::state::X87;
 use std::mem::offset_of;
-use std::os::unix::fs::MetadataExt;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// Requests (ptrace(2)); the numbers are the same on all hosts.
 #[allow(missing_docs)] // The manual's names.
@@ -42,100 +40,6 @@ pub const STOP: i32 = -0x4645_4c01;
 pub const KICK: i32 = -0x4645_4c02;
 /// `si_code` of a signal that is to act on the host's process: the guest's has been decided.
 pub const PASS: i32 = -0x4645_4c03;
-
-/// What a process shows to others that felix runs.
-#[derive(Debug)]
-#[repr(C)]
-pub struct Image {
-    /// Felix's signal handlers are there.
-    pub started: AtomicU32,
-    /// Set by the tracer of a process that has just been made by execve(2).
-    pub executed: AtomicU32,
-    /// Where the guest's auxiliary vector is, and its bytes.
-    pub auxv: [AtomicU64; 2],
-    /// How many ranges of memory tracers have written.
-    pub written: AtomicU64,
-    /// The last of them: start and end.
-    pub ranges: [[AtomicU64; 2]; RANGES],
-}
-
-/// How many ranges are remembered.
-pub const RANGES: usize = 64;
-
-/// This process's.
-pub static IMAGE: Image = Image {
-    started: AtomicU32::new(0),
-    executed: AtomicU32::new(0),
-    auxv: [const { AtomicU64::new(0) }; 2],
-    written: AtomicU64::new(0),
-    ranges: [const { [const { AtomicU64::new(0) }; 2] }; RANGES],
-};
-
-/// Shows the guest's auxiliary vector. The bytes stay for good, because others may be reading those before.
-pub fn show_auxv(auxv: &[u8]) {
-    let kept: &'static [u8] = Box::leak(auxv.into());
-    IMAGE.auxv[1].store(0, Ordering::Release);
-    IMAGE.auxv[0].store(address_of(kept), Ordering::Release);
-    IMAGE.auxv[1].store(kept.len() as u64, Ordering::Release);
-}
-
-fn entry_of(auxv: &[u8]) -> Option<u64> {
-    let word = |b: &[u8]| Some(u64::from_le_bytes(b.try_into().ok()?));
-    (auxv.chunks_exact(16))
-        .find(|e| word(&e[..8]) == Some(libc::AT_ENTRY))
-        .and_then(|e| word(&e[8..]))
-}
-
-/// True if felix, this very executable, runs in the process or thread.
-#[must_use]
-pub fn is_felix(pid: i32) -> bool {
-    let identity = |p: String| std::fs::metadata(p).map(|m| (m.dev(), m.ino()));
-    match (
-        identity(format!("/proc/{pid}/exe")),
-        identity("/proc/self/exe".into()),
-    ) {
-        (Ok(a), Ok(b)) => a == b,
-        _ => false,
-    }
-}
-
-/// Where a process that felix runs has its `IMAGE`.
-pub fn image_of(pid: i32) -> Result<u64, Errno> {
-    // SAFETY: getauxval has no preconditions.
-    let own = unsafe { libc::getauxval(libc::AT_ENTRY) };
-    let theirs = std::fs::read(format!("/proc/{pid}/auxv")).map_err(|e| Errno::of(&e))?;
-    let entry = entry_of(&theirs).ok_or(Errno::ESRCH)?;
-    Ok(address_of(&IMAGE).wrapping_sub(own).wrapping_add(entry))
-}
-
-/// The guest's auxiliary vector of another process that felix runs.
-pub fn auxv_of(pid: i32) -> Result<Vec<u8>, Errno> {
-    let image = image_of(pid)?;
-    let mut place = [0; 16];
-    read(pid, image + offset_of!(Image, auxv) as u64, &mut place)?;
-    let [at, len] =
-        [0, 8].map(|i| u64::from_le_bytes(place[i..i + 8].try_into().unwrap_or_default()));
-    if len > 4096 {
-        return Err(Errno::EIO);
-    }
-    let mut out = vec![0; size(len)];
-    read(pid, at, &mut out)?;
-    Ok(out)
-}
-
-/// Tells a process that its memory has been written, so that code translated from there is dropped.
-pub fn tell_written(pid: i32, start: u64, end: u64) -> Result<(), Errno> {
-    let image = image_of(pid)?;
-    let counter = image + offset_of!(Image, written) as u64;
-    let n = read_u64(pid, counter)?;
-    let place = image + offset_of!(Image, ranges) as u64 + 16 * (n % RANGES as u64);
-    write(
-        pid,
-        place,
-        &[start.to_le_bytes(), end.to_le_bytes()].concat(),
-    )?;
-    write(pid, counter, &(n + 1).to_le_bytes())
-}
 
 /// ptrace(2).
 pub fn ptrace(request: u64, tid: i32, addr: u64, data: u64) -> Result<u64, Errno> {
@@ -243,40 +147,6 @@ pub fn block_all() {
     );
 }
 
-/// Memory of another process (process_vm_readv(2)), all of it or EFAULT.
-pub fn read(pid: i32, at: u64, to: &mut [u8]) -> Result<(), Errno> {
-    let local = [address_of_mut(to), to.len() as u64];
-    let remote = [at, to.len() as u64];
-    let args = [reg(pid), address_of(&local), 1, address_of(&remote), 1, 0];
-    match raw::syscall(libc::SYS_process_vm_readv, args)? {
-        n if n == to.len() as u64 => Ok(()),
-        _ => Err(Errno::EFAULT),
-    }
-}
-
-/// The same, written.
-pub fn write(pid: i32, at: u64, bytes: &[u8]) -> Result<(), Errno> {
-    let local = [address_of(bytes), bytes.len() as u64];
-    let remote = [at, bytes.len() as u64];
-    let args = [reg(pid), address_of(&local), 1, address_of(&remote), 1, 0];
-    match raw::syscall(libc::SYS_process_vm_writev, args)? {
-        n if n == bytes.len() as u64 => Ok(()),
-        _ => Err(Errno::EFAULT),
-    }
-}
-
-/// A word of another process.
-pub fn read_u64(pid: i32, at: u64) -> Result<u64, Errno> {
-    let mut b = [0; 8];
-    read(pid, at, &mut b).map(|()| u64::from_le_bytes(b))
-}
-
-/// Half a word of another process.
-pub fn read_u32(pid: i32, at: u64) -> Result<u32, Errno> {
-    let mut b = [0; 4];
-    read(pid, at, &mut b).map(|()| u32::from_le_bytes(b))
-}
-
 /// A register file of another process.
 pub fn read_cpu(pid: i32, at: u64) -> Result<Box<CpuState>, Errno> {
     let mut cpu: Box<CpuState> = Box::default();
@@ -359,11 +229,5 @@ mod tests {
         assert_eq!((field(&kick, 0), code_of(&kick)), (libc::SIGTRAP, KICK));
         assert_eq!(carried(&kick), Some(info));
         assert_eq!(carried(&info_of(libc::SIGTRAP, KICK, 0)), None);
-    }
-
-    #[test]
-    fn ones_own_image_is_where_it_is() {
-        assert_eq!(image_of(getpid()), Ok(address_of(&IMAGE)));
-        assert!(is_felix(getpid()) && !is_felix(parent()));
     }
 }

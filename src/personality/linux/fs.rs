@@ -3,8 +3,9 @@
 use super::abi::{EPOLL_EVENT, Stat};
 use super::{CWD, Ctx, Result, fd_of};
 use crate::kernel::fd;
+use crate::kernel::procfs;
 use crate::kernel::procfs::{Special, special};
-use crate::kernel::vfs::{At, Last, Use, is_own};
+use crate::kernel::vfs::{At, Last, Use};
 use crate::mem::space::PAGE;
 use crate::sys::cast::{int, low32, reg, size};
 use crate::sys::host::{address_of, address_of_mut};
@@ -608,24 +609,40 @@ pub(super) fn close_range(_: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     Ok(0)
 }
 
-/// The records that are not of felix's own descriptors, of what was read from /proc/PID/fd of this process.
-fn without_hidden(ctx: &Ctx<'_>, fd: i32, buf: &mut [u8], n: usize) -> usize {
-    let own = || {
+/// The records that are not of felix's own descriptors, of what was read from /proc/PID/fd.
+fn without_hidden(fd: i32, buf: &mut [u8], n: usize) -> usize {
+    // struct linux_dirent64 (getdents64(2)): the size of the record at 16, the name from 19 on.
+    let record = |buf: &[u8], at: usize| {
+        let len = usize::from(u16::from_le_bytes([buf[at + 16], buf[at + 17]]));
+        let name = buf[at + 19..at + len].split(|b| *b == 0).next();
+        let number = name.and_then(|n| std::str::from_utf8(n).ok()?.parse::<i32>().ok());
+        (len, number)
+    };
+    let mut at = 0;
+    let mut numbers = false;
+    while at + 19 < n && !numbers {
+        let (len, number) = record(buf, at);
+        numbers = number.is_some();
+        at += len;
+    }
+    // Most directories are none of /proc.
+    if !numbers {
+        return n;
+    }
+    let hidden = || {
         let dir = host::fd_path(fd).ok()?;
         let of = dir
             .strip_suffix(b"/fd")
             .or_else(|| dir.strip_suffix(b"/fdinfo"))?;
-        Some(is_own(of))
+        Some(procfs::hidden_descriptors(of))
     };
-    if !ctx.task.fs.is_confined() && ctx.process.options.kept().is_none() || own() != Some(true) {
+    let Some(hidden) = hidden().filter(|h| !h.is_empty()) else {
         return n;
-    }
+    };
     let (mut from, mut to) = (0, 0);
     while from + 19 < n {
-        let len = usize::from(u16::from_le_bytes([buf[from + 16], buf[from + 17]]));
-        let name = buf[from + 19..from + len].split(|b| *b == 0).next();
-        let number = name.and_then(|n| std::str::from_utf8(n).ok()?.parse().ok());
-        if !number.is_some_and(fd::is_hidden) {
+        let (len, number) = record(buf, from);
+        if !number.is_some_and(|n| hidden.contains(&n)) {
             buf.copy_within(from..from + len, to);
             to += len;
         }
@@ -635,11 +652,11 @@ fn without_hidden(ctx: &Ctx<'_>, fd: i32, buf: &mut [u8], n: usize) -> usize {
 }
 
 /// The next records that the guest is to see (getdents64(2)).
-fn next_records(ctx: &Ctx<'_>, fd: i32, size: usize) -> Result<Vec<u8>> {
+fn next_records(fd: i32, size: usize) -> Result<Vec<u8>> {
     let mut buf = vec![0u8; size.min(1 << 16)];
     loop {
         let n = host::getdents64(fd, &mut buf)?;
-        let left = without_hidden(ctx, fd, &mut buf, n);
+        let left = without_hidden(fd, &mut buf, n);
         if left != 0 || n == 0 {
             buf.truncate(left);
             return Ok(buf);
@@ -648,14 +665,14 @@ fn next_records(ctx: &Ctx<'_>, fd: i32, size: usize) -> Result<Vec<u8>> {
 }
 
 pub(super) fn getdents64(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
-    let records = next_records(ctx, fd_of(a[0]), size(low32(a[2]).into()))?;
+    let records = next_records(fd_of(a[0]), size(low32(a[2]).into()))?;
     ctx.put(a[1], &records)?;
     Ok(records.len() as u64)
 }
 
 /// getdents(2): the old record has the type as its last byte instead of before the name; sizes are equal.
 pub(super) fn getdents(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
-    let mut buf = next_records(ctx, fd_of(a[0]), size(low32(a[2]).into()))?;
+    let mut buf = next_records(fd_of(a[0]), size(low32(a[2]).into()))?;
     let n = buf.len();
     let mut at = 0;
     while at + 19 < n {

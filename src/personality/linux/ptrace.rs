@@ -9,6 +9,7 @@ use crate::kernel::trace::{Go, Kind, Word, event};
 use crate::kernel::tracer::{self, Stop, View};
 use crate::sys::cast::{int, low32, reg, size};
 use crate::sys::host::{address_of, address_of_mut};
+use crate::sys::image;
 use crate::sys::ptrace::{self, request};
 use crate::sys::signal::RawInfo;
 use crate::sys::{Errno, host, raw};
@@ -85,7 +86,7 @@ pub(super) fn ptrace(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
         }
         g::POKETEXT | request::POKEDATA => {
             ptrace::ptrace(request::POKEDATA, tid, addr, data)?;
-            ptrace::tell_written(tid, addr, addr.wrapping_add(8)).map(|()| 0)
+            image::tell_written(tid, addr, addr.wrapping_add(8)).map(|()| 0)
         }
         g::PEEKUSR => {
             let word = peek_user(&view, addr)?;
@@ -143,7 +144,7 @@ fn begins(tid: i32) -> Result<()> {
     if tid <= 0 || std::fs::metadata(format!("/proc/{tid}")).is_err() {
         return Err(Errno::ESRCH);
     }
-    if ptrace::is_felix(tid) {
+    if image::is_felix(tid) {
         Ok(())
     } else {
         Err(Errno::EPERM)
@@ -152,7 +153,7 @@ fn begins(tid: i32) -> Result<()> {
 
 /// PTRACE_TRACEME.
 fn trace_me(ctx: &mut Ctx<'_>) -> Result<u64> {
-    if !ptrace::is_felix(ptrace::parent()) {
+    if !image::is_felix(ptrace::parent()) {
         return Err(Errno::EPERM);
     }
     ptrace::ptrace(request::TRACEME, 0, 0, 0)?;
@@ -556,8 +557,8 @@ pub(super) fn process_vm_writev(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
         let end = start.saturating_add(len.min(left));
         if pid == host::getpid() {
             ctx.changes.push(start..end);
-        } else if left != 0 && ptrace::is_felix(pid) {
-            let _ = ptrace::tell_written(pid, start, end);
+        } else if left != 0 && image::is_felix(pid) {
+            let _ = image::tell_written(pid, start, end);
         }
         left -= len.min(left);
     }
@@ -579,6 +580,6 @@ pub(super) fn memory_written(fd: u64, range: Option<(u64, u64)>) {
     };
     let (start, end) = range.unwrap_or((0, crate::mem::space::LIMIT));
     if pid != host::getpid() {
-        let _ = ptrace::tell_written(pid, start, end);
+        let _ = image::tell_written(pid, start, end);
     }
 }

@@ -641,16 +641,16 @@ pub(super) fn act(ctx: &mut Ctx<'_>, info: &RawInfo, forced: bool) {
     };
     let action = {
         let mut actions = ctx.process.actions();
-        let Some(slot) = actions.get_mut(index) else {
+        let Some(&action) = actions.get(index) else {
             return;
         };
-        let action = *slot;
         if action.handler > IGNORE && action.flags & SA_RESETHAND != 0 {
-            *slot = Action {
+            let reset = Action {
                 handler: DEFAULT,
                 ..action
             };
-            let _ = follow(sig, slot);
+            actions[index] = reset;
+            let _ = follow(sig, &reset);
         }
         action
     };
