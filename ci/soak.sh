@@ -58,7 +58,8 @@ for name in "${names[@]}"; do
     for engine in "${engines[@]}"; do
         run=("$TARGET_DIR/release/felix")
         if [ "$engine" != interp ]; then
-            export QEMU_CPU=$engine
+            # qemu keeps translations of code that is long gone until its cache is full.
+            export QEMU_CPU=$engine QEMU_TB_SIZE=32
             run=("$TOP/riscv-qemu/qemu.sh" "$FELIX_RISCV")
         fi
         left >"$OUT/before"

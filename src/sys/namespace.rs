@@ -65,7 +65,7 @@ fn in_steps(flags: u64) -> Result<u64, Errno> {
     drop(out);
     if let Err(e) = raw::syscall(libc::SYS_unshare, [flags, 0, 0, 0, 0, 0]) {
         tell(into, e.0);
-        super::host::exit_group(1);
+        leave(1);
     }
     if flags & PID == 0 {
         tell(into, 0);
@@ -85,8 +85,15 @@ fn in_steps(flags: u64) -> Result<u64, Errno> {
         }
         Err(e) => {
             tell(into, e.0);
-            super::host::exit_group(1)
+            leave(1)
         }
+    }
+}
+
+/// The end of a process of felix's own, which has nothing to say at it (the profile, for one, is the guest's).
+fn leave(status: i32) -> ! {
+    loop {
+        let _ = raw::syscall(libc::SYS_exit_group, [reg(status), 0, 0, 0, 0, 0]);
     }
 }
 
@@ -113,7 +120,7 @@ fn stay(child: u64) -> ! {
             }
             (Ok(0), _) => {}
             _ if libc::WIFSIGNALED(status) => super::signal::die_by(libc::WTERMSIG(status)),
-            _ => super::host::exit_group(libc::WEXITSTATUS(status)),
+            _ => leave(libc::WEXITSTATUS(status)),
         }
     }
 }
@@ -149,9 +156,7 @@ pub fn ahead(fd: RawFd, kinds: u64) -> Result<MountNamespace, Errno> {
         };
         let to = [reg(into.as_raw_fd()), address_of(&said), 40, 0, 0, 0];
         let _ = raw::syscall(libc::SYS_write, to);
-        loop {
-            let _ = raw::syscall(libc::SYS_exit_group, [0; 6]);
-        }
+        leave(0);
     }
     drop(into);
     let buffer = address_of_mut(&mut said);
