@@ -353,7 +353,11 @@ fn set_host_action(sig: i32, action: HostAction) -> Result<(), Errno> {
         flags,
         mask: !SYNC,
     };
-    let arg = (&raw const act).expose_provenance() as u64;
+    put_action(sig, &act)
+}
+
+fn put_action(sig: i32, act: &KernelAction) -> Result<(), Errno> {
+    let arg = std::ptr::from_ref(act).expose_provenance() as u64;
     raw::syscall(
         libc::SYS_rt_sigaction,
         [super::cast::reg(sig), arg, 0, 8, 0, 0],
@@ -361,9 +365,8 @@ fn set_host_action(sig: i32, action: HostAction) -> Result<(), Errno> {
     .map(drop)
 }
 
-/// The host's disposition of a signal: true if it is ignored.
-#[must_use]
-pub fn is_ignored(sig: i32) -> bool {
+/// The kernel's disposition of a signal.
+fn host_action(sig: i32) -> Option<KernelAction> {
     let mut act = KernelAction {
         handler: 0,
         flags: 0,
@@ -376,8 +379,44 @@ pub fn is_ignored(sig: i32) -> bool {
         libc::SYS_rt_sigaction,
         [super::cast::reg(sig), 0, arg, 8, 0, 0],
     )
-    .is_ok()
-        && act.handler == libc::SIG_IGN
+    .ok()
+    .map(|_| act)
+}
+
+/// The host's disposition of a signal: true if it is ignored.
+#[must_use]
+pub fn is_ignored(sig: i32) -> bool {
+    host_action(sig).is_some_and(|act| act.handler == libc::SIG_IGN)
+}
+
+/// The signals that a C library keeps for itself (nptl(7)): the guest's does, and the host's may not.
+const OF_THREADS: [i32; 2] = [32, 33];
+
+/// The dispositions of `OF_THREADS`, before the host's C library makes a thread: with a process's first it takes them.
+pub(super) struct Kept([Option<KernelAction>; 2]);
+
+impl Kept {
+    pub(super) fn now() -> Kept {
+        Kept(OF_THREADS.map(host_action))
+    }
+
+    /// In the new thread, before it does anything else: the signals are the guest's again, and blocked, which the C library
+    /// has changed as well.
+    pub(super) fn restore(&self) {
+        procmask(!SYNC);
+        let own = [
+            libc::SIG_DFL,
+            libc::SIG_IGN,
+            on_signal as *const () as usize,
+        ];
+        for (sig, kept) in OF_THREADS.iter().zip(&self.0) {
+            let Some(kept) = kept else { continue };
+            // Another thread of the guest may have set it meanwhile.
+            if host_action(*sig).is_some_and(|now| !own.contains(&now.handler)) {
+                let _ = put_action(*sig, kept);
+            }
+        }
+    }
 }
 
 fn procmask(new: SigSet) -> SigSet {

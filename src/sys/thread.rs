@@ -167,6 +167,11 @@ pub fn exit_killed(sig: i32) -> ! {
 
 /// Starts a detached host thread with all asynchronous signals blocked.
 pub fn spawn(stack: usize, body: impl FnOnce() + Send + 'static) -> Result<(), Errno> {
+    let kept = super::signal::Kept::now();
+    let body = move || {
+        kept.restore();
+        body();
+    };
     super::signal::blocked(|| std::thread::Builder::new().stack_size(stack).spawn(body))
         .map(drop)
         .map_err(|e| Errno::of(&e))
