@@ -4,23 +4,32 @@
 
 use super::{Errno, host};
 use std::ffi::CString;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
-static DIR: OnceLock<OwnedFd> = OnceLock::new();
+/// The descriptor's number. Not the descriptor: a child that borrows this memory has descriptors of its own, and may have been
+/// the one to keep it.
+static DIR: AtomicI32 = AtomicI32::new(-1);
 static AWAY: AtomicBool = AtomicBool::new(false);
 
-/// Keeps `dir` as the way to /proc from now on; only the first is kept.
+/// Keeps `dir` as the way to /proc from now on.
 pub fn keep(dir: OwnedFd) {
-    let _ = DIR.set(dir);
+    DIR.store(dir.into_raw_fd(), Ordering::Relaxed);
 }
 
-/// The descriptor that is kept.
+/// The descriptor that is kept, if this process has it.
 #[must_use]
 pub fn kept() -> Option<RawFd> {
-    DIR.get().map(AsRawFd::as_raw_fd)
+    /// PROC_ROOT_INO (proc(5)).
+    const ROOT: u64 = 1;
+    let number = Some(DIR.load(Ordering::Relaxed)).filter(|n| *n >= 0)?;
+    let is_it = host::fs_type(number) == Ok(PROC_SUPER_MAGIC)
+        && host::fstat(number).is_ok_and(|st| st.st_ino == ROOT);
+    is_it.then_some(number)
 }
+
+/// PROC_SUPER_MAGIC (statfs(2)).
+pub const PROC_SUPER_MAGIC: i64 = 0x9fa0;
 
 /// Says that the process's root is another from now on, and may have no /proc.
 pub fn root_changes() {

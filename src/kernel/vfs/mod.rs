@@ -30,6 +30,7 @@ mod socket;
 mod walk;
 
 use super::fd;
+use crate::sys::proc::PROC_SUPER_MAGIC;
 use crate::sys::{Errno, host, mount, proc};
 use mark::Mark;
 use readonly::On;
@@ -45,9 +46,6 @@ pub use enter::Join;
 pub use handed::HandedOn;
 pub use mark::is_reserved;
 pub use readonly::Use;
-
-/// PROC_SUPER_MAGIC (statfs(2)).
-const PROC_SUPER_MAGIC: i64 = 0x9fa0;
 
 /// A file's identity.
 type Id = (u64, u64);

@@ -9,6 +9,7 @@ use crate::kernel::vfs::{At, Last, Use};
 use crate::mem::space::PAGE;
 use crate::sys::cast::{int, low32, reg, size};
 use crate::sys::host::{address_of, address_of_mut};
+use crate::sys::proc::PROC_SUPER_MAGIC;
 use crate::sys::{Errno, host, raw};
 use std::os::fd::{AsRawFd, IntoRawFd};
 
@@ -458,7 +459,7 @@ fn readlink_path(ctx: &mut Ctx<'_>, dirfd: u64, path: u64, to: u64, len: u64) ->
                 // procfs shows host paths; the guest has its own names for them.
                 let in_proc = ctx.task.fs.is_rooted()
                     && link.first() == Some(&b'/')
-                    && host::fs_type(at.fd()) == Ok(0x9fa0);
+                    && host::fs_type(at.fd()) == Ok(PROC_SUPER_MAGIC);
                 if in_proc {
                     ctx.task.fs.guest_path(&link).unwrap_or(link)
                 } else {
