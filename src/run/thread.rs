@@ -104,6 +104,21 @@ impl Runner {
         }
     }
 
+    /// What a child with a mount namespace of its own does first, in itself.
+    fn enter_namespace(task: &Task, args: &CloneArgs) {
+        if args.flags & flag::NEWNS != 0
+            && let Err(e) = task.fs.enter_namespace()
+        {
+            tracing::error!("the root cannot be mounted in a new mount namespace: {e}");
+            signal::die_by(libc::SIGKILL);
+        }
+    }
+
+    /// What the host has to do for a child that shares memory, and what it sends at the child's end.
+    fn shared_flags(args: &CloneArgs) -> u64 {
+        args.flags & (namespace::ALL | flag::PARENT) | args.exit_signal
+    }
+
     /// The root and current directory of a child that shares memory.
     fn child_fs(&self, args: &CloneArgs) -> Arc<Fs> {
         match args.flags & flag::FS {
@@ -177,7 +192,8 @@ impl Runner {
             | flag::CLEAR_SIGHAND
             | flag::VFORK;
         let host_flags = args.flags & !own;
-        let special = args.id_count != 0 || args.flags & flag::INTO_CGROUP != 0;
+        let by_clone3 = flag::INTO_CGROUP | namespace::TIME;
+        let special = args.id_count != 0 || args.flags & by_clone3 != 0;
         let process = Arc::clone(&self.process);
         let trace = self.child_trace(args);
         let pid = signal::blocked(|| {
@@ -218,12 +234,7 @@ impl Runner {
         if args.flags & flag::NEWNS != 0 {
             self.process.options.keep_felix();
         }
-        if args.flags & flag::NEWNS != 0
-            && let Err(e) = self.task.fs.enter_namespace()
-        {
-            tracing::error!("the root cannot be mounted in a new mount namespace: {e}");
-            crate::sys::signal::die_by(libc::SIGKILL);
-        }
+        Self::enter_namespace(&self.task, args);
         self.task.trace = trace;
         Self::enter_child(cpu, args);
         Self::introduce(&mut self.task, args);
@@ -263,6 +274,7 @@ impl Runner {
         Ok(move || {
             mark.settle();
             runner.task.set_tid(host::gettid());
+            Self::enter_namespace(&runner.task, &args);
             Self::introduce(&mut runner.task, &args);
             told(id(runner.task.tid));
             if args.flags & flag::CLEAR_SIGHAND != 0 {
@@ -281,26 +293,31 @@ impl Runner {
         // Limits are a process's own, but the child's are kept in the memory that is shared.
         let limits = [Resource::Space, Resource::Data].map(|r| (r, space().limit(r)));
         let hard = limit::hard();
-        let made = signal::blocked(|| thread::vfork(args.exit_signal, body));
+        let made = signal::blocked(|| thread::vfork(Self::shared_flags(args), body));
         for (which, limit) in limits {
             space().set_limit(which, limit);
         }
         limit::set_hard(hard);
-        made
+        let pid = made?;
+        if args.flags & flag::NEWPID != 0 {
+            // There the child knew itself by another.
+            Self::parent_settid(args, pid);
+        }
+        Ok(pid)
     }
 
     /// CLONE_VM without CLONE_VFORK: an idle host thread waits for the child, and lends it its thread-local storage.
     fn share_memory(&mut self, cpu: &CpuState, args: &CloneArgs) -> Result<u64> {
         let (send, receive) = mpsc::sync_channel(1);
         let parent = *args;
-        let exit_signal = args.exit_signal;
+        let flags = Self::shared_flags(args);
         let carrier_send = send.clone();
         let body = self.sharing_child(cpu, args, move |tid| {
             Self::parent_settid(&parent, tid);
             let _ = send.send(tid);
         })?;
         thread::spawn(STACK, move || {
-            match thread::vfork(exit_signal, body) {
+            match thread::vfork(flags, body) {
                 // Where qemu-user made a fork of it, the child could tell only its own copy.
                 Ok(pid) => drop(carrier_send.try_send(pid)),
                 Err(e) => tracing::warn!("clone with CLONE_VM failed: {e}"),

@@ -15,6 +15,8 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 pub const ALL: u64 = 0x7e02_0080;
 /// CLONE_NEWPID.
 const PID: u64 = 0x2000_0000;
+/// CLONE_NEWTIME, which only clone3(2) and unshare(2) know.
+pub const TIME: u64 = 0x80;
 /// CLONE_UNTRACED.
 const UNTRACED: u64 = 0x80_0000;
 

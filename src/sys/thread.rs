@@ -65,12 +65,19 @@ std::arch::global_asm!(
     "syscall",
     "test rax, rax",
     "jnz 2f",
-    "xor ebp, ebp",
+    "1: xor ebp, ebp",
     "pop rdi",
     "pop rax",
     "call rax",
     "ud2",
     "2: ret",
+    ".globl felix_clone3_call",
+    "felix_clone3_call:",
+    "mov eax, 435",
+    "syscall",
+    "test rax, rax",
+    "jz 1b",
+    "ret",
 );
 
 #[cfg(target_arch = "riscv64")]
@@ -86,12 +93,18 @@ std::arch::global_asm!(
     "li a7, 220",
     "ecall",
     "bnez a0, 2f",
-    "ld a0, 0(sp)",
+    "1: ld a0, 0(sp)",
     "ld a1, 8(sp)",
     "addi sp, sp, 16",
     "jalr a1",
     "unimp",
     "2: ret",
+    ".globl felix_clone3_call",
+    "felix_clone3_call:",
+    "li a7, 435",
+    "ecall",
+    "beqz a0, 1b",
+    "ret",
 );
 
 unsafe extern "C" {
@@ -101,6 +114,8 @@ unsafe extern "C" {
         f: extern "C" fn(*mut c_void) -> !,
         arg: *mut c_void,
     ) -> i64;
+    /// The same by clone3(2); `arg` and `f` are what the child's stack begins with.
+    fn felix_clone3_call(args: *const [u64; 11], size: usize) -> i64;
 }
 
 extern "C" fn child_main(arg: *mut c_void) -> ! {
@@ -113,7 +128,7 @@ extern "C" fn child_main(arg: *mut c_void) -> ! {
 const CHILD_STACK: usize = 1 << 20;
 
 /// A child process that shares this process's memory while this thread waits for its exec or exit
-/// (CLONE_VM | CLONE_VFORK). The child runs `body` on a stack of its own; it borrows this thread's
+/// (CLONE_VM | CLONE_VFORK). `flags`: the namespaces it is to have, CLONE_PARENT, the signal to send at its end. The child runs `body` on a stack of its own; it borrows this thread's
 /// thread-local storage, which nobody else uses meanwhile. `body` must not return. What it owns is dropped here, when
 /// the child is gone.
 ///
@@ -132,10 +147,36 @@ pub fn vfork(flags: u64, mut body: impl FnMut()) -> Result<u64, Errno> {
     let top: *mut u8 =
         std::ptr::with_exposed_provenance_mut(super::cast::size(stack) + CHILD_STACK);
     let vm = u64::from((libc::CLONE_VM | libc::CLONE_VFORK).cast_unsigned());
-    // SAFETY: the stack is fresh and large; with CLONE_VFORK this thread does not run until the child is gone from the
-    // shared memory, so thread-local storage has one user at a time; `child_main` never returns.
-    let r =
-        super::signal::lending(|| unsafe { felix_clone_call(flags | vm, top, child_main, arg) });
+    let made = || {
+        if flags & super::namespace::TIME == 0 {
+            // SAFETY: the stack is fresh and large; with CLONE_VFORK this thread does not run until the child is gone from the
+            // shared memory, so thread-local storage has one user at a time; `child_main` never returns.
+            return unsafe { felix_clone_call(flags | vm, top, child_main, arg) };
+        }
+        // clone(2) takes it for a bit of the signal.
+        let first = [arg.expose_provenance(), child_main as *const () as usize];
+        let exit_signal = flags & 0x7f;
+        // struct clone_args.
+        let args: [u64; 11] = [
+            flags & !0x7f | vm,
+            0,
+            0,
+            0,
+            exit_signal,
+            stack,
+            CHILD_STACK as u64 - 16,
+            0,
+            0,
+            0,
+            0,
+        ];
+        // SAFETY: as above, and the two words lie inside the stack.
+        unsafe {
+            top.sub(16).cast::<[usize; 2]>().write(first);
+            felix_clone3_call(&raw const args, size_of_val(&args))
+        }
+    };
+    let r = super::signal::lending(made);
     let _ = super::host::mem_unmap(stack, CHILD_STACK as u64);
     match i32::try_from(r) {
         Ok(e @ -4095..=-1) => Err(Errno(-e)),
