@@ -27,6 +27,18 @@ fn id(tid: i32) -> u64 {
     u64::from(tid.unsigned_abs())
 }
 
+/// The root and current directory of a child that shares memory and nothing else.
+struct Lent {
+    fs: Arc<Fs>,
+    given: Fs,
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        self.fs.abandon(&self.given);
+    }
+}
+
 impl Runner {
     /// Makes what the guest's clone asks for; the new task's id. In a forked child it returns 0.
     pub(super) fn clone_task(&mut self, cpu: &mut CpuState, args: &CloneArgs) -> Result<u64> {
@@ -254,7 +266,12 @@ impl Runner {
         let peer = self.task.peer.child();
         let process = Arc::new(self.process.for_child(true, &peer));
         let engine = self.engine.for_thread().map_err(|_| Errno::EAGAIN)?;
-        let mut task = Task::new(0, self.task.mask, self.child_fs(&args), peer);
+        let fs = self.child_fs(&args);
+        let lent = (args.flags & flag::FS == 0).then(|| Lent {
+            given: (*fs).clone(),
+            fs: Arc::clone(&fs),
+        });
+        let mut task = Task::new(0, self.task.mask, fs, peer);
         // A vfork's child comes back to its parent's frames.
         task.altstack = if args.flags & flag::VFORK != 0 {
             self.task.altstack
@@ -272,6 +289,7 @@ impl Runner {
         let mailbox = runner.task.mailbox.clone();
         let mark = limit::Mark::now();
         Ok(move || {
+            let _dropped_by_the_parent = &lent;
             mark.settle();
             runner.task.set_tid(host::gettid());
             Self::enter_namespace(&runner.task, &args);
