@@ -194,7 +194,7 @@ mod tests {
     #[test]
     fn what_is_shown_and_the_hosts_text_make_the_guests() {
         let host = "\
-00400000-00402000 r--p 00001000 fe:01 7                                  /root/bin/x (deleted)
+00400000-00402000 r--p 00001000 fe:01 7                                  /top/bin/x (deleted)
 00402000-00403000 rw-s 00000000 00:01 9                                  /dev/zero (deleted)
 00500000-00520000 rw-p 00000000 00:00 0 
 ";
@@ -230,7 +230,7 @@ mod tests {
             &host_names(host.as_bytes()),
         );
         let entries: Vec<Entry> = regions.iter().map(|(s, r)| entry(*s, r)).collect();
-        let inside = |p: &[u8]| p.strip_prefix(b"/root").map(<[u8]>::to_vec);
+        let inside = |p: &[u8]| p.strip_prefix(b"/top").map(<[u8]>::to_vec);
         let other = maps_of(&entries, host.as_bytes(), inside);
         let other = String::from_utf8(other).unwrap();
         assert_eq!(other, String::from_utf8(own).unwrap());
