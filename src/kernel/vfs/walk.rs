@@ -48,6 +48,15 @@ pub(super) struct Walk<'a> {
     links: u32,
 }
 
+/// The components of a path, last first. A dot is one only at the end: what is before it is a directory then, and not what
+/// the path names.
+fn steps(path: &[u8]) -> Vec<Vec<u8>> {
+    let mut parts = path.rsplit(|b| *b == b'/').filter(|c| !c.is_empty());
+    let dot = parts.next() == Some(b".");
+    let dot = dot.then(|| b".".to_vec());
+    dot.into_iter().chain(components(path).rev()).collect()
+}
+
 /// What a link of procfs is.
 enum Magic {
     Text,
@@ -82,7 +91,7 @@ impl<'a> Walk<'a> {
             base,
             at: Dir::Borrowed(dirfd),
             on: On::Descriptor,
-            todo: components(path).rev().collect(),
+            todo: steps(path),
             slash: ends_in_directory(path),
             given: Some(Vec::new()),
             rules: 0,
@@ -198,6 +207,9 @@ impl<'a> Walk<'a> {
                 return self.finish(b".", true);
             };
             self.stays()?;
+            if name == b"." {
+                continue;
+            }
             if name == b".." {
                 self.up()?;
                 continue;
@@ -354,7 +366,7 @@ impl<'a> Walk<'a> {
         if last {
             self.slash |= ends_in_directory(&target);
         }
-        self.todo.extend(components(&target).rev());
+        self.todo.extend(steps(&target));
         Ok(false)
     }
 
