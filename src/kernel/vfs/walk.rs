@@ -194,10 +194,16 @@ impl<'a> Walk<'a> {
             };
             return Ok(proc::sees_mount(proc::mount_of(own.fd())?));
         };
-        let path = match dir {
+        let mut path = match dir {
             Dir::Borrowed(libc::AT_FDCWD) => host::getcwd(),
             dir => host::fd_path(dir.fd()),
         };
+        let mut at = dir.clone();
+        // It has none that is short enough (PATH_MAX), but a directory above it has.
+        while matches!(path, Err(Errno::ENAMETOOLONG | Errno::ERANGE)) {
+            at = Dir::new(host::openat(at.fd(), c"..", PATH_DIR, 0)?);
+            path = host::fd_path(at.fd());
+        }
         Ok(path.is_ok_and(|p| root.inside(&p).is_some()))
     }
 
