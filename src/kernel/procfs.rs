@@ -104,13 +104,14 @@ pub fn special(process: &Process, task: &Task, at: &At) -> Option<Special> {
         b"auxv" => process.exe().auxv,
         b"mountinfo" if task.fs.is_rooted() => mounts(&task.fs, true),
         b"mounts" if task.fs.is_rooted() => mounts(&task.fs, false),
-        _ => Story {
+        name if Story::FILES.contains(&name) => Story {
             maps: space().maps(&host_file(b"/proc/self", "maps")),
             layout: process.exe().layout,
             signals: signals(process, task),
             peer: (name == b"status").then(|| peer(process, task, &dir)),
         }
-        .file(&dir, &name)?,
+        .file(&dir, name)?,
+        _ => return None,
     };
     Some(Special::Content(content))
 }
@@ -126,6 +127,15 @@ struct Story {
 }
 
 impl Story {
+    const FILES: [&[u8]; 6] = [
+        b"maps",
+        b"smaps",
+        b"smaps_rollup",
+        b"statm",
+        b"stat",
+        b"status",
+    ];
+
     /// Of another process that felix runs, if it shows it.
     fn of(fs: &Fs, dir: &[u8], pid: i32) -> Option<Story> {
         let program = image::program_of(pid).ok()?;
@@ -215,7 +225,7 @@ fn of_other(fs: &Fs, dir: &[u8], name: &[u8]) -> Option<Special> {
     let pid = other(dir)?;
     match name {
         b"auxv" if is_of_here() => return image::auxv_of(pid).ok().map(Special::Content),
-        b"maps" | b"smaps" | b"smaps_rollup" | b"statm" | b"stat" | b"status" => {
+        name if Story::FILES.contains(&name) => {
             let story = is_of_here().then(|| Story::of(fs, dir, pid))??;
             return story.file(dir, name).map(Special::Content);
         }

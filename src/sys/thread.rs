@@ -128,8 +128,8 @@ extern "C" fn child_main(arg: *mut c_void) -> ! {
 const CHILD_STACK: usize = 1 << 20;
 
 /// A child process that shares this process's memory while this thread waits for its exec or exit
-/// (CLONE_VM | CLONE_VFORK). `flags`: the namespaces it is to have, CLONE_PARENT, the signal to send at its end. The child runs `body` on a stack of its own; it borrows this thread's
-/// thread-local storage, which nobody else uses meanwhile. `body` must not return. What it owns is dropped here, when
+/// (CLONE_VM | CLONE_VFORK). `flags`: the namespaces it is to have, CLONE_PARENT, the signal to send at its end. The child
+/// runs `body` on a stack of its own; it borrows this thread's thread-local storage, which nobody else uses meanwhile. `body` must not return. What it owns is dropped here, when
 /// the child is gone.
 ///
 /// qemu-user makes a plain fork of this: the child then has a copy.
