@@ -14,8 +14,8 @@
 # ci/programs/SET/packages names the Debian packages, source:NAME for a package's source in /usr/src; what
 # must be made of them natively, once, is ci/programs/SET/prepare.sh. A script filters from its output what
 # two native runs print differently: times, addresses, process numbers.
-# Both runs have namespaces of their own, of users, mounts, processes, and the network with only a loopback,
-# so they may do the same things, and nothing outlives them.
+# Each run has namespaces of its own, of users, mounts, processes, and the network with only a loopback, and a
+# /tmp of its own, so all may do the same things, also at the same time, and nothing outlives them.
 # Needs user namespaces or root, and in target/felix-ci/programs* 2 GB for cpu, 5 GB for linux, made once.
 # qemu makes every load and store under Ztso a full barrier, ten times slower: for long programs take
 # --cpu max,ztso=false.
@@ -28,20 +28,21 @@ set -euo pipefail
 CACHE= # too large to keep twice
 OUT=$(mktemp -d)
 
-# enter COMMAND: runs it in the namespaces above, as a child of their first process.
+# enter ROOT COMMAND: runs it in the namespaces above, as a child of their first process.
 # shellcheck disable=SC2016  # the inner shell expands these
 enter() {
+    rm -rf "$OUT/tmp" && mkdir -m 1777 "$OUT/tmp"
     unshare -rmpnf --kill-child /bin/bash -c '
-        ip link set lo up && mount -t proc proc /proc || exit
-        "$@"
-        exit $?' enter "$@"
+        ip link set lo up && mount -t proc proc /proc && mount --bind "$1" "$2/tmp" || exit
+        "${@:3}"
+        exit $?' enter "$OUT/tmp" "$@"
 }
 
 # native ROOT SCRIPT [PART]: what it prints, and last its exit status. Not in a chroot: there Linux makes no user namespaces.
 # timeout, which ends nothing here, for what it does to ignored signals, as for felix.
 # shellcheck disable=SC2016
 native() {
-    enter /bin/bash -c '
+    enter "$1" /bin/bash -c '
         mount --rbind "$0" "$0" && cd "$0" || exit
         for d in proc dev sys; do mount --rbind "/$d" "$d"; done
         pivot_root . . && umount -l . && cd / || exit
@@ -141,7 +142,7 @@ felix() {
         env+=("QEMU_CPU=$1")
         run=("$TOP/riscv-qemu/qemu.sh" "$FELIX_RISCV")
     fi
-    enter /bin/bash -c 'env -i "$@"
+    enter "$ROOT" /bin/bash -c 'env -i "$@"
         exit $?' felix "${env[@]}" timeout "${FELIX_RUN_TIMEOUT:-3600}" "${run[@]}" \
         run --share=false --share-home=false --rootfs "$ROOT" -- /bin/bash -c "$2" program "${3:-}" </dev/null 2>"$OUT/stderr" || echo "exit status $?"
 }
