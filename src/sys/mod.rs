@@ -7,6 +7,7 @@
 //! away from felix's own.
 #![allow(unsafe_code)]
 
+pub mod alloc;
 pub mod cast;
 pub mod channel;
 pub mod dump;

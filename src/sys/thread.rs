@@ -1,7 +1,7 @@
 //! Processes and threads as the host makes them: fork, and a child that shares memory (clone(2)).
 
 use super::host::address_of;
-use super::{Errno, proc, raw};
+use super::{Errno, alloc, proc, raw};
 use std::ffi::c_void;
 
 /// fork(2) through the C library, so that its allocator is consistent in the child. 0 in the child.
@@ -11,6 +11,9 @@ pub fn fork() -> Result<u64, Errno> {
     // SAFETY: fork itself has no preconditions; felix's own locks are the caller's business, and the C library's are handled
     // by its fork handlers.
     let pid = unsafe { libc::fork() };
+    if pid == 0 {
+        alloc::only_thread();
+    }
     u64::try_from(pid).map_err(|_| Errno::of(&std::io::Error::last_os_error()))
 }
 
@@ -23,7 +26,7 @@ pub fn has_others() -> bool {
 /// clone(2) without CLONE_VM: like `fork` but with namespace and other flags. 0 in the child.
 pub fn fork_with(flags: u64) -> Result<u64, Errno> {
     debug_assert_eq!(flags & libc::CLONE_VM.cast_unsigned() as u64, 0);
-    raw::syscall(libc::SYS_clone, [flags, 0, 0, 0, 0, 0])
+    alloc::forked(|| raw::syscall(libc::SYS_clone, [flags, 0, 0, 0, 0, 0]))
 }
 
 /// The same by clone3(2), for a child with these ids, or in this cgroup.
@@ -48,7 +51,7 @@ pub fn fork_as(flags: u64, exit_signal: u64, ids: &[i32], cgroup: u64) -> Result
         ids.len() as u64,
         cgroup,
     ];
-    raw::syscall(libc::SYS_clone3, [address_of(&args), 88, 0, 0, 0, 0])
+    alloc::forked(|| raw::syscall(libc::SYS_clone3, [address_of(&args), 88, 0, 0, 0, 0]))
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -213,7 +216,8 @@ pub fn spawn(stack: usize, body: impl FnOnce() + Send + 'static) -> Result<(), E
         kept.restore();
         body();
     };
-    super::signal::blocked(|| std::thread::Builder::new().stack_size(stack).spawn(body))
+    let made = || std::thread::Builder::new().stack_size(stack).spawn(body);
+    super::signal::blocked(|| alloc::shared(made))
         .map(drop)
         .map_err(|e| Errno::of(&e))
 }
