@@ -10,7 +10,7 @@ use crate::mem::space::{maps_of, space};
 use crate::sys::signal::{SYNC, bit};
 use crate::sys::{host, image, proc};
 use crate::x86::cpuid;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::ops::Range;
 use std::os::fd::{AsRawFd, RawFd};
@@ -37,8 +37,6 @@ const NAMES: [&[u8]; 14] = [
     b"cpuinfo",
     b"unix",
 ];
-/// Programs are loaded below this, at their own addresses or at the fixed place of position-independent ones.
-const LOADED_BELOW: u64 = 0x20_0000_0000;
 
 /// What a path turns out to be.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -108,6 +106,7 @@ pub fn special(process: &Process, task: &Task, at: &At) -> Option<Special> {
             maps: space().maps(&host_file(b"/proc/self", "maps")),
             layout: process.exe().layout,
             signals: signals(process, task),
+            threads: threads(&dir),
             peer: (name == b"status").then(|| peer(process, task, &dir)),
         }
         .file(&dir, name)?,
@@ -116,12 +115,18 @@ pub fn special(process: &Process, task: &Task, at: &At) -> Option<Special> {
     Some(Special::Content(content))
 }
 
+/// What maps ends with: the page of the calls that the personality emulates (vsyscall=xonly). It is no mapping of the process's.
+const VSYSCALL: &[u8] =
+    b"ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0                  [vsyscall]\n";
+
 /// What the files about memory and signals are made of, but for what the host says in its own.
 struct Story {
     /// The guest's maps.
     maps: Vec<u8>,
     layout: Layout,
     signals: Signals,
+    /// How many threads there are, if the host's number is not the guest's.
+    threads: Option<usize>,
     /// The thread, if it is one of this process.
     peer: Option<Arc<Peer>>,
 }
@@ -149,28 +154,67 @@ impl Story {
                 caught,
                 ..Signals::default()
             },
+            threads: threads(dir),
             peer: None,
         })
     }
 
     fn file(self, dir: &[u8], name: &[u8]) -> Option<Vec<u8>> {
         let host = |name| host_file(dir, name);
-        let smaps = || procmem::smaps(&self.maps, &host("smaps"));
+        let smaps = |maps: &[u8]| procmem::smaps(maps, &host("smaps"));
         let sizes = || Sizes::of(&self.maps, &self.layout);
         Some(match name {
-            b"maps" => self.maps,
-            b"smaps" => smaps(),
-            b"smaps_rollup" => procmem::rollup(&smaps(), &host("smaps_rollup")),
+            b"maps" => [&self.maps, VSYSCALL].concat(),
+            b"smaps" => smaps(&[&self.maps, VSYSCALL].concat()),
+            b"smaps_rollup" => procmem::rollup(&smaps(&self.maps), &host("smaps_rollup")),
             b"statm" => sizes().statm(&host("statm")),
-            b"stat" => procmem::stat(&host("stat"), &sizes(), &self.layout, &self.signals),
-            b"status" => status(
-                &host("status"),
+            b"stat" => procmem::stat(
+                &host("stat"),
                 &sizes(),
+                &self.layout,
                 &self.signals,
-                self.peer.as_deref(),
+                self.threads,
             ),
+            b"status" => self.status(&host("status"), &sizes()),
             _ => return None,
         })
+    }
+
+    /// /proc/PID/status: the host's, with the guest's signals and memory.
+    fn status(&self, text: &[u8], sizes: &Sizes) -> Vec<u8> {
+        let (own, peer) = (&self.signals, self.peer.as_deref());
+        let mut out = Vec::with_capacity(text.len());
+        for line in text.split_inclusive(|b| *b == b'\n') {
+            let value = |name: &[u8]| {
+                let text = line.strip_prefix(name)?.trim_ascii();
+                u64::from_str_radix(std::str::from_utf8(text).ok()?, 16).ok()
+            };
+            let name = line.split(|b| *b == b':').next().unwrap_or(b"");
+            if let Some(kb) = sizes.status(&String::from_utf8_lossy(name)) {
+                let name = String::from_utf8_lossy(name);
+                out.extend_from_slice(format!("{name}:\t{kb:8} kB\n").as_bytes());
+                continue;
+            }
+            if let Some(n) = peer.and_then(|peer| guest_seccomp(peer, name, line)) {
+                out.extend_from_slice(
+                    format!("{}:\t{n}\n", String::from_utf8_lossy(name)).as_bytes(),
+                );
+                continue;
+            }
+            if let Some(n) = self.threads.filter(|_| name == b"Threads") {
+                out.extend_from_slice(format!("Threads:\t{n}\n").as_bytes());
+                continue;
+            }
+            let changed = (value(b"SigPnd:").map(|v| ("SigPnd", v | own.pending)))
+                .or_else(|| value(b"SigBlk:").map(|v| ("SigBlk", v | own.blocked)))
+                .or_else(|| value(b"SigIgn:").map(|_| ("SigIgn", own.ignored)))
+                .or_else(|| value(b"SigCgt:").map(|_| ("SigCgt", own.caught)));
+            match changed {
+                Some((name, v)) => out.extend_from_slice(format!("{name}:\t{v:016x}\n").as_bytes()),
+                None => out.extend_from_slice(line),
+            }
+        }
+        out
     }
 }
 
@@ -220,7 +264,33 @@ pub fn hidden_descriptors(dir: &[u8]) -> Range<RawFd> {
         .unwrap_or_default()
 }
 
-/// The same of another process that felix runs.
+/// The threads that a process's directory of /proc, this one's or another's, is not to tell the guest of.
+#[must_use]
+pub fn hidden_threads(dir: &[u8]) -> Vec<i32> {
+    if is_own(dir) {
+        return image::own_threads();
+    }
+    let pid = other(dir).filter(|_| is_of_here());
+    pid.and_then(|pid| image::own_threads_of(pid).ok())
+        .unwrap_or_default()
+}
+
+/// The number of the guest's threads, if felix has some of its own there.
+fn threads(dir: &[u8]) -> Option<usize> {
+    let own = Some(hidden_threads(dir)).filter(|own| !own.is_empty())?;
+    let all = if is_own(dir) {
+        proc::threads().ok()?
+    } else {
+        let entries = std::fs::read_dir(format!("/proc/{}/task", other(dir)?)).ok()?;
+        let number = |name: OsString| name.to_str()?.parse().ok();
+        (entries.flatten())
+            .filter_map(|e| number(e.file_name()))
+            .collect()
+    };
+    Some(all.iter().filter(|tid| !own.contains(tid)).count())
+}
+
+/// What `special` says of another process that felix runs.
 fn of_other(fs: &Fs, dir: &[u8], name: &[u8]) -> Option<Special> {
     let pid = other(dir)?;
     match name {
@@ -256,15 +326,14 @@ fn of_other(fs: &Fs, dir: &[u8], name: &[u8]) -> Option<Special> {
         text.truncate(end);
         return Some(Special::Content(text));
     }
-    // The program is the first file in its memory; felix itself lies above.
+    // The program is the first file in its memory, but for felix: that may lie on either side.
     let maps = host_file(dir, "maps");
-    let first = maps
-        .split(|b| *b == b'\n')
-        .find(|l| l.get(73) == Some(&b'/'))?;
-    let start = first.split(|b| *b == b'-').next()?;
-    let start = u64::from_str_radix(std::str::from_utf8(start).ok()?, 16).ok()?;
-    let path = fs.guest_path(&first[73..])?;
-    (start < LOADED_BELOW).then_some(Special::Exe(path))
+    let felix = std::fs::read_link(Path::new(OsStr::from_bytes(dir)).join("exe")).ok()?;
+    let first = maps.split(|b| *b == b'\n').find_map(|line| {
+        let path = line.get(73..).filter(|p| p.first() == Some(&b'/'))?;
+        (path != felix.as_os_str().as_bytes()).then_some(path)
+    })?;
+    fs.guest_path(first).map(Special::Exe)
 }
 
 /// What the host says of this process's memory.
@@ -298,12 +367,13 @@ fn peer(process: &Process, task: &Task, dir: &[u8]) -> Arc<Peer> {
     found.unwrap_or(&task.peer).clone()
 }
 
+fn decimal(text: &[u8]) -> Option<u64> {
+    std::str::from_utf8(text.trim_ascii()).ok()?.parse().ok()
+}
+
 /// The value of a line of status about seccomp. Felix itself, and with it its guest, may be under filters of the host.
 fn guest_seccomp(peer: &Peer, name: &[u8], line: &[u8]) -> Option<u64> {
-    let of_host = || {
-        let value = line.get(name.len() + 1..)?.trim_ascii();
-        std::str::from_utf8(value).ok()?.parse().ok()
-    };
+    let of_host = || line.get(name.len() + 1..).and_then(decimal);
     match (name, peer.seccomp.mode()) {
         (b"Seccomp", mode @ 1..) => Some(mode.into()),
         (b"Seccomp_filters", _) => {
@@ -312,36 +382,6 @@ fn guest_seccomp(peer: &Peer, name: &[u8], line: &[u8]) -> Option<u64> {
         }
         _ => None,
     }
-}
-
-/// /proc/PID/status: the host's, with the guest's signals and memory.
-fn status(text: &[u8], sizes: &Sizes, own: &Signals, peer: Option<&Peer>) -> Vec<u8> {
-    let mut out = Vec::with_capacity(text.len());
-    for line in text.split_inclusive(|b| *b == b'\n') {
-        let value = |name: &[u8]| {
-            let text = line.strip_prefix(name)?.trim_ascii();
-            u64::from_str_radix(std::str::from_utf8(text).ok()?, 16).ok()
-        };
-        let name = line.split(|b| *b == b':').next().unwrap_or(b"");
-        if let Some(kb) = sizes.status(&String::from_utf8_lossy(name)) {
-            let name = String::from_utf8_lossy(name);
-            out.extend_from_slice(format!("{name}:\t{kb:8} kB\n").as_bytes());
-            continue;
-        }
-        if let Some(n) = peer.and_then(|peer| guest_seccomp(peer, name, line)) {
-            out.extend_from_slice(format!("{}:\t{n}\n", String::from_utf8_lossy(name)).as_bytes());
-            continue;
-        }
-        let changed = (value(b"SigPnd:").map(|v| ("SigPnd", v | own.pending)))
-            .or_else(|| value(b"SigBlk:").map(|v| ("SigBlk", v | own.blocked)))
-            .or_else(|| value(b"SigIgn:").map(|_| ("SigIgn", own.ignored)))
-            .or_else(|| value(b"SigCgt:").map(|_| ("SigCgt", own.caught)));
-        match changed {
-            Some((name, v)) => out.extend_from_slice(format!("{name}:\t{v:016x}\n").as_bytes()),
-            None => out.extend_from_slice(line),
-        }
-    }
-    out
 }
 
 /// /proc/cpuinfo (arch/x86/kernel/cpu/proc.c): the guest's CPU, as many of them as the host has.

@@ -72,6 +72,7 @@ pub fn smaps(maps: &[u8], smaps: &[u8]) -> Vec<u8> {
         }
     }
     let mut out = String::new();
+    let none = Fields::new();
     for m in maps.lines().filter_map(Mapping::of) {
         let _ = writeln!(out, "{}", m.line);
         let before = host
@@ -81,14 +82,18 @@ pub fn smaps(maps: &[u8], smaps: &[u8]) -> Vec<u8> {
         let parts: Vec<_> = (host.range(before..m.end))
             .filter(|(_, (end, _))| *end > m.start)
             .collect();
-        let Some((_, (_, names))) = parts.first() else {
-            let _ = writeln!(out, "Size: {:18} kB", m.bytes() / 1024);
-            continue;
+        // What the host has not has nothing in memory.
+        let names = match parts.first() {
+            Some((_, (_, names))) => names,
+            None => host.values().next().map_or(&none, |(_, names)| names),
         };
         for (n, (name, value)) in names.iter().enumerate() {
             let _ = match (*name, kilobytes(value)) {
                 ("Size", _) => writeln!(out, "Size: {:18} kB", m.bytes() / 1024),
-                ("VmFlags", _) => writeln!(out, "VmFlags: {}", flags(&m, value)),
+                ("VmFlags", _) => {
+                    let host = if parts.is_empty() { "" } else { value };
+                    writeln!(out, "VmFlags: {}", flags(&m, host))
+                }
                 ("KernelPageSize" | "MMUPageSize", _) | (_, None) => {
                     writeln!(out, "{:15} {value:>8}", format!("{name}:"))
                 }
@@ -317,9 +322,16 @@ pub struct Signals {
     pub caught: u64,
 }
 
-/// /proc/PID/stat: the host's with the guest's memory and signals. Field numbers are proc(5)'s.
+/// /proc/PID/stat: the host's with the guest's memory and signals, with `threads` if that is known. Field
+/// numbers are proc(5)'s.
 #[must_use]
-pub fn stat(host: &[u8], sizes: &Sizes, layout: &Layout, signals: &Signals) -> Vec<u8> {
+pub fn stat(
+    host: &[u8],
+    sizes: &Sizes,
+    layout: &Layout,
+    signals: &Signals,
+    threads: Option<usize>,
+) -> Vec<u8> {
     let text = String::from_utf8_lossy(host);
     let Some((name, rest)) = text.rsplit_once(") ") else {
         return host.to_vec();
@@ -357,6 +369,9 @@ pub fn stat(host: &[u8], sizes: &Sizes, layout: &Layout, signals: &Signals) -> V
             };
             *f = (v | known).to_string();
         }
+    }
+    if let (Some(field), Some(n)) = (fields.get_mut(20 - 3), threads) {
+        *field = n.to_string();
     }
     format!("{name}) {}\n", fields.join(" ")).into_bytes()
 }

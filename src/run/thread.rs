@@ -14,7 +14,7 @@ use crate::mem::space::{Resource, space};
 use crate::personality::linux::{
     CloneArgs, Result, clone_flag as flag, signal as dispositions, traced,
 };
-use crate::sys::{Errno, guest, host, limit, namespace, signal, thread};
+use crate::sys::{Errno, guest, host, image, limit, namespace, signal, thread};
 use crate::x86::{CpuState, Gpr, GuestAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -167,6 +167,7 @@ impl Runner {
         };
         let its = peer.clone();
         let body = move || {
+            image::show_guest_thread();
             let mut task = Task::new(host::gettid(), mask, fs, its);
             task.altstack = AltStack::OFF;
             (task.trace, task.call) = (trace, call);
@@ -235,6 +236,7 @@ impl Runner {
         // If the parent had recorded one, everything is still blocked.
         signal::set_mask(self.task.mask);
         self.engine.after_fork();
+        image::no_own_threads();
         self.task.set_tid(host::gettid());
         self.process = Arc::new(self.process.for_child(false, &self.task.peer));
         if args.flags & flag::CLEAR_SIGHAND != 0 {
@@ -335,6 +337,7 @@ impl Runner {
             let _ = send.send(tid);
         })?;
         thread::spawn(STACK, move || {
+            image::show_own_thread();
             match thread::vfork(flags, body) {
                 // Where qemu-user made a fork of it, the child could tell only its own copy.
                 Ok(pid) => drop(carrier_send.try_send(pid)),

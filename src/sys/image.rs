@@ -7,7 +7,7 @@
 
 use super::cast::{int, reg, size};
 use super::host::{address_of, address_of_mut};
-use super::{Errno, raw};
+use super::{Errno, host, ptrace, raw};
 use std::mem::offset_of;
 use std::ops::Range;
 use std::os::fd::RawFd;
@@ -32,6 +32,8 @@ pub struct Image {
     signals: [AtomicU64; 2],
     /// A number that is odd while the table changes, where it is, and its entries: the map of the guest's memory.
     map: [AtomicU64; 3],
+    /// Threads of felix's own: their numbers, or 0.
+    threads: [AtomicU32; THREADS],
     /// How many ranges of memory tracers have written.
     pub written: AtomicU64,
     /// The last of them: start and end.
@@ -40,6 +42,9 @@ pub struct Image {
 
 /// How many ranges are remembered.
 pub const RANGES: usize = 64;
+
+/// How many threads of felix's own can be shown.
+const THREADS: usize = 32;
 
 /// This process's.
 pub static IMAGE: Image = Image {
@@ -50,6 +55,7 @@ pub static IMAGE: Image = Image {
     hidden: [const { AtomicU64::new(0) }; 2],
     signals: [const { AtomicU64::new(0) }; 2],
     map: [const { AtomicU64::new(0) }; 3],
+    threads: [const { AtomicU32::new(0) }; THREADS],
     written: AtomicU64::new(0),
     ranges: [const { [const { AtomicU64::new(0) }; 2] }; RANGES],
 };
@@ -83,6 +89,40 @@ pub fn show_hidden(range: &Range<RawFd>) {
 pub fn show_signals(ignored: u64, caught: u64) {
     IMAGE.signals[0].store(ignored, Ordering::Relaxed);
     IMAGE.signals[1].store(caught, Ordering::Relaxed);
+}
+
+/// Shows the calling thread as felix's own, if there is room. It stays shown when it has ended: the guest is to see nothing of
+/// that either.
+pub fn show_own_thread() {
+    let tid = host::gettid().unsigned_abs();
+    let ended = |t: u32| t == 0 || ptrace::tgkill(host::getpid(), t.cast_signed(), 0).is_err();
+    let order = Ordering::Relaxed;
+    let _ = IMAGE.threads.iter().find(|slot| {
+        let old = slot.load(order);
+        ended(old) && slot.compare_exchange(old, tid, order, order).is_ok()
+    });
+}
+
+/// Shows the calling thread, which may have got the number of one that has ended, as the guest's.
+pub fn show_guest_thread() {
+    let tid = host::gettid().unsigned_abs();
+    for slot in &IMAGE.threads {
+        let _ = slot.compare_exchange(tid, 0, Ordering::Relaxed, Ordering::Relaxed);
+    }
+}
+
+/// In the child of a fork: the threads are the parent's.
+pub fn no_own_threads() {
+    for slot in &IMAGE.threads {
+        slot.store(0, Ordering::Relaxed);
+    }
+}
+
+/// The threads of this process that are felix's own, and some that were.
+#[must_use]
+pub fn own_threads() -> Vec<i32> {
+    let tids = IMAGE.threads.iter().map(|t| t.load(Ordering::Relaxed));
+    tids.filter(|t| *t != 0).map(u32::cast_signed).collect()
 }
 
 fn entry_of(auxv: &[u8]) -> Option<u64> {
@@ -145,6 +185,17 @@ fn pair(pid: i32, at: usize) -> Result<[u64; 2], Errno> {
 /// The descriptors of another process that are felix's own.
 pub fn hidden_of(pid: i32) -> Result<Range<RawFd>, Errno> {
     pair(pid, offset_of!(Image, hidden)).map(|[from, to]| int(from)..int(to))
+}
+
+/// The threads of another process that are felix's own, and some that were.
+pub fn own_threads_of(pid: i32) -> Result<Vec<i32>, Errno> {
+    let place = image_of(pid)? + offset_of!(Image, threads) as u64;
+    let mut tids = [0; 4 * THREADS];
+    read(pid, place, &mut tids)?;
+    let tids = tids
+        .chunks_exact(4)
+        .map(|t| i32::from_le_bytes([t[0], t[1], t[2], t[3]]));
+    Ok(tids.filter(|t| *t != 0).collect())
 }
 
 /// The signals that the guest of another process ignores, and those it has handlers for.

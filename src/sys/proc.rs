@@ -91,6 +91,11 @@ pub fn processes() -> Result<Vec<i32>, Errno> {
     numbers(".")
 }
 
+/// The threads of this process, felix's own among them.
+pub fn threads() -> Result<Vec<i32>, Errno> {
+    numbers("self/task")
+}
+
 /// Those names in a directory there that are numbers, without the descriptor that this takes.
 fn numbers(name: &str) -> Result<Vec<i32>, Errno> {
     let dir = open(name, libc::O_RDONLY | libc::O_DIRECTORY)?;

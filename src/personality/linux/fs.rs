@@ -610,7 +610,7 @@ pub(super) fn close_range(_: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     Ok(0)
 }
 
-/// The records that are not of felix's own descriptors, of what was read from /proc/PID/fd.
+/// The records that are not of felix's own descriptors and threads, of what was read from /proc/PID/fd or task.
 fn without_hidden(fd: i32, buf: &mut [u8], n: usize) -> usize {
     // struct linux_dirent64 (getdents64(2)): the size of the record at 16, the name from 19 on.
     let record = |buf: &[u8], at: usize| {
@@ -632,10 +632,13 @@ fn without_hidden(fd: i32, buf: &mut [u8], n: usize) -> usize {
     }
     let hidden = || {
         let dir = host::fd_path(fd).ok()?;
+        if let Some(of) = dir.strip_suffix(b"/task") {
+            return Some(procfs::hidden_threads(of));
+        }
         let of = dir
             .strip_suffix(b"/fd")
             .or_else(|| dir.strip_suffix(b"/fdinfo"))?;
-        Some(procfs::hidden_descriptors(of))
+        Some(procfs::hidden_descriptors(of).collect())
     };
     let Some(hidden) = hidden().filter(|h| !h.is_empty()) else {
         return n;
