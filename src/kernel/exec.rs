@@ -288,9 +288,10 @@ pub struct Start {
     pub sp: u64,
 }
 
-/// Where position-independent programs go: within reach of every host's address space (Sv39 has 256 GiB), with room for the
-/// heap after them, and away from the low 4 GiB.
-const PIE_BASE: u64 = 0x10_0000_0000;
+/// Where position-independent programs go. First: where the sanitizers allow one beside their shadow memory, as near to
+/// Linux's 0x5555_5555_4000 as leaves room for the heap below what the host places there itself, which is felix. Then: within
+/// reach of every host (Sv39 has 256 GiB), away from the low 4 GiB.
+const PIE_BASES: [u64; 2] = [0x5550_0000_0000, 0x10_0000_0000];
 
 fn request(addr: u64, len: u64, prot: u32, flags: u32) -> Request {
     Request {
@@ -328,15 +329,19 @@ fn map(image: &Image, changes: &mut Changes) -> Result<u64, ExecError> {
     let span = elf.span();
     let len = span.end - span.start;
     let at = if elf.pie {
-        // The main program gets the fixed place, what comes after it goes where the host likes.
+        // The main program gets a fixed place, what comes after it goes where the host likes.
         let room = len + elf.align;
-        let place = space().map(
-            &request(PIE_BASE, room, 0, flag::NORESERVE | flag::FIXED_NOREPLACE),
-            changes,
-        );
-        let got = place
-            .or_else(|_| space().map(&request(0, room, 0, flag::NORESERVE), changes))
-            .map_err(fail)?;
+        let mut place =
+            |addr, how| space().map(&request(addr, room, 0, flag::NORESERVE | how), changes);
+        let got = PIE_BASES
+            .iter()
+            .map(|&base| place(base, flag::FIXED_NOREPLACE))
+            .find(|r| matches!(r, Ok(_) | Err(Errno::EEXIST)))
+            .and_then(Result::ok);
+        let got = match got {
+            Some(at) => at,
+            None => place(0, 0).map_err(fail)?,
+        };
         let start = got.next_multiple_of(elf.align);
         for (a, l) in [(got, start - got), (start + len, got + room - start - len)] {
             if l != 0 {
