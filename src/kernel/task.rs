@@ -51,6 +51,17 @@ pub enum Again {
     Always,
 }
 
+/// Syscall User Dispatch (prctl(2), PR_SET_SYSCALL_USER_DISPATCH): which of a thread's system calls become signals.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct UserDispatch {
+    /// Where the code begins whose calls are made.
+    pub offset: u64,
+    /// How long it is. It may go over the end of the address space.
+    pub len: u64,
+    /// The byte that says what becomes of all other calls, or 0.
+    pub selector: u64,
+}
+
 /// The program that is about to replace this one, and how. The task owns it, not the stack from which execve(2) is called,
 /// so that a process which only borrows its memory (vfork) leaves nothing behind: the task is its parent's to drop.
 #[derive(Debug)]
@@ -96,6 +107,10 @@ pub struct Task {
     pub again: Again,
     /// What a tracer knows of the thread.
     pub trace: Trace,
+    /// Which of its calls are not made; no child inherits it.
+    pub dispatch: Option<UserDispatch>,
+    /// The call at hand was not made because of it.
+    pub dispatched: bool,
     /// What the process's other threads know of this one.
     pub peer: Arc<Peer>,
 }
@@ -122,6 +137,8 @@ impl Task {
             call: u64::MAX,
             again: Again::IfAsked,
             trace: Trace::default(),
+            dispatch: None,
+            dispatched: false,
             peer,
         }
     }

@@ -250,6 +250,7 @@ impl Runner {
         self.task.clear_child_tid = 0;
         self.task.robust_list = 0;
         self.task.restart = None;
+        self.task.dispatch = None;
         if let Err(e) = self.start(&program, &e.envp) {
             tracing::error!("{}: {}", String::from_utf8_lossy(&e.path), e.why);
             crate::sys::signal::die_by(libc::SIGSEGV);

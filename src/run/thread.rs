@@ -243,6 +243,7 @@ impl Runner {
         self.task.clear_child_tid = 0;
         self.task.robust_list = 0;
         self.task.deferred.clear();
+        self.task.dispatch = None;
         if args.flags & flag::NEWNS != 0 {
             self.process.options.keep_felix();
         }

@@ -20,6 +20,7 @@ mod strace;
 pub mod table;
 mod time;
 pub mod traced;
+mod user_dispatch;
 mod watch;
 
 use crate::kernel::exec::{AbiInfo, Exec};
@@ -186,6 +187,13 @@ pub fn syscall(ctx: &mut Ctx<'_>) {
     // Linux looks at an int.
     let mut nr = u64::from(low32(ctx.cpu.reg(Gpr::RAX)));
     ctx.task.call = ctx.cpu.reg(Gpr::RAX);
+    // Before a tracer and filters see it.
+    if let Some(dispatch) = ctx.task.dispatch
+        && user_dispatch::takes(ctx, dispatch, nr)
+    {
+        ctx.task.call = u64::MAX;
+        return;
+    }
     if ctx.task.trace.on() {
         match traced::entry(ctx) {
             Some(n) => nr = n,

@@ -158,6 +158,8 @@ pub(super) fn seccomp(ctx: &mut Ctx<'_>, data: u32) -> Option<u64> {
 /// A system call has ended.
 pub fn exit(ctx: &mut Ctx<'_>) {
     match ctx.task.trace.go {
+        // It has not begun.
+        _ if std::mem::take(&mut ctx.task.dispatched) => {}
         Go::Call => {
             // PTRACE_EVENTMSG_SYSCALL_EXIT.
             let resume = stop(ctx, Kind::Exit, 0, 2, &call_notice(ctx));
