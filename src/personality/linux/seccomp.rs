@@ -257,7 +257,7 @@ fn filter(ctx: &mut Ctx<'_>, flags: u32, at: u64) -> Result<u64> {
     }
     let program = program(ctx, at)?;
     let (listener, theirs) = if has(flag::NEW_LISTENER) {
-        let (l, theirs) = unotify::listener()?;
+        let (l, theirs) = unotify::listener(has(flag::WAIT_KILLABLE_RECV))?;
         (Some(l), Some(theirs))
     } else {
         (None, None)
@@ -325,6 +325,11 @@ fn program(ctx: &Ctx<'_>, at: u64) -> Result<Program> {
     };
     let code = (0..count).map(insn).collect::<Result<Vec<_>>>()?;
     Program::new(code).ok_or(Errno::EINVAL)
+}
+
+/// True if the thread may see and suspend others' filters.
+pub(super) fn may_look(ctx: &Ctx<'_>) -> bool {
+    host::has_capability(CAP_SYS_ADMIN) && ctx.task.peer.seccomp.mode() == DISABLED
 }
 
 const CAP_SYS_ADMIN: u32 = 21;

@@ -723,6 +723,17 @@ pub(super) fn act(ctx: &mut Ctx<'_>, info: &RawInfo, forced: bool) {
     traced::handler_entered(ctx);
 }
 
+/// The signals that end the process.
+pub(super) fn fatal(process: &Process) -> SigSet {
+    const HARMLESS: SigSet = STOPPING
+        | bit(libc::SIGCHLD)
+        | bit(libc::SIGCONT)
+        | bit(libc::SIGURG)
+        | bit(libc::SIGWINCH);
+    let (ignored, caught) = process.actions().sets();
+    !(ignored | caught | HARMLESS)
+}
+
 /// Delivers a signal that a fault raised: it kills if it is blocked or ignored (force_sig in kernel/signal.c).
 pub(super) fn force(ctx: &mut Ctx<'_>, info: &RawInfo) {
     let sig = signal_number(info);
