@@ -49,6 +49,21 @@ pub enum Again {
     IfUnhandled,
     /// In any case: it was not made.
     Always,
+    /// If no handler runs, by restart_syscall(2), for the time that is left.
+    FromBlock,
+}
+
+/// A call that waits for a time, for restart_syscall(2) to go on with.
+#[derive(Clone, Copy, Debug)]
+pub struct RestartBlock {
+    /// Its number.
+    pub nr: u64,
+    /// Its arguments.
+    pub args: [u64; 6],
+    /// The clock it waits by.
+    pub clock: u64,
+    /// When it ends, in nanoseconds of the clock; `None`: never.
+    pub end: Option<u64>,
 }
 
 /// Syscall User Dispatch (prctl(2), PR_SET_SYSCALL_USER_DISPATCH): which of a thread's system calls become signals.
@@ -105,6 +120,8 @@ pub struct Task {
     pub call: u64,
     /// When the interrupted call is made again.
     pub again: Again,
+    /// How restart_syscall(2) would go on with the call at hand, of a thread that is traced.
+    pub block: Option<RestartBlock>,
     /// What a tracer knows of the thread.
     pub trace: Trace,
     /// Which of its calls are not made; no child inherits it.
@@ -136,6 +153,7 @@ impl Task {
             leaving: None,
             call: u64::MAX,
             again: Again::IfAsked,
+            block: None,
             trace: Trace::default(),
             dispatch: None,
             dispatched: false,

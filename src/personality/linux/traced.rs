@@ -24,12 +24,13 @@ fn notice(tid: i32, code: i32) -> RawInfo {
     info
 }
 
-/// RAX of an interrupted call (include/linux/errno.h): ERESTARTSYS, ERESTARTNOINTR, ERESTARTNOHAND.
+/// RAX of an interrupted call (include/linux/errno.h): ERESTARTSYS, ERESTARTNOINTR, ERESTARTNOHAND, ERESTART_RESTARTBLOCK.
 fn restart_code(again: Again) -> i32 {
     match again {
         Again::IfAsked => 512,
         Again::Always => 513,
         Again::IfUnhandled => 514,
+        Again::FromBlock => 516,
     }
 }
 
