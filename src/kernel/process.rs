@@ -180,6 +180,15 @@ impl Peer {
 /// The id of a notification, and the socket for the answer.
 pub type Notification = (u64, OwnedFd);
 
+/// Notifications of seccomp filters that a process has received and not answered.
+#[derive(Debug, Default)]
+pub struct Notifications {
+    /// They.
+    pub open: Vec<Notification>,
+    /// The id of the last.
+    pub last: u64,
+}
+
 /// See the module's head.
 #[derive(Debug)]
 pub struct Process {
@@ -196,7 +205,7 @@ pub struct Process {
     /// Signals that the CPU raises and that a descriptor may give (signalfd(2)).
     pub read_from_descriptors: AtomicU64,
     actions: Mutex<[Action; 65]>,
-    notifications: Mutex<Vec<Notification>>,
+    notifications: Mutex<Notifications>,
     peers: Mutex<Vec<Arc<Peer>>>,
 }
 
@@ -302,7 +311,7 @@ impl Process {
     }
 
     /// Notifications of seccomp filters that this process has received and not answered.
-    pub fn notifications(&self) -> MutexGuard<'_, Vec<Notification>> {
+    pub fn notifications(&self) -> MutexGuard<'_, Notifications> {
         (self.notifications.lock()).unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -108,6 +108,7 @@ pub fn special(process: &Process, task: &Task, at: &At) -> Option<Special> {
             signals: signals(process, task),
             threads: threads(&dir),
             peer: (name == b"status").then(|| peer(process, task, &dir)),
+            killable: waits_killably(&dir, name),
         }
         .file(&dir, name)?,
         _ => return None,
@@ -129,6 +130,8 @@ struct Story {
     threads: Option<usize>,
     /// The thread, if it is one of this process.
     peer: Option<Arc<Peer>>,
+    /// Only its end interrupts what it waits for.
+    killable: bool,
 }
 
 impl Story {
@@ -142,7 +145,7 @@ impl Story {
     ];
 
     /// Of another process that felix runs, if it shows it.
-    fn of(fs: &Fs, dir: &[u8], pid: i32) -> Option<Story> {
+    fn of(fs: &Fs, dir: &[u8], name: &[u8], pid: i32) -> Option<Story> {
         let program = image::program_of(pid).ok()?;
         let [ignored, caught] = image::signals_of(pid).ok()?;
         let map = image::map_of(pid).ok()?;
@@ -156,7 +159,22 @@ impl Story {
             },
             threads: threads(dir),
             peer: None,
+            killable: waits_killably(dir, name),
         })
+    }
+
+    /// The host's text with the state that the thread would be in.
+    fn state(&self, text: Vec<u8>, host: &str, guest: &str) -> Vec<u8> {
+        let at = |from: &str| {
+            let mut windows = text.windows(from.len());
+            windows.rposition(|w| w == from.as_bytes())
+        };
+        match at(host) {
+            Some(i) if self.killable => {
+                [&text[..i], guest.as_bytes(), &text[i + host.len()..]].concat()
+            }
+            _ => text,
+        }
     }
 
     fn file(self, dir: &[u8], name: &[u8]) -> Option<Vec<u8>> {
@@ -169,13 +187,16 @@ impl Story {
             b"smaps_rollup" => procmem::rollup(&smaps(&self.maps), &host("smaps_rollup")),
             b"statm" => sizes().statm(&host("statm")),
             b"stat" => procmem::stat(
-                &host("stat"),
+                &self.state(host("stat"), ") S ", ") D "),
                 &sizes(),
                 &self.layout,
                 &self.signals,
                 self.threads,
             ),
-            b"status" => self.status(&host("status"), &sizes()),
+            b"status" => {
+                let (sleeping, waiting) = ("\nState:\tS (sleeping)", "\nState:\tD (disk sleep)");
+                self.status(&self.state(host("status"), sleeping, waiting), &sizes())
+            }
             _ => return None,
         })
     }
@@ -216,6 +237,13 @@ impl Story {
         }
         out
     }
+}
+
+/// True if a directory's thread, which a file about states is asked for, is in a wait that only its end interrupts.
+fn waits_killably(dir: &[u8], name: &[u8]) -> bool {
+    let last = dir.rsplit(|b| *b == b'/').next().unwrap_or(b"");
+    let tid = || std::str::from_utf8(last).ok()?.parse().ok();
+    matches!(name, b"stat" | b"status") && tid().is_some_and(image::waits_killably)
 }
 
 /// A file of the host's /proc, empty if it cannot be read.
@@ -296,7 +324,7 @@ fn of_other(fs: &Fs, dir: &[u8], name: &[u8]) -> Option<Special> {
     match name {
         b"auxv" if is_of_here() => return image::auxv_of(pid).ok().map(Special::Content),
         name if Story::FILES.contains(&name) => {
-            let story = is_of_here().then(|| Story::of(fs, dir, pid))??;
+            let story = is_of_here().then(|| Story::of(fs, dir, name, pid))??;
             return story.file(dir, name).map(Special::Content);
         }
         b"mountinfo" | b"mounts" if fs.is_rooted() => {

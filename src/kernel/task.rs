@@ -49,6 +49,32 @@ pub enum Again {
     IfUnhandled,
     /// In any case: it was not made.
     Always,
+    /// If no handler runs, by restart_syscall(2), for the time that is left.
+    FromBlock,
+}
+
+/// A call that waits for a time, for restart_syscall(2) to go on with.
+#[derive(Clone, Copy, Debug)]
+pub struct RestartBlock {
+    /// Its number.
+    pub nr: u64,
+    /// Its arguments.
+    pub args: [u64; 6],
+    /// The clock it waits by.
+    pub clock: u64,
+    /// When it ends, in nanoseconds of the clock; `None`: never.
+    pub end: Option<u64>,
+}
+
+/// Syscall User Dispatch (prctl(2), PR_SET_SYSCALL_USER_DISPATCH): which of a thread's system calls become signals.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct UserDispatch {
+    /// Where the code begins whose calls are made.
+    pub offset: u64,
+    /// How long it is. It may go over the end of the address space.
+    pub len: u64,
+    /// The byte that says what becomes of all other calls, or 0.
+    pub selector: u64,
 }
 
 /// The program that is about to replace this one, and how. The task owns it, not the stack from which execve(2) is called,
@@ -94,8 +120,14 @@ pub struct Task {
     pub call: u64,
     /// When the interrupted call is made again.
     pub again: Again,
+    /// How restart_syscall(2) would go on with the call at hand, of a thread that is traced.
+    pub block: Option<RestartBlock>,
     /// What a tracer knows of the thread.
     pub trace: Trace,
+    /// Which of its calls are not made; no child inherits it.
+    pub dispatch: Option<UserDispatch>,
+    /// The call at hand was not made because of it.
+    pub dispatched: bool,
     /// What the process's other threads know of this one.
     pub peer: Arc<Peer>,
 }
@@ -121,7 +153,10 @@ impl Task {
             leaving: None,
             call: u64::MAX,
             again: Again::IfAsked,
+            block: None,
             trace: Trace::default(),
+            dispatch: None,
+            dispatched: false,
             peer,
         }
     }

@@ -8,6 +8,7 @@
 //!
 //! Knows no ABI: `personality` decides where there is a stop, and what registers look like.
 
+use super::seccomp;
 use super::task::Task;
 use crate::mem::space;
 use crate::sys::host::address_of;
@@ -111,6 +112,10 @@ pub enum Word {
     Seized,
     /// The host's events of children that are made now are not the guest's: 1.
     Quiet,
+    /// Where there is a byte for each of its seccomp filters, the oldest first, and how many there are.
+    Filters,
+    /// See `Filters`.
+    FilterCount,
     /// The signal's siginfo: 16 words.
     Info = 16,
     /// The debug registers: 8 words.
@@ -215,6 +220,8 @@ pub struct Trace {
     pub meets: u64,
     /// How many of `IMAGE.ranges` are known.
     written: u64,
+    /// What `Word::Filters` is about: SECCOMP_FILTER_FLAG_LOG.
+    filters: Vec<u8>,
 }
 
 /// What the tracer wants delivered.
@@ -309,8 +316,14 @@ impl Trace {
 }
 
 /// The host may stop the thread from here on, and its registers are exact, until `done`.
-pub fn expose(task: &Task, cpu: &mut CpuState) {
+pub fn expose(task: &mut Task, cpu: &mut CpuState) {
+    if task.trace.on() {
+        let logs = seccomp::logs(task.peer.seccomp.newest().as_ref());
+        task.trace.filters = logs.into_iter().map(u8::from).collect();
+    }
     if let Some(r) = &task.trace.record {
+        r.set(Word::Filters, address_of(&task.trace.filters[..]));
+        r.set(Word::FilterCount, task.trace.filters.len() as u64);
         r.set(Word::Cpu, crate::sys::host::address_of_mut(cpu));
         r.set(Word::Call, task.call);
         r.set(Word::Mask, task.mask);

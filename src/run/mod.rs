@@ -211,6 +211,13 @@ impl Runner {
     }
 
     fn exit_process(&self, status: i32) -> End {
+        // What a child of vfork has is its parent's.
+        if !self.process.borrowed_memory {
+            self.task.peer.seccomp.leave_listeners();
+            for p in self.process.peers().iter() {
+                p.seccomp.leave_listeners();
+            }
+        }
         if self.process.options.stats {
             let stats = self.engine.stats();
             let memory = match memory::own_bytes() {
@@ -250,6 +257,7 @@ impl Runner {
         self.task.clear_child_tid = 0;
         self.task.robust_list = 0;
         self.task.restart = None;
+        self.task.dispatch = None;
         if let Err(e) = self.start(&program, &e.envp) {
             tracing::error!("{}: {}", String::from_utf8_lossy(&e.path), e.why);
             crate::sys::signal::die_by(libc::SIGSEGV);

@@ -47,7 +47,7 @@ impl Runner {
         if traced {
             // The host's events are told only while this thread waits for the child.
             self.task.trace.quiet(!waits);
-            trace::expose(&self.task, cpu);
+            trace::expose(&mut self.task, cpu);
         }
         let made = self.make_task(cpu, args);
         if traced && made != Ok(0) {
@@ -245,6 +245,10 @@ impl Runner {
         self.task.clear_child_tid = 0;
         self.task.robust_list = 0;
         self.task.deferred.clear();
+        self.task.dispatch = None;
+        if args.flags & flag::FILES != 0 {
+            self.task.peer.seccomp.take_own_listeners();
+        }
         if args.flags & flag::NEWNS != 0 {
             self.process.options.keep_felix();
         }

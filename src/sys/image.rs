@@ -34,6 +34,8 @@ pub struct Image {
     map: [AtomicU64; 3],
     /// Threads of felix's own: their numbers, or 0.
     threads: [AtomicU32; THREADS],
+    /// Threads in a wait that only their end interrupts, or 0.
+    killable: [AtomicU32; WAITING],
     /// How many ranges of memory tracers have written.
     pub written: AtomicU64,
     /// The last of them: start and end.
@@ -46,6 +48,9 @@ pub const RANGES: usize = 64;
 /// How many threads of felix's own can be shown.
 const THREADS: usize = 32;
 
+/// How many threads that wait so are shown.
+const WAITING: usize = 16;
+
 /// This process's.
 pub static IMAGE: Image = Image {
     started: AtomicU32::new(0),
@@ -56,6 +61,7 @@ pub static IMAGE: Image = Image {
     signals: [const { AtomicU64::new(0) }; 2],
     map: [const { AtomicU64::new(0) }; 3],
     threads: [const { AtomicU32::new(0) }; THREADS],
+    killable: [const { AtomicU32::new(0) }; WAITING],
     written: AtomicU64::new(0),
     ranges: [const { [const { AtomicU64::new(0) }; 2] }; RANGES],
 };
@@ -123,6 +129,35 @@ pub fn no_own_threads() {
 pub fn own_threads() -> Vec<i32> {
     let tids = IMAGE.threads.iter().map(|t| t.load(Ordering::Relaxed));
     tids.filter(|t| *t != 0).map(u32::cast_signed).collect()
+}
+
+/// Shows a thread to be in a wait that only its end interrupts, for as long as `wait` takes.
+pub fn in_killable_wait<R>(tid: i32, wait: impl FnOnce() -> R) -> R {
+    let change = |from: u32, to: u32| {
+        let places = &mut IMAGE.killable.iter();
+        places.any(|p| {
+            p.compare_exchange(from, to, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
+        })
+    };
+    let shown = change(0, tid.unsigned_abs());
+    let r = wait();
+    if shown {
+        change(tid.unsigned_abs(), 0);
+    }
+    r
+}
+
+/// True if a thread of another process, or of this one, is shown to be in such a wait.
+#[must_use]
+pub fn waits_killably(tid: i32) -> bool {
+    let theirs = || {
+        let mut bytes = [0; 4 * WAITING];
+        let at = image_of(tid)? + offset_of!(Image, killable) as u64;
+        read(tid, at, &mut bytes).map(|()| bytes)
+    };
+    let own = tid.unsigned_abs().to_le_bytes();
+    theirs().is_ok_and(|all| all.chunks_exact(4).any(|t| t == own))
 }
 
 fn entry_of(auxv: &[u8]) -> Option<u64> {

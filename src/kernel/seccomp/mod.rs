@@ -6,11 +6,11 @@
 
 pub mod bpf;
 
-use super::exec;
-use crate::sys::{Errno, channel};
+use super::{exec, fd};
+use crate::sys::{Errno, channel, host};
 use bpf::{Data, Insn, Program};
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::os::fd::{IntoRawFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// SECCOMP_MODE_DISABLED.
@@ -32,19 +32,53 @@ pub const SECCOMP_DATA: usize = 4 * bpf::WORDS;
 
 /// Where a filter's notifications go (seccomp_unotify(2)).
 #[derive(Debug)]
-pub struct Listener(OwnedFd);
+pub struct Listener {
+    socket: AtomicI32,
+    /// SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV.
+    killable: bool,
+}
 
 impl Listener {
-    /// With a socket in the hidden range.
+    /// With a socket in the hidden range. `killable`: only what kills interrupts a call that somebody has been notified of.
     #[must_use]
-    pub fn new(fd: OwnedFd) -> Listener {
-        Listener(fd)
+    pub fn new(fd: OwnedFd, killable: bool) -> Listener {
+        Listener {
+            socket: AtomicI32::new(fd.into_raw_fd()),
+            killable,
+        }
     }
 
     /// The socket.
     #[must_use]
     pub fn fd(&self) -> RawFd {
-        self.0.as_raw_fd()
+        self.socket.load(Ordering::Acquire)
+    }
+
+    /// See `new`.
+    #[must_use]
+    pub fn is_killable(&self) -> bool {
+        self.killable
+    }
+
+    /// Takes a descriptor of its own: the process shares its table with the one it was made by, which closes its own.
+    fn take_own(&self) {
+        if let Ok(own) = host::dup_high(self.fd(), fd::base()) {
+            self.socket.store(own.into_raw_fd(), Ordering::Release);
+        }
+    }
+
+    /// The process ends, and with it its part in the filter: its descriptors may live on in another process (CLONE_FILES).
+    fn leave(&self) {
+        let socket = self.socket.swap(-1, Ordering::AcqRel);
+        if socket >= 0 {
+            let _ = host::close(socket);
+        }
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.leave();
     }
 }
 
@@ -122,6 +156,14 @@ pub fn count(newest: Option<&Arc<Filter>>) -> usize {
 #[must_use]
 pub fn listeners(newest: Option<&Arc<Filter>>) -> Vec<Arc<Listener>> {
     chain(newest).filter_map(|f| f.listener.clone()).collect()
+}
+
+/// Of each filter, the oldest first, whether it logs.
+#[must_use]
+pub fn logs(newest: Option<&Arc<Filter>>) -> Vec<bool> {
+    let mut all: Vec<bool> = chain(newest).map(|f| f.log).collect();
+    all.reverse();
+    all
 }
 
 /// True if all of `old`'s filters are among `new`'s (is_ancestor in kernel/seccomp.c).
@@ -203,6 +245,20 @@ impl Seccomp {
         }
     }
 
+    /// In a process that shares its descriptors with the one that made it: has its own for what its filters need.
+    pub fn take_own_listeners(&self) {
+        for l in listeners(self.newest().as_ref()) {
+            l.take_own();
+        }
+    }
+
+    /// The thread's process ends.
+    pub fn leave_listeners(&self) {
+        for l in listeners(self.newest().as_ref()) {
+            l.leave();
+        }
+    }
+
     /// What the program that is executed next has to be told; `None` if nothing is in force.
     #[must_use]
     pub fn to_bytes(&self) -> Option<Vec<u8>> {
@@ -215,7 +271,8 @@ impl Seccomp {
         let mut out = vec![self.mode()];
         for f in oldest_first {
             let code = f.program.code();
-            out.push(u8::from(f.log));
+            let killable = f.listener.as_ref().is_some_and(|l| l.killable);
+            out.push(u8::from(f.log) | u8::from(killable) << 1);
             let listener = f.listener.as_ref().map_or(-1, |l| l.fd());
             out.extend_from_slice(&listener.to_le_bytes());
             out.extend_from_slice(&u32::try_from(code.len()).unwrap_or(0).to_le_bytes());
@@ -228,11 +285,11 @@ impl Seccomp {
     pub fn from_bytes(bytes: &[u8]) -> Result<Seccomp, Errno> {
         let (&mode, mut rest) = bytes.split_first().ok_or(Errno::EINVAL)?;
         let mut newest = None;
-        while let Some((&log, after)) = rest.split_first() {
+        while let Some((&flags, after)) = rest.split_first() {
             let (listener, after) = after.split_first_chunk::<4>().ok_or(Errno::EINVAL)?;
             let listener = match i32::from_le_bytes(*listener) {
                 -1 => None,
-                n => Some(Arc::new(Listener::new(exec::inherited(n)?))),
+                n => Some(Arc::new(Listener::new(exec::inherited(n)?, flags & 2 != 0))),
             };
             let (len, after) = after.split_first_chunk::<4>().ok_or(Errno::EINVAL)?;
             let size = u32::from_le_bytes(*len) as usize * bpf::SIZE;
@@ -240,7 +297,7 @@ impl Seccomp {
             let (code, _) = code.as_chunks::<{ bpf::SIZE }>();
             let code = code.iter().map(|b| Insn::from_bytes(*b)).collect();
             let program = Program::new(code).ok_or(Errno::EINVAL)?;
-            newest = Some(Filter::on_top(program, log != 0, listener, newest)?);
+            newest = Some(Filter::on_top(program, flags & 1 != 0, listener, newest)?);
             rest = after;
         }
         let complete = match mode {

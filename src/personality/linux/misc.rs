@@ -48,6 +48,7 @@ pub(super) fn prctl(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
             let at = ctx.task.clear_child_tid.to_le_bytes();
             ctx.put(a[1], &at).map(|()| 0)
         }
+        59 => super::user_dispatch::set(ctx, a),
         _ => Err(Errno::EINVAL),
     }
 }

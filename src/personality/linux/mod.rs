@@ -20,6 +20,7 @@ mod strace;
 pub mod table;
 mod time;
 pub mod traced;
+mod user_dispatch;
 mod watch;
 
 use crate::kernel::exec::{AbiInfo, Exec};
@@ -186,6 +187,13 @@ pub fn syscall(ctx: &mut Ctx<'_>) {
     // Linux looks at an int.
     let mut nr = u64::from(low32(ctx.cpu.reg(Gpr::RAX)));
     ctx.task.call = ctx.cpu.reg(Gpr::RAX);
+    // Before a tracer and filters see it.
+    if let Some(dispatch) = ctx.task.dispatch
+        && user_dispatch::takes(ctx, dispatch, nr)
+    {
+        ctx.task.call = u64::MAX;
+        return;
+    }
     if ctx.task.trace.on() {
         match traced::entry(ctx) {
             Some(n) => nr = n,
@@ -199,6 +207,9 @@ pub fn syscall(ctx: &mut Ctx<'_>) {
         None
     };
     let row = table::row(nr);
+    if is_traced(ctx) || ctx.task.block.is_some() {
+        time::prepare_restart(ctx, nr, &args);
+    }
     let line = if ctx.process.options.strace {
         Some(strace::call(ctx, row, nr, &args))
     } else {
@@ -234,8 +245,8 @@ pub fn finish(ctx: &mut Ctx<'_>, nr: u64, result: Result<u64>) {
     ctx.task.restart = None;
     let rax = match result {
         Ok(v) => v,
-        Err(e) if is_traced(ctx) && again(nr, e).is_some() => {
-            ctx.task.again = again(nr, e).unwrap_or(Again::Always);
+        Err(e) if is_traced(ctx) && again(ctx, nr, e).is_some() => {
+            ctx.task.again = again(ctx, nr, e).unwrap_or(Again::Always);
             ctx.task.restart = Some(nr);
             crate::sys::cast::reg(-Errno::EINTR.0)
         }
@@ -260,8 +271,10 @@ fn is_traced(ctx: &Ctx<'_>) -> bool {
 
 /// When the call of a thread that is traced is made again: what interrupts it may be nothing but its tracer, and then the host's
 /// kernel has told felix EINTR where it would have told the guest nothing (signal(7), "Interruption of system calls").
-fn again(nr: u64, e: Errno) -> Option<Again> {
+fn again(ctx: &Ctx<'_>, nr: u64, e: Errno) -> Option<Again> {
     match e {
+        // Natively it would have begun.
+        Errno::ERESTARTNOINTR | Errno::EINTR if ctx.task.block.is_some() => Some(Again::FromBlock),
         Errno::ERESTARTNOINTR => Some(Again::Always),
         Errno::ERESTARTSYS => Some(Again::IfAsked),
         Errno::EINTR => {

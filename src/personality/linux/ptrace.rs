@@ -4,8 +4,8 @@
 //! its register file, in the layouts of `struct user` (sys/user.h) and of the register sets (elf.h).
 
 use super::abi::user;
-use super::{Ctx, Result, fd_of};
-use crate::kernel::trace::{Go, Kind, Word, event};
+use super::{Ctx, Result, fd_of, seccomp};
+use crate::kernel::trace::{Go, Kind, Word, event, option};
 use crate::kernel::tracer::{self, Stop, View};
 use crate::sys::cast::{int, low32, reg, size};
 use crate::sys::host::{address_of, address_of_mut};
@@ -39,6 +39,7 @@ mod guest_request {
     pub const GETSIGMASK: u64 = 0x420a;
     pub const SETSIGMASK: u64 = 0x420b;
     pub const GET_SYSCALL_INFO: u64 = 0x420e;
+    pub const SECCOMP_GET_METADATA: u64 = 0x420d;
     pub const GET_RSEQ_CONFIGURATION: u64 = 0x420f;
 }
 use guest_request as g;
@@ -49,6 +50,9 @@ pub(super) fn ptrace(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
         request::TRACEME => return trace_me(ctx),
         request::ATTACH | request::SEIZE => {
             begins(tid)?;
+            if what == request::SEIZE {
+                may_set(ctx, data)?;
+            }
             return match what {
                 request::ATTACH => tracer::attach(tid),
                 _ => tracer::seize(tid, addr, data),
@@ -78,7 +82,10 @@ pub(super) fn ptrace(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
         g::SYSEMU_SINGLESTEP => going(Go::EmulateStep),
         request::DETACH => going(Go::Detached),
         request::LISTEN => tracer::listen(&view).map(|()| 0),
-        request::SETOPTIONS => tracer::set_options(&view, data).map(|()| 0),
+        request::SETOPTIONS => {
+            may_set(ctx, data)?;
+            tracer::set_options(&view, data).map(|()| 0)
+        }
         g::PEEKTEXT | request::PEEKDATA => {
             let mut word = 0u64;
             ptrace::ptrace(request::PEEKDATA, tid, addr, address_of_mut(&mut word))?;
@@ -132,11 +139,49 @@ pub(super) fn ptrace(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
         }
         g::GETSIGMASK | g::SETSIGMASK => Err(Errno::EINVAL),
         g::GET_SYSCALL_INFO => syscall_info(ctx, &view, addr, data),
+        g::SECCOMP_GET_METADATA => seccomp_metadata(ctx, &view, addr, data),
         // There are no restartable sequences.
         g::GET_RSEQ_CONFIGURATION if addr == 24 => ctx.put(data, &[0; 24]).map(|()| 24),
         g::GET_RSEQ_CONFIGURATION => Err(Errno::EINVAL),
         _ => Err(Errno::EIO),
     }
+}
+
+/// PTRACE_SECCOMP_GET_METADATA: `struct seccomp_metadata`, whose first word is the filter's number.
+fn seccomp_metadata(ctx: &mut Ctx<'_>, view: &View, room: u64, at: u64) -> Result<u64> {
+    const SIZE: u64 = 16;
+    const LOG: u64 = 2;
+    if !seccomp::may_look(ctx) {
+        return Err(Errno::EACCES);
+    }
+    let len = room.min(SIZE);
+    if len < 8 {
+        return Err(Errno::EINVAL);
+    }
+    let number = ctx.get_u64(at)?;
+    let count = view.get(Word::FilterCount);
+    if count == 0 {
+        return Err(Errno::EINVAL);
+    }
+    if number >= count {
+        return Err(Errno::ENOENT);
+    }
+    let mut logs = [0];
+    image::read(view.tid, view.get(Word::Filters) + number, &mut logs)?;
+    let flags = u64::from(logs[0]) * LOG;
+    let out = [number.to_le_bytes(), flags.to_le_bytes()];
+    ctx.put(at, &out.as_flattened()[..size(len)])?;
+    Ok(len)
+}
+
+/// The options may be set: EPERM for PTRACE_O_SUSPEND_SECCOMP without the right to it (check_ptrace_options in kernel/ptrace.c).
+fn may_set(ctx: &Ctx<'_>, options: u64) -> Result<()> {
+    let suspended = ctx.task.trace.wants(option::SUSPEND_SECCOMP);
+    let allowed = || seccomp::may_look(ctx) && !suspended;
+    if options & !tracer::OPTIONS == 0 && options & option::SUSPEND_SECCOMP != 0 && !allowed() {
+        return Err(Errno::EPERM);
+    }
+    Ok(())
 }
 
 /// EPERM for what felix does not run: its registers are no x86-64 ones.

@@ -145,13 +145,13 @@ fn judge(ctx: &mut Ctx<'_>, nr: u64, args: &[u64; 6]) -> Verdict {
             ctx.cpu.set_reg(Gpr::RAX, nr);
             ctx.task.restart = None;
             ctx.replaced = true;
-            force(ctx, &info(ctx.cpu.rip, nr, value));
+            force(ctx, &info(SYS_SECCOMP, ctx.cpu.rip, nr, value));
             Ok(nr)
         }
         action::KILL_THREAD if !ctx.process.single_threaded() => kill(ctx, libc::SIGSYS),
         _ => {
             ctx.cpu.set_reg(Gpr::RAX, nr);
-            die(ctx, &info(ctx.cpu.rip, nr, value))
+            die(ctx, &info(SYS_SECCOMP, ctx.cpu.rip, nr, value))
         }
     })
 }
@@ -164,7 +164,7 @@ fn kill(ctx: &mut Ctx<'_>, sig: i32) -> Result<u64> {
 }
 
 /// True for a call that felix's vDSO makes and Linux's does not.
-fn is_of_vdso(nr: u64, rip: u64) -> bool {
+pub(super) fn is_of_vdso(nr: u64, rip: u64) -> bool {
     matches!(nr, 96 | 201 | 228 | 229 | 309) && space().is_named(rip, "[vdso]")
 }
 
@@ -180,14 +180,16 @@ fn data(nr: u64, rip: u64, args: &[u64; 6]) -> Data {
     d
 }
 
-/// The siginfo of SECCOMP_RET_TRAP (force_sig_seccomp in kernel/signal.c).
-fn info(rip: u64, nr: u64, value: u32) -> RawInfo {
-    const SYS_SECCOMP: i32 = 1;
+/// The si_code of what filters do.
+const SYS_SECCOMP: i32 = 1;
+
+/// The siginfo of a call that is not made (force_sig_seccomp in kernel/signal.c): si_code, si_call_addr, si_syscall, si_errno.
+pub(super) fn info(code: i32, rip: u64, nr: u64, value: u32) -> RawInfo {
     let mut info = [0; 128];
     let mut put = |at: usize, b: &[u8]| info[at..at + b.len()].copy_from_slice(b);
     put(0, &libc::SIGSYS.to_le_bytes());
     put(4, &value.to_le_bytes());
-    put(8, &SYS_SECCOMP.to_le_bytes());
+    put(8, &code.to_le_bytes());
     put(16, &rip.to_le_bytes());
     put(24, &low32(nr).to_le_bytes());
     put(28, &ARCH.to_le_bytes());
@@ -255,7 +257,7 @@ fn filter(ctx: &mut Ctx<'_>, flags: u32, at: u64) -> Result<u64> {
     }
     let program = program(ctx, at)?;
     let (listener, theirs) = if has(flag::NEW_LISTENER) {
-        let (l, theirs) = unotify::listener()?;
+        let (l, theirs) = unotify::listener(has(flag::WAIT_KILLABLE_RECV))?;
         (Some(l), Some(theirs))
     } else {
         (None, None)
@@ -323,6 +325,11 @@ fn program(ctx: &Ctx<'_>, at: u64) -> Result<Program> {
     };
     let code = (0..count).map(insn).collect::<Result<Vec<_>>>()?;
     Program::new(code).ok_or(Errno::EINVAL)
+}
+
+/// True if the thread may see and suspend others' filters.
+pub(super) fn may_look(ctx: &Ctx<'_>) -> bool {
+    host::has_capability(CAP_SYS_ADMIN) && ctx.task.peer.seccomp.mode() == DISABLED
 }
 
 const CAP_SYS_ADMIN: u32 = 21;

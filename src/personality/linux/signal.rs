@@ -6,7 +6,7 @@
 
 use super::abi::{SIGACTION, frame};
 use super::strace::signal_name;
-use super::{Ctx, Result, core, ptrace, traced};
+use super::{Ctx, Result, core, ptrace, time, traced};
 use crate::kernel::process::{Action, DEFAULT, IGNORE, Process};
 use crate::kernel::task::{Again, AltStack, signal_number};
 use crate::kernel::trace::event;
@@ -598,6 +598,10 @@ pub fn deliver(ctx: &mut Ctx<'_>) {
     ctx.task.call_mask = None;
     // No handler ran: the interrupted call is made again.
     if let Some(nr) = ctx.task.restart.take() {
+        let nr = match ctx.task.again {
+            Again::FromBlock => time::RESTART_SYSCALL,
+            _ => nr,
+        };
         ctx.cpu.rip = ctx.cpu.rip.wrapping_sub(2);
         ctx.cpu.set_reg(Gpr::RAX, nr);
     }
@@ -690,7 +694,7 @@ pub(super) fn act(ctx: &mut Ctx<'_>, info: &RawInfo, forced: bool) {
     }
     let again = match ctx.task.again {
         Again::IfAsked => action.flags & SA_RESTART != 0,
-        Again::IfUnhandled => false,
+        Again::IfUnhandled | Again::FromBlock => false,
         Again::Always => true,
     };
     if let Some(nr) = ctx.task.restart.take()
@@ -721,6 +725,17 @@ pub(super) fn act(ctx: &mut Ctx<'_>, info: &RawInfo, forced: bool) {
     };
     ctx.task.mask = (in_force | action.mask | own) & !UNBLOCKABLE;
     traced::handler_entered(ctx);
+}
+
+/// The signals that end the process.
+pub(super) fn fatal(process: &Process) -> SigSet {
+    const HARMLESS: SigSet = STOPPING
+        | bit(libc::SIGCHLD)
+        | bit(libc::SIGCONT)
+        | bit(libc::SIGURG)
+        | bit(libc::SIGWINCH);
+    let (ignored, caught) = process.actions().sets();
+    !(ignored | caught | HARMLESS)
 }
 
 /// Delivers a signal that a fault raised: it kills if it is blocked or ignored (force_sig in kernel/signal.c).

@@ -24,12 +24,13 @@ fn notice(tid: i32, code: i32) -> RawInfo {
     info
 }
 
-/// RAX of an interrupted call (include/linux/errno.h): ERESTARTSYS, ERESTARTNOINTR, ERESTARTNOHAND.
+/// RAX of an interrupted call (include/linux/errno.h): ERESTARTSYS, ERESTARTNOINTR, ERESTARTNOHAND, ERESTART_RESTARTBLOCK.
 fn restart_code(again: Again) -> i32 {
     match again {
         Again::IfAsked => 512,
         Again::Always => 513,
         Again::IfUnhandled => 514,
+        Again::FromBlock => 516,
     }
 }
 
@@ -158,6 +159,8 @@ pub(super) fn seccomp(ctx: &mut Ctx<'_>, data: u32) -> Option<u64> {
 /// A system call has ended.
 pub fn exit(ctx: &mut Ctx<'_>) {
     match ctx.task.trace.go {
+        // It has not begun.
+        _ if std::mem::take(&mut ctx.task.dispatched) => {}
         Go::Call => {
             // PTRACE_EVENTMSG_SYSCALL_EXIT.
             let resume = stop(ctx, Kind::Exit, 0, 2, &call_notice(ctx));
