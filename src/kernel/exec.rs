@@ -49,9 +49,22 @@ pub struct Program {
     pub argv: Vec<Vec<u8>>,
     /// AT_EXECFN.
     pub execfn: Vec<u8>,
+    is_script: bool,
 }
 
 impl Program {
+    /// The file that is mapped: of a script, its interpreter.
+    #[must_use]
+    pub fn file(&self) -> RawFd {
+        self.main.file.as_raw_fd()
+    }
+
+    /// True if another file names the one that is mapped.
+    #[must_use]
+    pub fn is_script(&self) -> bool {
+        self.is_script
+    }
+
     /// Moves its files to numbers that exec does not close.
     pub fn keep_files(&mut self) -> Result<(), Errno> {
         for image in [Some(&mut self.main), self.interp.as_mut()]
@@ -95,6 +108,10 @@ fn open(fs: &Fs, dirfd: RawFd, path: &[u8]) -> Result<(OwnedFd, u64), ExecError>
     let at = fs
         .resolve(dirfd, path, Last::Follow)
         .map_err(|e| plain(e, path))?;
+    // Before it is opened: a socket cannot be, and to open a device may do something.
+    if let Ok(st) = host::fstatat(at.fd(), &at.name, 0) {
+        is_regular(st.st_mode, path)?;
+    }
     let fd = at
         .open(libc::O_RDONLY | libc::O_NONBLOCK)
         .map_err(|e| plain(e, path))?;
@@ -118,8 +135,13 @@ fn open(fs: &Fs, dirfd: RawFd, path: &[u8]) -> Result<(OwnedFd, u64), ExecError>
 
 fn check(fd: &OwnedFd, path: &[u8]) -> Result<u64, ExecError> {
     let st = host::fstat(fd.as_raw_fd()).map_err(|e| plain(e, path))?;
-    match st.st_mode & libc::S_IFMT {
-        libc::S_IFREG => Ok(u64::try_from(st.st_size).unwrap_or(0)),
+    is_regular(st.st_mode, path)?;
+    Ok(u64::try_from(st.st_size).unwrap_or(0))
+}
+
+fn is_regular(mode: libc::mode_t, path: &[u8]) -> Result<(), ExecError> {
+    match mode & libc::S_IFMT {
+        libc::S_IFREG => Ok(()),
         libc::S_IFDIR => Err(error(
             Errno::EACCES,
             path,
@@ -157,6 +179,7 @@ pub fn plan(
     };
     let mut path = path.to_vec();
     let mut dirfd = dirfd;
+    let mut is_script = false;
     let (mut fd, mut len) = match file {
         Some(f) => check(&f, &path).map(|l| (f, l))?,
         None => open(fs, dirfd, &path)?,
@@ -166,7 +189,7 @@ pub fn plan(
         let mut head = [0u8; script::HEAD];
         let n = host::pread_full(fd.as_raw_fd(), &mut head, 0).map_err(|e| plain(e, &path))?;
         let Some(parsed) = script::parse(&head[..n]) else {
-            return image(fs, fd, len, &path, argv, execfn);
+            return image(fs, fd, len, &path, argv, execfn).map(|p| Program { is_script, ..p });
         };
         let Some(s) = parsed else {
             return Err(error(
@@ -175,6 +198,7 @@ pub fn plan(
                 "its #! line names no interpreter; correct the first line",
             ));
         };
+        is_script = true;
         let rest = argv.split_off(1);
         argv = vec![s.interpreter.clone()];
         argv.extend(s.argument);
@@ -263,6 +287,7 @@ fn image(
         interp,
         argv,
         execfn,
+        is_script: false,
     })
 }
 

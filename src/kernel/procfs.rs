@@ -84,6 +84,8 @@ fn directory(at: &At) -> Option<(Vec<u8>, Vec<u8>)> {
 pub fn special(process: &Process, task: &Task, at: &At) -> Option<Special> {
     let (dir, name) = directory(at)?;
     if dir == b"/proc" && name == b"cpuinfo" {
+        // A proc of processes alone (subset=pid) has none.
+        host::fstatat(at.fd(), &at.name, 0).ok()?;
         return Some(Special::Content(cpuinfo()));
     }
     if name == b"unix" {

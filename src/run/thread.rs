@@ -128,7 +128,8 @@ impl Runner {
 
     /// What the host has to do for a child that shares memory, and what it sends at the child's end.
     fn shared_flags(args: &CloneArgs) -> u64 {
-        args.flags & (namespace::ALL | flag::PARENT) | args.exit_signal
+        let own = flag::PARENT | flag::FS | flag::FILES;
+        args.flags & (namespace::ALL | own) | args.exit_signal
     }
 
     /// The root and current directory of a child that shares memory.

@@ -118,6 +118,16 @@ pub fn fs_type(fd: RawFd) -> Result<i64, Errno> {
     Ok(st.f_type.into())
 }
 
+/// True of an open file whose set-user-ID and set-group-ID bits count for nothing (ST_NOSUID, statvfs(3)).
+#[must_use]
+pub fn is_nosuid(fd: RawFd) -> bool {
+    // SAFETY: all-zero bytes are a valid `struct statvfs`.
+    let mut st: libc::statvfs = unsafe { std::mem::zeroed() };
+    // SAFETY: the call writes nothing but `st`.
+    let done = unsafe { libc::fstatvfs(fd, &raw mut st) };
+    done != 0 || st.f_flag & libc::ST_NOSUID != 0
+}
+
 /// readlinkat(2).
 pub fn readlinkat(dir: RawFd, path: &CStr) -> Result<Vec<u8>, Errno> {
     let mut buf = vec![0u8; 4096];

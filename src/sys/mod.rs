@@ -17,6 +17,7 @@ pub mod files;
 pub mod guest;
 
 pub mod host;
+pub mod ids;
 pub mod image;
 pub mod jit;
 pub mod limit;

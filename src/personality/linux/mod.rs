@@ -458,9 +458,17 @@ fn pass(
     match result {
         // A signal may arrive at the very instruction that makes the call; what no signal can interrupt is made again,
         // whatever the handler's flags are.
-        Err(Errno::ERESTARTSYS) if !waits => Err(Errno::ERESTARTNOINTR),
+        Err(Errno::ERESTARTSYS) if !waits || inherits_priority(nr, &args) => {
+            Err(Errno::ERESTARTNOINTR)
+        }
         other => other,
     }
+}
+
+/// FUTEX_LOCK_PI, FUTEX_WAIT_REQUEUE_PI and FUTEX_LOCK_PI2 are made again whatever the handler's flags are
+/// (kernel/futex/pi.c, kernel/futex/requeue.c).
+fn inherits_priority(nr: libc::c_long, args: &[u64; 6]) -> bool {
+    nr == libc::SYS_futex && matches!(args[1] & 0x7f, 6 | 11 | 13)
 }
 
 /// `prepare_for_writing` for what an argument of this kind points to.

@@ -6,6 +6,7 @@ use crate::kernel::task::Leaving;
 use crate::kernel::vfs::{Join, Last};
 use crate::mem::space::{PAGE, Resource, space};
 use crate::sys::cast::{int, low32, size as size_of};
+use crate::sys::ids::SetId;
 use crate::sys::{Errno, host, limit, namespace, proc, raw, thread};
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
@@ -343,6 +344,8 @@ fn strings(ctx: &Ctx<'_>, array: u64) -> Result<Vec<Vec<u8>>> {
 /// AT_EMPTY_PATH and AT_SYMLINK_NOFOLLOW.
 const EMPTY_PATH: u64 = 0x1000;
 const NO_FOLLOW: u64 = 0x100;
+/// AT_EACCESS.
+const EFFECTIVE: u64 = 0x200;
 
 fn run(ctx: &mut Ctx<'_>, dirfd: u64, path: u64, argv: u64, envp: u64, flags: u64) -> Result<u64> {
     if flags & !(EMPTY_PATH | NO_FOLLOW) != 0 {
@@ -359,6 +362,11 @@ fn run(ctx: &mut Ctx<'_>, dirfd: u64, path: u64, argv: u64, envp: u64, flags: u6
         }
         let n = fd_of(dirfd);
         path = format!("/dev/fd/{n}").into_bytes();
+        match host::fstat(n)?.st_mode & libc::S_IFMT {
+            libc::S_IFREG => {}
+            libc::S_IFLNK => return Err(Errno::ELOOP),
+            _ => return Err(Errno::EACCES),
+        }
         // A descriptor opened with O_PATH cannot be read: open it again.
         let open = proc::open(&format!("self/fd/{n}"), libc::O_RDONLY)?;
         let mut head = [0; 2];
@@ -366,6 +374,17 @@ fn run(ctx: &mut Ctx<'_>, dirfd: u64, path: u64, argv: u64, envp: u64, flags: u6
         if script && host::fcntl(n, libc::F_GETFD, 0)? & 1 != 0 {
             // Its interpreter would find nothing behind the name.
             return Err(Errno::ENOENT);
+        }
+        let itself = [
+            crate::sys::cast::reg(n),
+            host::address_of(c"".to_bytes_with_nul()),
+        ];
+        let executable = [itself[0], itself[1], 1, EMPTY_PATH | EFFECTIVE, 0, 0];
+        if raw::syscall(libc::SYS_faccessat2, executable) == Err(Errno::EACCES) {
+            return Err(Errno::EACCES);
+        }
+        if host::is_open_for_writing(open.as_raw_fd()) {
+            return Err(Errno::ETXTBSY);
         }
         file = Some(open);
     } else if fd_of(dirfd) != libc::AT_FDCWD && named[0] != b'/' {
@@ -381,7 +400,10 @@ fn run(ctx: &mut Ctx<'_>, dirfd: u64, path: u64, argv: u64, envp: u64, flags: u6
         let at = fs.resolve(libc::AT_FDCWD, &exe, Last::Follow)?;
         file = Some(at.open(libc::O_RDONLY)?);
     }
+    // Linux has another name for what is named by a directory, by which the program or its interpreter may find it.
+    let by_directory = fd_of(dirfd) != libc::AT_FDCWD && !named.is_empty() && named[0] != b'/';
     if flags & NO_FOLLOW != 0
+        && !named.is_empty()
         && fs
             .resolve(libc::AT_FDCWD, &path, Last::NoFollow)
             .and_then(|at| host::readlinkat(at.fd(), &at.name))
@@ -394,10 +416,25 @@ fn run(ctx: &mut Ctx<'_>, dirfd: u64, path: u64, argv: u64, envp: u64, flags: u6
         Some(f) => Some(host::dup_high(f.as_raw_fd(), 0)?),
         None => None,
     };
-    if let Err(e) = exec::plan(fs, libc::AT_FDCWD, &path, copy, argv.clone()) {
+    let plan = exec::plan(fs, libc::AT_FDCWD, &path, copy, argv.clone()).map_err(|e| {
         tracing::debug!("exec of {}: {}", String::from_utf8_lossy(&e.path), e.why);
-        return Err(e.errno);
+        e.errno
+    })?;
+    let set_id = SetId::of(plan.file());
+    if set_id.is_some() && file.is_none() && !plan.is_script() {
+        // Whoever it will be then may not be able to open it.
+        file = Some(host::dup_high(plan.file(), 0)?);
     }
+    if by_directory {
+        let closes = host::fcntl(fd_of(dirfd), libc::F_GETFD, 0)? & 1 != 0;
+        if plan.is_script() && closes {
+            return Err(Errno::ENOENT);
+        }
+        let at = fs.resolve(libc::AT_FDCWD, &path, Last::Follow)?;
+        file = Some(at.open(libc::O_RDONLY)?);
+        path = [format!("/dev/fd/{}/", fd_of(dirfd)).as_bytes(), &named[..]].concat();
+    }
+    drop(plan);
     let raised = limit::Raised::new();
     let kept = {
         let filters = ctx.task.peer.seccomp.to_bytes();
@@ -419,7 +456,14 @@ fn run(ctx: &mut Ctx<'_>, dirfd: u64, path: u64, argv: u64, envp: u64, flags: u6
     ctx.task.leaving = Some(Leaving { exec, args });
     ctx.task.peer.seccomp.keep_over_exec(true);
     let errno = super::signal::hand_on(ctx, |task| match &task.leaving {
-        Some(l) => l.args.execve(),
+        Some(l) => {
+            let taken = set_id.and_then(SetId::take);
+            let errno = l.args.execve();
+            if let Some(taken) = taken {
+                taken.undo();
+            }
+            errno
+        }
         None => Errno::ENOEXEC,
     });
     kept.close();

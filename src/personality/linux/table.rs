@@ -584,7 +584,7 @@ const ROWS: &[Row] = &[
     r(452, "fchmodat2", &[Dir, PathW, Octal, Hex], Full, Call(fs::fchmodat2)),
     no(453, "map_shadow_stack", &[Ptr, Size, Hex], Errno::EOPNOTSUPP, "CPUID shows no shadow stacks"),
     r(454, "futex_wake", &[Ptr, Hex, Int, Hex], Full, Pass(454)),
-    r(455, "futex_wait", &[Ptr, Hex, Hex, Hex, Ptr, Int], Full, Pass(455)),
+    r(455, "futex_wait", &[Ptr, Hex, Hex, Hex, Ptr, Int], Full, Wait(455)),
     r(456, "futex_requeue", &[Ptr, Hex, Int, Int], Full, Pass(456)),
     r(457, "statmount", &[Ptr, Size, Ptr, Hex], Partial(OWN_MOUNTS), Mounts(457)),
     r(458, "listmount", &[Ptr, Ptr, Size, Hex], Partial(OWN_MOUNTS), Mounts(458)),
