@@ -437,11 +437,12 @@ mod tests {
         assert_eq!(sizes.status("VmStk"), Some(16));
         let fields: Vec<String> = (3..=52).map(|n| n.to_string()).collect();
         let host = format!("1 (a) b) {}", fields.join(" "));
-        let text =
-            String::from_utf8(stat(host.as_bytes(), &sizes, &layout, &Signals::default())).unwrap();
+        let signals = Signals::default();
+        let text = stat(host.as_bytes(), &sizes, &layout, &signals, Some(7));
+        let text = String::from_utf8(text).unwrap();
         assert!(
             text.starts_with("1 (a) b) 3 4 ")
-                && text.contains(" 22 32768 24 25 4194560 4198656 0 "),
+                && text.contains(" 19 7 21 22 32768 24 25 4194560 4198656 0 "),
             "{text}"
         );
     }

@@ -38,7 +38,11 @@ int main(void) {
         wait_for("child", p);
     }
     reap("without the right", CHILD(
-        pid_t p = CHILD(for (;;) pause());
+        int fds[2];
+        char c;
+        MUST(pipe(fds));
+        pid_t p = CHILD(write(fds[1], "", 1); for (;;) pause());
+        MUST(read(fds[0], &c, 1));
         struct __user_cap_header_struct h = {_LINUX_CAPABILITY_VERSION_3, 0};
         struct __user_cap_data_struct d[2];
         MUST(syscall(SYS_capget, &h, d));

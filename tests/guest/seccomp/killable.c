@@ -37,8 +37,10 @@ int main(int argc, char **argv) {
         kill(p, SIGUSR1);
         wait_for_state(p, 'D');
         struct seccomp_notif_resp r = {.id = n.id, .val = 4711};
-        VALUE(ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &r));
+        // Said when the child has had its say.
+        int sent = ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &r);
         reap("handled", p);
+        say("sent: %d\n", sent);
     }
     // What has no handler kills.
     pid_t p = CHILD(signal(SIGUSR1, handler); asked());
@@ -50,6 +52,7 @@ int main(int argc, char **argv) {
     receive();
     kill(p, SIGTERM);
     struct seccomp_notif_resp r = {.id = n.id, .val = 1};
-    VALUE(ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &r));
+    int sent = ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &r);
     reap("blocked", p);
+    say("sent: %d\n", sent);
 }

@@ -1,3 +1,4 @@
+// qemu-user: has another process between a PID namespace and its parent
 // seccomp_unotify(2): what a listener is ready for, who calls, ids, and descriptors.
 #include "check.h"
 #include "filter.h"

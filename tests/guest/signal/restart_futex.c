@@ -1,3 +1,4 @@
+// qemu-user: has no futex_wait
 // Waits for futexes that a handled signal interrupts, without SA_RESTART and with it: which are made again is up to the call.
 #include "interrupted.h"
 #include <linux/futex.h>
