@@ -210,7 +210,7 @@ impl Runner {
         let special = args.id_count != 0 || args.flags & by_clone3 != 0;
         let process = Arc::clone(&self.process);
         let trace = self.child_trace(args);
-        let pid = signal::blocked(|| {
+        let pid = signal::blocked_to_fork(|| {
             // No other thread may hold them now: the child would wait for it for ever. Above `mem`, so before its lock.
             let above = (process.for_fork(), tracer::table());
             let guard = (space().for_fork(), limit::settled());
@@ -226,6 +226,7 @@ impl Runner {
             if pid == Ok(0) {
                 // What is pending is the parent's.
                 while self.task.mailbox.take().is_some() {}
+                cpu.poll.store(0, Ordering::Release);
             }
             pid
         })?;
@@ -233,7 +234,6 @@ impl Runner {
             Self::parent_settid(args, pid);
             return Ok(pid);
         }
-        cpu.poll.store(0, Ordering::Release);
         // If the parent had recorded one, everything is still blocked.
         signal::set_mask(self.task.mask);
         self.engine.after_fork();

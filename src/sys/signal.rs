@@ -466,6 +466,15 @@ pub fn blocked<R>(f: impl FnOnce() -> R) -> R {
     r
 }
 
+/// The same for a fork. What a tracer passes on by SIGTRAP waits, too: the child's must come after it has dropped what was its
+/// parent's.
+pub fn blocked_to_fork<R>(f: impl FnOnce() -> R) -> R {
+    let old = procmask(!SYNC | bit(libc::SIGTRAP));
+    let r = f();
+    procmask(old);
+    r
+}
+
 /// Sends a signal to a thread of this process (tgkill(2)).
 pub fn send(tid: i32, sig: i32) -> Result<(), Errno> {
     let pid = super::host::getpid();
