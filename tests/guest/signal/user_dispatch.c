@@ -35,8 +35,10 @@ static void handler(int sig, siginfo_t *i, void *context) {
     r[REG_RAX] = 4711;
 }
 
-static void *thread(void *unused) {
-    (void)unused;
+/* The byte blocks only when the thread that made this one no longer asks it: that one waits, by a call. */
+static void *thread(void *go_on) {
+    char c;
+    read(*(int *)go_on, &c, 1);
     selector = BLOCK;
     long pid = call(SYS_getpid);
     selector = ALLOW;
@@ -75,9 +77,14 @@ int main(int argc, char **argv) {
         _exit(0);
     }
     reap("child", p);
+    int go_on[2];
+    pipe(go_on);
     pthread_t t;
-    pthread_create(&t, NULL, thread, NULL);
+    pthread_create(&t, NULL, thread, go_on);
+    dispatch(OFF, 0, 0, NULL);
+    write(go_on[1], "", 1);
     pthread_join(t, NULL);
+    dispatch(ON, 0, 0, &selector);
     reap("always", CHILD(dispatch(ON, 0, 0, NULL)));
     p = fork();
     if (p == 0) {
