@@ -16,7 +16,7 @@ use std::time::Duration;
 use support::Ended;
 
 /// How long a program may take under felix.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(120);
 /// And natively.
 const NATIVE_LIMIT: Duration = Duration::from_secs(10);
 /// The compiler's options. Bad pointers and sizes are what is tested.

@@ -25,15 +25,15 @@ static long futex(int op, uint32_t value, struct timespec *until, uint32_t *othe
 static void all(void) {
     struct { uint64_t value, at; uint32_t flags, zero; } v = {0, (uintptr_t)word, 2, 0};
     INTERRUPTED("FUTEX_WAIT", futex(FUTEX_WAKE, 1, NULL, NULL), futex(FUTEX_WAIT, 0, NULL, NULL));
-    INTERRUPTED("FUTEX_WAIT, relative", (void)0, futex(FUTEX_WAIT, 0, in(-1, 150), NULL));
-    INTERRUPTED("FUTEX_WAIT_BITSET", (void)0, futex(FUTEX_WAIT_BITSET, 0, in(CLOCK_MONOTONIC, 150), NULL));
-    INTERRUPTED("FUTEX_WAIT_REQUEUE_PI", (void)0, futex(FUTEX_WAIT_REQUEUE_PI | FUTEX_CLOCK_REALTIME, 0, in(CLOCK_REALTIME, 150), word + 1));
-    INTERRUPTED("futex_waitv", (void)0, syscall(449, &v, 1, 0, in(CLOCK_MONOTONIC, 150), CLOCK_MONOTONIC));
-    INTERRUPTED("futex_wait", (void)0, syscall(455, word, 0UL, ~0U, 2, in(CLOCK_MONOTONIC, 150), CLOCK_MONOTONIC));
+    INTERRUPTED("FUTEX_WAIT, relative", (void)0, futex(FUTEX_WAIT, 0, in(-1, 300), NULL));
+    INTERRUPTED("FUTEX_WAIT_BITSET", (void)0, futex(FUTEX_WAIT_BITSET, 0, in(CLOCK_MONOTONIC, 300), NULL));
+    INTERRUPTED("FUTEX_WAIT_REQUEUE_PI", (void)0, futex(FUTEX_WAIT_REQUEUE_PI | FUTEX_CLOCK_REALTIME, 0, in(CLOCK_REALTIME, 300), word + 1));
+    INTERRUPTED("futex_waitv", (void)0, syscall(449, &v, 1, 0, in(CLOCK_MONOTONIC, 300), CLOCK_MONOTONIC));
+    INTERRUPTED("futex_wait", (void)0, syscall(455, word, 0UL, ~0U, 2, in(CLOCK_MONOTONIC, 300), CLOCK_MONOTONIC));
     pid_t owner = CHILD(pause());
     *word = owner;
-    INTERRUPTED("FUTEX_LOCK_PI", (void)0, futex(FUTEX_LOCK_PI, 0, in(CLOCK_REALTIME, 150), NULL));
-    INTERRUPTED("FUTEX_LOCK_PI2", (void)0, futex(FUTEX_LOCK_PI2, 0, in(CLOCK_MONOTONIC, 150), NULL));
+    INTERRUPTED("FUTEX_LOCK_PI", (void)0, futex(FUTEX_LOCK_PI, 0, in(CLOCK_REALTIME, 300), NULL));
+    INTERRUPTED("FUTEX_LOCK_PI2", (void)0, futex(FUTEX_LOCK_PI2, 0, in(CLOCK_MONOTONIC, 300), NULL));
     kill(owner, SIGKILL);
     while (waitpid(owner, NULL, 0) == -1 && errno == EINTR) {}
     *word = 0;

@@ -10,7 +10,7 @@ static void handler(int sig, siginfo_t *i, void *context) {
     say("\n");
     count++;
 }
-static void wait_for(int n) { while (count < n) pause(); }
+static void wait_for(int n) { while (count < n) usleep(1000); }
 
 int main(void) {
     handle_with(SIGALRM, handler, 0);
