@@ -6,6 +6,7 @@
 
 pub mod exec;
 pub mod fd;
+mod mountinfo;
 pub mod process;
 pub mod procfs;
 mod procmem;

@@ -5,7 +5,7 @@ use super::procmem::{self, Details, Signals, Sizes};
 use super::seccomp;
 use super::task::{Task, signal_number};
 use super::vfs::{At, Fs, is_own};
-use super::{exec, fd};
+use super::{exec, fd, mountinfo};
 use crate::mem::space::{maps_of, space};
 use crate::sys::signal::{SYNC, bit};
 use crate::sys::{host, image, proc};
@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// The names that can be special.
-const NAMES: [&[u8]; 14] = [
+const NAMES: [&[u8]; 15] = [
     b"exe",
     b"maps",
     b"cmdline",
@@ -34,6 +34,7 @@ const NAMES: [&[u8]; 14] = [
     b"smaps_rollup",
     b"mountinfo",
     b"mounts",
+    b"mountstats",
     b"cpuinfo",
     b"unix",
 ];
@@ -102,8 +103,9 @@ pub fn special(process: &Process, task: &Task, at: &At) -> Option<Special> {
         b"cmdline" => process.exe().cmdline,
         b"environ" => process.exe().environ,
         b"auxv" => process.exe().auxv,
-        b"mountinfo" if task.fs.is_rooted() => mounts(&task.fs, true),
-        b"mounts" if task.fs.is_rooted() => mounts(&task.fs, false),
+        name if mountinfo::FILES.contains(&name) && task.fs.is_rooted() => {
+            mountinfo::file(&task.fs.mounts(), name)
+        }
         name if Story::FILES.contains(&name) => Story {
             maps: space().maps(&host_file(b"/proc/self", "maps")),
             layout: process.exe().layout,
@@ -329,11 +331,11 @@ fn of_other(fs: &Fs, dir: &[u8], name: &[u8]) -> Option<Special> {
             let story = is_of_here().then(|| Story::of(fs, dir, name, pid))??;
             return story.file(dir, name).map(Special::Content);
         }
-        b"mountinfo" | b"mounts" if fs.is_rooted() => {
+        name if mountinfo::FILES.contains(&name) && fs.is_rooted() => {
             let here = proc::stat("self/ns/mnt").ok()?;
             let there = std::fs::metadata(Path::new(OsStr::from_bytes(dir)).join("ns/mnt")).ok()?;
             let same = (there.dev(), there.ino()) == (here.st_dev, here.st_ino);
-            return same.then(|| Special::Content(mounts(fs, name == b"mountinfo")));
+            return same.then(|| Special::Content(mountinfo::file(&fs.mounts(), name)));
         }
         b"exe" | b"cmdline" | b"environ" => {}
         _ => return None,
@@ -478,36 +480,4 @@ fn cpuinfo() -> Vec<u8> {
         );
     }
     out.into_bytes()
-}
-
-fn mounts(fs: &Fs, info: bool) -> Vec<u8> {
-    let binds = fs.binds();
-    let mut out = Vec::new();
-    for (i, (point, read_only)) in [(&b"/"[..], false)]
-        .into_iter()
-        .chain(binds.iter().map(|(p, ro)| (p.as_slice(), *ro)))
-        .enumerate()
-    {
-        let rights = if read_only { "ro" } else { "rw" };
-        let (kind, source) = match point {
-            b"/" => ("ext4", "/dev/root"),
-            b"/proc" => ("proc", "proc"),
-            b"/sys" => ("sysfs", "sysfs"),
-            b"/dev" => ("devtmpfs", "udev"),
-            _ => ("ext4", "/dev/root"),
-        };
-        let point = String::from_utf8_lossy(point).replace(' ', "\\040");
-        let line = if info {
-            format!(
-                "{} {} 0:{} / {point} {rights},relatime - {kind} {source} rw\n",
-                i + 21,
-                if i == 0 { 1 } else { 21 },
-                i + 20
-            )
-        } else {
-            format!("{source} {point} {kind} {rights},relatime 0 0\n")
-        };
-        out.extend_from_slice(line.as_bytes());
-    }
-    out
 }

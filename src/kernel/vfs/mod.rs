@@ -119,6 +119,17 @@ struct Base {
     on: On,
 }
 
+/// What a guest with a root in user space takes for a mount.
+#[derive(Clone, Debug)]
+pub struct Mount {
+    /// Where, as a guest path.
+    pub point: Vec<u8>,
+    /// The guest may change nothing there.
+    pub read_only: bool,
+    /// What is to be seen there.
+    pub fd: Arc<OwnedFd>,
+}
+
 /// What the guest's paths mean.
 #[derive(Clone, Debug, Default)]
 enum View {
@@ -427,19 +438,32 @@ impl Fs {
         matches!(self.view(), View::Entered(_))
     }
 
-    /// The host directories shown inside, as guest paths, and whether they are read-only.
+    /// What is mounted in a root in user space, as the guest is to see it: the root itself, and what is shown inside.
     #[must_use]
-    pub fn binds(&self) -> Vec<(Vec<u8>, bool)> {
-        match self.view() {
-            View::Rooted(root, base) => {
-                let start = base.map_or_else(Vec::new, |b| b.guest.clone());
-                (root.binds.iter())
-                    .filter_map(|b| Some((below(&b.guest, &start)?.to_vec(), b.read_only)))
-                    .filter(|(g, _)| !g.is_empty())
-                    .collect()
-            }
-            _ => Vec::new(),
-        }
+    pub fn mounts(&self) -> Vec<Mount> {
+        let View::Rooted(root, base) = self.view() else {
+            return Vec::new();
+        };
+        let (start, fd) = match &base {
+            None => (Vec::new(), &root.fd),
+            Some(b) => (b.guest.clone(), &b.fd),
+        };
+        let shown = (root.binds.iter()).filter_map(|b| {
+            Some(Mount {
+                point: below(&b.guest, &start)?.to_vec(),
+                read_only: b.read_only,
+                fd: b.fd.clone(),
+            })
+        });
+        let first = Mount {
+            point: b"/".to_vec(),
+            read_only: false,
+            fd: fd.clone(),
+        };
+        [first]
+            .into_iter()
+            .chain(shown.filter(|m| !m.point.is_empty()))
+            .collect()
     }
 
     /// The guest's name for a host path, if the guest can see it.
