@@ -1,7 +1,8 @@
 //! Felix's own descriptors: kept at high numbers, out of the guest's sight.
 //!
 //! Invariant: a descriptor with a number in the hidden range is felix's; system calls of the guest that name
-//! one get EBADF (`is_hidden`), and closing a range skips it.
+//! one get EBADF (`is_hidden`), and closing a range skips it. The host, which gives the lowest free number, does not know: what
+//! it gives the guest there is moved above (`reveal`).
 
 use crate::sys::{Errno, host, image, limit, proc};
 use std::ops::Range;
@@ -69,6 +70,25 @@ pub fn adopt(number: RawFd) -> Result<OwnedFd, Errno> {
     let copy = host::dup_high(number, base())?;
     host::close(number)?;
     Ok(copy)
+}
+
+/// Moves a descriptor that the guest has just been given out of the hidden range: its new number. EMFILE, and it is closed, if
+/// there is none.
+pub fn reveal(fd: RawFd) -> Result<RawFd, Errno> {
+    if !is_hidden(fd) {
+        return Ok(fd);
+    }
+    let flags = host::fcntl(fd, libc::F_GETFD, 0)?;
+    let given = host::take_over(fd)?;
+    let how = if flags & 1 == 0 {
+        libc::F_DUPFD
+    } else {
+        libc::F_DUPFD_CLOEXEC
+    };
+    let above = crate::sys::cast::reg(base() + COUNT);
+    // A limit below is EINVAL.
+    let moved = host::fcntl(given.as_raw_fd(), how, above).map_err(|_| Errno::EMFILE)?;
+    RawFd::try_from(moved).map_err(|_| Errno::EMFILE)
 }
 
 /// The numbers that the guest may not name.

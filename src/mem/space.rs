@@ -10,7 +10,7 @@
 //! MAP_FIXED_NOREPLACE); the map changes only while its lock is held, over the host call too. The lock
 //! is a leaf: nothing else is locked under it.
 
-use crate::sys::{Errno, host};
+use crate::sys::{Errno, host, proc};
 use shown::Regions;
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -112,6 +112,7 @@ struct Inner {
     brk_start: u64,
     brk: u64,
     limits: limits::Limits,
+    sealed: seals::Seals,
 }
 
 /// See the module's head.
@@ -131,6 +132,7 @@ static SPACE: AddressSpace = AddressSpace {
         brk_start: 0,
         brk: 0,
         limits: limits::Limits::NONE,
+        sealed: seals::Seals::NONE,
     }),
 };
 
@@ -408,6 +410,7 @@ impl AddressSpace {
             return Err(Errno::EINVAL);
         }
         let mut inner = self.lock();
+        inner.has_room()?;
         let replaced = if req.flags & flag::FIXED != 0 {
             req.addr..req.addr.saturating_add(len)
         } else {
@@ -449,6 +452,7 @@ impl AddressSpace {
             fresh(req.addr)?
         } else if req.flags & flag::FIXED != 0 {
             let r = range(req.addr, len)?;
+            inner.not_sealed(&r)?;
             let claimed = inner.claim(&r)?;
             was_executable = inner.executable(&r);
             let at = host_map(req.addr, flag::FIXED).inspect_err(|_| release(&claimed))?;
@@ -497,6 +501,8 @@ impl AddressSpace {
         }
         let r = range(addr, len).map_err(|_| Errno::EINVAL)?;
         let mut inner = self.lock();
+        inner.not_sealed(&r)?;
+        inner.has_room_to_cut(&r)?;
         if inner.executable(&r) {
             changes.push(r.clone());
         }
@@ -519,13 +525,20 @@ impl AddressSpace {
             return Ok(());
         }
         let mut inner = self.lock();
-        // As Linux: what comes before a hole is changed all the same.
+        // As Linux: what comes before a hole, or before what is sealed, is changed all the same.
         let hole = inner.gaps(&r).first().map(|gap| gap.start);
-        let r = r.start..hole.unwrap_or(r.end);
+        let seal = inner.first_sealed(&r);
+        let (end, stopped) = match (hole, seal) {
+            (Some(hole), seal) if seal.is_none_or(|s| hole < s) => (hole, Err(Errno::ENOMEM)),
+            (_, Some(seal)) => (seal, Err(Errno::EPERM)),
+            _ => (r.end, Ok(())),
+        };
+        let r = r.start..end;
         if r.is_empty() {
-            return Err(Errno::ENOMEM);
+            return stopped;
         }
         let prot = prot & (READ | WRITE | EXEC);
+        inner.has_room_to_cut(&r)?;
         host::mem_protect(r.start, r.end - r.start, host_prot(prot))?;
         if prot & EXEC != 0 || inner.executable(&r) {
             changes.push(r.clone());
@@ -540,10 +553,7 @@ impl AddressSpace {
         if prot & WRITE != 0 {
             inner.writable_now(&r, changes);
         }
-        match hole {
-            None => Ok(()),
-            Some(_) => Err(Errno::ENOMEM),
-        }
+        stopped
     }
 
     /// Where the stack begins that has this address in it (for PROT_GROWSDOWN).
@@ -594,6 +604,7 @@ impl AddressSpace {
         if !inner.gaps(&from).is_empty() {
             return Err(Errno::EFAULT);
         }
+        inner.not_sealed(&from)?;
         if inner.executable(&from) {
             changes.push(from.clone());
         }
@@ -605,6 +616,7 @@ impl AddressSpace {
             if target.start < from.end && from.start < target.end {
                 return Err(Errno::EINVAL);
             }
+            inner.not_sealed(&target)?;
             claimed = inner.claim(&target)?;
             if inner.executable(&target) {
                 changes.push(target.clone());
@@ -642,6 +654,41 @@ impl AddressSpace {
             changes.push(at..at + new);
         }
         Ok(at)
+    }
+
+    /// remap_file_pages(2), as Linux does it since 4.0: a new mapping of the same file at another offset, in bytes.
+    pub fn remap_pages(
+        &self,
+        r: &Range<u64>,
+        offset: u64,
+        changes: &mut Changes,
+        call: impl FnOnce() -> Result<u64, Errno>,
+    ) -> Result<u64, Errno> {
+        // The host takes the protections as they are.
+        self.unwatch_range(r.clone());
+        let mut inner = self.lock();
+        inner.not_sealed(r)?;
+        let first = (inner.overlapping(&(r.start..r.start + 1)).next())
+            .map(|(_, region)| region.clone())
+            .filter(|region| region.shared)
+            .ok_or(Errno::EINVAL)?;
+        if !inner.gaps(r).is_empty() {
+            return Err(Errno::EINVAL);
+        }
+        let result = call()?;
+        if inner.executable(r) {
+            changes.push(r.clone());
+        }
+        inner.cut(r);
+        inner.put(
+            r.start,
+            Region {
+                end: r.end,
+                offset,
+                ..first
+            },
+        );
+        Ok(result)
     }
 
     /// Sets where the heap starts (end of the program's image).
@@ -786,15 +833,84 @@ impl AddressSpace {
         inner.put(addr, Region { end, ..region });
     }
 
-    /// Takes note that the host has unmapped the region that starts here (shmdt(2)).
-    pub fn forget(&self, addr: u64, changes: &mut Changes) {
+    /// Detaches the segment attached at this address (shmdt(2)) by the host's call: what is left of it, which may have been cut
+    /// by munmap(2) and mprotect(2).
+    pub fn detach_segment(
+        &self,
+        addr: u64,
+        changes: &mut Changes,
+        call: impl FnOnce() -> Result<u64, Errno>,
+    ) -> Result<u64, Errno> {
         let mut inner = self.lock();
-        inner.code = 0..0;
-        if let Some(r) = inner.regions.remove(addr)
-            && r.prot & EXEC != 0
-        {
-            changes.push(addr..r.end);
+        let r = call()?;
+        let mut segment = None;
+        let mut parts = Vec::new();
+        for (start, region) in inner.regions.range(addr..LIMIT) {
+            let Backing::File { path, dev, ino } = &region.backing else {
+                continue;
+            };
+            if path.starts_with(b"/SYSV")
+                && region.shared
+                && region.offset == start - addr
+                && *segment.get_or_insert((*dev, *ino)) == (*dev, *ino)
+            {
+                parts.push(*start..region.end);
+            }
         }
+        for r in parts {
+            if inner.executable(&r) {
+                changes.push(r.clone());
+            }
+            inner.cut(&r);
+        }
+        Ok(r)
+    }
+
+    /// Has the host make a ring of asynchronous I/O (io_setup(2)); `call` tells where it is and how long.
+    pub fn attach_ring(
+        &self,
+        call: impl FnOnce() -> Result<(u64, u64), Errno>,
+    ) -> Result<u64, Errno> {
+        let mut inner = self.lock();
+        let (at, len) = call()?;
+        let maps = proc::read("self/maps").unwrap_or_default();
+        let (major, minor, ino) =
+            (behind::host_names(&maps).get(&at)).map_or((0, 0, 0), |behind| behind.id);
+        let end = at + round_up(len).unwrap_or(PAGE);
+        inner.cut(&(at..end));
+        inner.put(
+            at,
+            Region {
+                end,
+                prot: READ | WRITE,
+                shared: true,
+                backing: Backing::File {
+                    path: Arc::from(&b"/[aio]"[..]),
+                    dev: (major, minor),
+                    ino,
+                },
+                offset: 0,
+            },
+        );
+        Ok(at)
+    }
+
+    /// Has the host remove the ring that is there (io_destroy(2)).
+    pub fn detach_ring(
+        &self,
+        addr: u64,
+        call: impl FnOnce() -> Result<u64, Errno>,
+    ) -> Result<u64, Errno> {
+        let mut inner = self.lock();
+        let r = call()?;
+        let ring = inner
+            .regions
+            .get(&addr)
+            .filter(|r| matches!(&r.backing, Backing::File { path, .. } if **path == *b"/[aio]"));
+        if let Some(end) = ring.map(|r| r.end) {
+            inner.cut(&(addr..end));
+        }
+        Ok(r)
     }
 
     /// Claims a range for MAP_FIXED-like calls of other kinds (shmat(2) with SHM_REMAP).
@@ -808,6 +924,7 @@ impl AddressSpace {
         let mut inner = self.lock();
         inner.watched.clear();
         inner.code = 0..0;
+        inner.sealed = seals::Seals::NONE;
         for (start, region) in inner.regions.take() {
             let _ = host::mem_unmap(start, region.end - start);
             changes.push(start..region.end);
@@ -826,6 +943,7 @@ mod behind;
 mod code;
 mod limits;
 mod look;
+mod seals;
 mod shown;
 pub use limits::{Limit, Resource};
 pub use shown::maps_of;

@@ -813,14 +813,17 @@ pub(super) fn select(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     r
 }
 
+/// The mask of a call that has the sixth argument point to it and its size.
+pub(super) fn mask_and_size(ctx: &mut Ctx<'_>, at: u64) -> Result<Option<u64>> {
+    if at == 0 {
+        return Ok(None);
+    }
+    let (set, len) = (ctx.get_u64(at)?, ctx.get_u64(at.wrapping_add(8))?);
+    call_mask(ctx, set, len)
+}
+
 pub(super) fn pselect6(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
-    let mask = match a[5] {
-        0 => None,
-        p => {
-            let (set, len) = (ctx.get_u64(p)?, ctx.get_u64(p.wrapping_add(8))?);
-            call_mask(ctx, set, len)?
-        }
-    };
+    let mask = mask_and_size(ctx, a[5])?;
     let pair = [mask.as_ref().map_or(0, address_of), 8];
     super::signal::wait(
         ctx,

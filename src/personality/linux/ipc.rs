@@ -2,9 +2,10 @@
 
 use super::{Ctx, Result};
 use crate::mem::space::{Backing, EXEC, READ, Region, WRITE, space};
-use crate::sys::cast::int;
+use crate::sys::cast::{int, low32};
 use crate::sys::host::{address_of, address_of_mut};
-use crate::sys::{Errno, raw};
+use crate::sys::raw;
+use std::sync::Arc;
 
 const SHM_RDONLY: u64 = 0o10000;
 const SHM_REMAP: u64 = 0o40000;
@@ -37,20 +38,26 @@ pub(super) fn shmat(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
             end: 0,
             prot: READ | write | exec,
             shared: true,
-            backing: Backing::Anonymous,
+            backing: backing(ds[0], int(a[0])),
             offset: 0,
         },
     );
     Ok(at)
 }
 
-pub(super) fn shmdt(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
-    if !space().covers(a[0], 1) {
-        return Err(Errno::EINVAL);
+/// What /proc/PID/maps shows for a segment: a file of that key in the kernel's own file system, whose inode is its id.
+fn backing(key: u64, id: i32) -> Backing {
+    let path = format!("/SYSV{:08x}", low32(key)).into_bytes();
+    Backing::File {
+        path: Arc::from(path),
+        dev: (0, 1),
+        ino: u64::from(id.cast_unsigned()),
     }
-    raw::syscall(libc::SYS_shmdt, a)?;
-    space().forget(a[0], &mut ctx.changes);
-    Ok(0)
+}
+
+pub(super) fn shmdt(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    // Only segments are detached so, and felix itself has none.
+    space().detach_segment(a[0], &mut ctx.changes, || raw::syscall(libc::SYS_shmdt, a))
 }
 
 /// semctl(2): semid_ds has two more words on x86-64 (asm/sembuf.h): after each of the two times.

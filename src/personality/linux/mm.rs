@@ -105,6 +105,30 @@ pub(super) fn mremap(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     space().remap(a[0], a[1], a[2], low32(a[3]), a[4], &mut ctx.changes)
 }
 
+/// remap_file_pages(2): deprecated, but there. The offset is in pages.
+pub(super) fn remap_file_pages(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    let start = a[0] & !(PAGE - 1);
+    let len = a[1] & !(PAGE - 1);
+    let end = start.checked_add(len).filter(|end| *end > start);
+    let offset = a[3]
+        .checked_mul(PAGE)
+        .filter(|o| o.checked_add(len).is_some());
+    let (Some(end), Some(offset), 0) = (end, offset, a[2]) else {
+        return Err(Errno::EINVAL);
+    };
+    space().remap_pages(&(start..end), offset, &mut ctx.changes, || {
+        raw::syscall(libc::SYS_remap_file_pages, a)
+    })
+}
+
+/// mseal(2).
+pub(super) fn mseal(_: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    if a[2] != 0 {
+        return Err(Errno::EINVAL);
+    }
+    space().seal(a[0], a[1]).map(|()| 0)
+}
+
 /// msync(2), mlock(2), munlock(2), mlock2(2): the host's, on memory that is the guest's.
 pub(super) fn on_guest_memory(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     let nr = match low32(ctx.cpu.gpr[0]) {
@@ -139,6 +163,10 @@ pub(super) fn madvise(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     let end = (a[1].checked_next_multiple_of(PAGE))
         .and_then(|len| a[0].checked_add(len))
         .ok_or(Errno::EINVAL)?;
+    // MADV_DONTNEED, FREE, REMOVE, DONTFORK, WIPEONFORK, DONTNEED_LOCKED.
+    if matches!(a[2], 4 | 8 | 9 | 10 | 18 | 24) && space().keeps_content(a[0], a[1]) {
+        return Err(Errno::EPERM);
+    }
     let r = if !a[0].is_multiple_of(PAGE) || space().covers(a[0], a[1]) {
         raw::interruptible(libc::SYS_madvise, a)
     } else {

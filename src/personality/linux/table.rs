@@ -4,7 +4,7 @@
 //! resolution, hiding of felix's descriptors, `--strace` and `felix list` all read the rows, so a call cannot get
 //! past any of them. To add a call: its row here; a handler only if the host's call differs.
 
-use super::{Ctx, Result, fs, ipc, misc, mm, net, process, ptrace, seccomp, signal, time};
+use super::{Ctx, Result, aio, fs, ipc, misc, mm, net, process, ptrace, seccomp, signal, time};
 use crate::kernel::vfs::{Last, Use};
 use crate::sys::Errno;
 use Arg::*;
@@ -424,17 +424,17 @@ const ROWS: &[Row] = &[
     r(203, "sched_setaffinity", &[Int, Size, Ptr], Full, Pass(libc::SYS_sched_setaffinity)),
     r(204, "sched_getaffinity", &[Int, Size, Res], Full, Pass(libc::SYS_sched_getaffinity)),
     no(205, "set_thread_area", &[Ptr], Errno::ENOSYS, "for 32-bit programs, as in 64-bit Linux"),
-    no(206, "io_setup", &[Int, Ptr], Errno::ENOSYS, "asynchronous I/O; callers have threads for it"),
-    no(207, "io_destroy", &[Ptr], Errno::ENOSYS, "asynchronous I/O; callers have threads for it"),
-    no(208, "io_getevents", &[Ptr, Int, Int, Ptr, Ptr], Errno::ENOSYS, "asynchronous I/O; callers have threads for it"),
-    no(209, "io_submit", &[Ptr, Int, Ptr], Errno::ENOSYS, "asynchronous I/O; callers have threads for it"),
-    no(210, "io_cancel", &[Ptr, Ptr, Ptr], Errno::ENOSYS, "asynchronous I/O; callers have threads for it"),
+    r(206, "io_setup", &[Int, Ptr], Full, Call(aio::setup)),
+    r(207, "io_destroy", &[Hex], Full, Call(aio::destroy)),
+    r(208, "io_getevents", &[Hex, Int, Int, Ptr, Ptr], Full, Call(aio::getevents)),
+    r(209, "io_submit", &[Hex, Int, Ptr], Full, Call(aio::submit)),
+    r(210, "io_cancel", &[Hex, Ptr, Res], Full, Pass(libc::SYS_io_cancel)),
     no(211, "get_thread_area", &[Ptr], Errno::ENOSYS, "for 32-bit programs, as in 64-bit Linux"),
     no(212, "lookup_dcookie", &[Hex, Ptr, Size], Errno::ENOSYS, "no longer in Linux"),
     r(213, "epoll_create", &[Int], Full, Call(fs::epoll_create)),
     no(214, "epoll_ctl_old", &[], Errno::ENOSYS, "never in Linux"),
     no(215, "epoll_wait_old", &[], Errno::ENOSYS, "never in Linux"),
-    no(216, "remap_file_pages", &[Ptr, Size, Hex, Size, Hex], Errno::ENOSYS, "deprecated; mmap does it"),
+    r(216, "remap_file_pages", &[Ptr, Size, Hex, Size, Hex], Full, Call(mm::remap_file_pages)),
     r(217, "getdents64", &[Fd, Buf, Size], Full, Call(fs::getdents64)),
     r(218, "set_tid_address", &[Ptr], Full, Call(process::set_tid_address)),
     r(219, "restart_syscall", &[], Full, Call(time::restart_syscall)),
@@ -551,7 +551,7 @@ const ROWS: &[Row] = &[
     no(330, "pkey_alloc", &[Hex, Hex], Errno::ENOSPC, "there are no protection keys"),
     no(331, "pkey_free", &[Int], Errno::EINVAL, "there are no protection keys"),
     r(332, "statx", &[Dir, Path, Hex, Hex, Res], Full, Call(fs::statx)),
-    no(333, "io_pgetevents", &[Ptr, Int, Int, Ptr, Ptr, Ptr], Errno::ENOSYS, "asynchronous I/O; callers have threads for it"),
+    r(333, "io_pgetevents", &[Hex, Int, Int, Ptr, Ptr, Ptr], Full, Call(aio::pgetevents)),
     no(334, "rseq", &[Ptr, Size, Hex, Hex], Errno::ENOSYS, "restartable sequences would have to be known to the translator; libraries do without"),
     r(424, "pidfd_send_signal", &[Fd, Sig, Ptr, Hex], Full, Pass(libc::SYS_pidfd_send_signal)),
     no(425, "io_uring_setup", &[Size, Ptr], Errno::ENOSYS, "its rings hold x86-64 structures that the host would read; callers fall back to epoll"),
@@ -591,7 +591,7 @@ const ROWS: &[Row] = &[
     no(459, "lsm_get_self_attr", &[Hex, Ptr, Ptr, Hex], Errno::EOPNOTSUPP, "nothing to tell about the host's security modules"),
     no(460, "lsm_set_self_attr", &[Hex, Ptr, Size, Hex], Errno::EOPNOTSUPP, "nothing to tell about the host's security modules"),
     no(461, "lsm_list_modules", &[Ptr, Ptr, Hex], Errno::EOPNOTSUPP, "nothing to tell about the host's security modules"),
-    no(462, "mseal", &[Ptr, Size, Hex], Errno::EPERM, "felix has to be able to change the protection of pages with code"),
+    r(462, "mseal", &[Ptr, Size, Hex], Full, Call(mm::mseal)),
     no(463, "setxattrat", &[Dir, PathN, Hex, Str, Ptr, Size], Errno::ENOSYS, "newer than the Linux whose calls felix has"),
     no(464, "getxattrat", &[Dir, PathN, Hex, Str, Ptr, Size], Errno::ENOSYS, "newer than the Linux whose calls felix has"),
     no(465, "listxattrat", &[Dir, PathN, Hex, Ptr, Size], Errno::ENOSYS, "newer than the Linux whose calls felix has"),
