@@ -53,6 +53,7 @@ bwrap "$@" "$root/bin/sh" -c '
     LD_LIBRARY_PATH="$root/usr/lib/x86_64-linux-gnu" "$root/usr/bin/env" -i /bin/sh -c "echo by env: \$0 \$LD_LIBRARY_PATH."
     "$root/bin/sh" -c "exec \"\$0/usr/bin/env\" LD_LIBRARY_PATH= /usr/bin/uname -m" "$root"
     cat "/proc/self/maps" | sed -n "s/.* \(\/[^ ]*libc[^ ]*\)/\1/p" | sort -u
+    tr "\0" " " < /proc/self/cmdline; echo
     sed "s/.* - //; s/ rw.*//; s/ ro.*//" /proc/self/mountinfo | cut -d" " -f1 | sort -u
     # Nothing is to be written but in what was made for it.
     for place in /usr /run/host /run/gfx "$root" /tmp /home; do
@@ -63,4 +64,4 @@ bwrap "$@" "$root/bin/sh" -c '
 
 # And the simplest one.
 bwrap --ro-bind / / --proc /proc --dev /dev --unshare-pid --unshare-net --unshare-ipc --unshare-uts \
-    --unshare-cgroup-try --die-with-parent /bin/sh -c 'ls /dev | tr "\n" " "; cat /proc/1/comm; ls /proc | grep -c "^[0-9]"'
+    --unshare-cgroup-try --die-with-parent /bin/sh -c 'ls /dev | tr "\n" " "; cat /proc/1/comm; set -- /proc/[0-9]*; echo $#'

@@ -31,6 +31,23 @@ static long said(const char *call, long result) {
 
 static struct stat root;
 
+// What /proc says of this process, if there is one: its command line, and whether it knows the stack.
+static void self(void) {
+    char line[512] = "none", *name = line;
+    FILE *f = fopen("/proc/self/cmdline", "r");
+    if (f && fgets(line, sizeof line, f) && strrchr(line, '/')) name = strrchr(line, '/') + 1;
+    if (f) fclose(f);
+    unsigned long start, end;
+    int there = 0;
+    if ((f = fopen("/proc/self/maps", "r"))) {
+        while (fgets(line, sizeof line, f))
+            there |= sscanf(line, "%lx-%lx", &start, &end) == 2 && (unsigned long)&start >= start && (unsigned long)&start < end && strstr(line, "[stack]") != NULL;
+        fclose(f);
+    }
+    printf("    %s, its stack %d\n", name, there);
+    fflush(stdout);
+}
+
 // Where we are.
 static void where(const char *outside) {
     char cwd[PATH_MAX];
@@ -41,6 +58,7 @@ static void where(const char *outside) {
     printf(", /w/file %d, /dir/mounted %d", !access("/w/file", F_OK), !access("/dir/mounted", F_OK));
     printf(", /inner %d, outside %d\n", !access("/inner", F_OK), !access(outside, F_OK));
     fflush(stdout);
+    self();
 }
 
 static int named(const char *name) {
