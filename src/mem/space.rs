@@ -296,7 +296,8 @@ impl Inner {
                 && a.1.prot == b.1.prot
                 && a.1.shared == b.1.shared
                 && a.1.backing == b.1.backing
-                && (!matches!(a.1.backing, Backing::File { .. })
+                // Shared memory without a name is a file of its own for each mmap(2), whose first byte is at 0.
+                && (!(a.1.shared || matches!(a.1.backing, Backing::File { .. }))
                     || a.1.offset + (a.1.end - a.0) == b.1.offset)
         };
         if let Some((&s, left)) = self.regions.range(..start).next_back()
@@ -478,7 +479,7 @@ impl AddressSpace {
             prot: req.prot & (READ | WRITE | EXEC),
             shared: req.flags & flag::TYPE != flag::PRIVATE,
             backing: req.backing.clone(),
-            offset: req.offset,
+            offset: if req.fd < 0 { 0 } else { req.offset },
         };
         if was_executable || region.prot & EXEC != 0 {
             changes.push(addr..addr + len);

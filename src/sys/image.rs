@@ -8,6 +8,7 @@
 use super::cast::{int, reg, size};
 use super::host::{address_of, address_of_mut};
 use super::{Errno, host, ptrace, raw};
+use std::collections::BTreeMap;
 use std::mem::offset_of;
 use std::ops::Range;
 use std::os::fd::RawFd;
@@ -245,16 +246,17 @@ pub type Entry = [u64; 2];
 /// The map that this process shows. There is one writer at a time: who has this.
 #[derive(Debug, Default)]
 pub struct ShownMap {
-    /// Two words an entry, in order.
+    /// Two words an entry, in no order: putting one in or taking one out moves one at most. Who reads them sorts them.
     words: &'static [AtomicU64],
-    count: usize,
+    /// Where the entry with this start is.
+    slots: BTreeMap<u64, usize>,
 }
 
 impl ShownMap {
     /// Nothing is shown yet.
     pub const EMPTY: ShownMap = ShownMap {
         words: &[],
-        count: 0,
+        slots: BTreeMap::new(),
     };
 
     fn entry(&self, i: usize) -> Entry {
@@ -267,19 +269,6 @@ impl ShownMap {
         }
     }
 
-    /// The first entry that starts at this address or behind it.
-    fn position(&self, start: u64) -> usize {
-        let (mut low, mut high) = (0, self.count);
-        while low < high {
-            let middle = usize::midpoint(low, high);
-            match self.entry(middle)[0] & !0xfff < start {
-                true => low = middle + 1,
-                false => high = middle,
-            }
-        }
-        low
-    }
-
     /// Has others look again who look meanwhile.
     fn change(&mut self, f: impl FnOnce(&mut ShownMap)) {
         let [number, place, count] = &IMAGE.map;
@@ -288,20 +277,17 @@ impl ShownMap {
         fence(Ordering::SeqCst);
         f(self);
         place.store(address_of(self.words), Ordering::Relaxed);
-        count.store(self.count as u64, Ordering::Relaxed);
+        count.store(self.slots.len() as u64, Ordering::Relaxed);
         fence(Ordering::SeqCst);
         number.store(n + 2, Ordering::Relaxed);
     }
 
     /// Puts an entry in, in place of one with the same start.
     pub fn insert(&mut self, entry: Entry) {
-        let start = entry[0] & !0xfff;
-        let at = self.position(start);
-        if at < self.count && self.entry(at)[0] & !0xfff == start {
-            return self.change(|map| map.put(at, entry));
-        }
         self.change(|map| {
-            if 2 * map.count == map.words.len() {
+            let count = map.slots.len();
+            let slot = *map.slots.entry(entry[0] & !0xfff).or_insert(count);
+            if 2 * slot == map.words.len() {
                 let more = (0..(2 * map.words.len()).max(256)).map(|_| AtomicU64::new(0));
                 let more: &'static [AtomicU64] = Vec::leak(more.collect());
                 for (to, from) in more.iter().zip(map.words) {
@@ -309,35 +295,32 @@ impl ShownMap {
                 }
                 map.words = more;
             }
-            for i in (at..map.count).rev() {
-                map.put(i + 1, map.entry(i));
-            }
-            map.put(at, entry);
-            map.count += 1;
+            map.put(slot, entry);
         });
     }
 
     /// Takes the entry with this start out.
     pub fn remove(&mut self, start: u64) {
-        let at = self.position(start);
-        if at == self.count || self.entry(at)[0] & !0xfff != start {
-            return;
-        }
         self.change(|map| {
-            for i in at + 1..map.count {
-                map.put(i - 1, map.entry(i));
+            let Some(slot) = map.slots.remove(&start) else {
+                return;
+            };
+            let last = map.slots.len();
+            if slot != last {
+                let moved = map.entry(last);
+                map.put(slot, moved);
+                map.slots.insert(moved[0] & !0xfff, slot);
             }
-            map.count -= 1;
         });
     }
 
     /// Takes all out.
     pub fn clear(&mut self) {
-        self.change(|map| map.count = 0);
+        self.change(|map| map.slots.clear());
     }
 }
 
-/// The map that another process shows; EAGAIN if it changes faster than it can be read.
+/// The map that another process shows, in order; EAGAIN if it changes faster than it can be read.
 pub fn map_of(pid: i32) -> Result<Vec<Entry>, Errno> {
     let at = image_of(pid)? + offset_of!(Image, map) as u64;
     let word = |b: &[u8]| u64::from_le_bytes(b.try_into().unwrap_or_default());
@@ -352,7 +335,9 @@ pub fn map_of(pid: i32) -> Result<Vec<Entry>, Errno> {
         read(pid, place, &mut bytes)?;
         if read_u64(pid, at)? == number {
             let entries = bytes.chunks_exact(16);
-            return Ok(entries.map(|e| [word(&e[..8]), word(&e[8..])]).collect());
+            let mut entries: Vec<Entry> = entries.map(|e| [word(&e[..8]), word(&e[8..])]).collect();
+            entries.sort_unstable();
+            return Ok(entries);
         }
     }
     Err(Errno::EAGAIN)
@@ -419,7 +404,7 @@ mod tests {
     }
 
     #[test]
-    fn a_map_is_shown_in_order() {
+    fn a_map_is_shown_whole() {
         let mut map = ShownMap::EMPTY;
         // More than the first room is for, from both ends.
         for i in 0..200 {
@@ -437,7 +422,11 @@ mod tests {
         let expected: Vec<Entry> = (expected.into_iter())
             .map(|at| [at << 12 | if at == 1000 { 5 } else { 3 }, (at + 1) << 12])
             .collect();
-        let all = |map: &ShownMap| -> Vec<Entry> { (0..map.count).map(|i| map.entry(i)).collect() };
+        let all = |map: &ShownMap| -> Vec<Entry> {
+            let mut all: Vec<Entry> = (0..map.slots.len()).map(|i| map.entry(i)).collect();
+            all.sort_unstable();
+            all
+        };
         assert_eq!(all(&map), expected);
         map.clear();
         assert!(all(&map).is_empty());
