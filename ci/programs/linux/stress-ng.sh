@@ -1,6 +1,6 @@
 # Stressors that check their own answers, for 5 seconds each: whether each passed, and with a failure its
 # words.
-# parts: cpu memcpy memfd stream vm vm-rw vm-splice mmap mremap mprotect msync pipe futex signal sigsuspend sigq sigrt sigsegv fork vfork clone exec poll epoll sock udp socket timer timerfd itimer hrtimers nanosleep
+# parts: cpu memcpy memfd stream vm vm-rw vm-splice mmap mremap mprotect msync pipe futex signal sigsuspend sigq sigrt sigsegv fork vfork clone exec poll epoll sock udp socket timer timerfd itimer hrtimers nanosleep aiol remap pageswap handle shm-sysv sockpair
 cd "$(mktemp -d)" || exit
 case $1 in
 vm) more='--vm-bytes 8M' ;;
