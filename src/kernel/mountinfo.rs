@@ -207,8 +207,8 @@ mod tests {
             (b"/", false, 27),
             (b"/proc", false, 22),
             (b"/dev", false, 24),
-            (b"/home/a b", true, 27),
-            (b"/home/a b/c", false, 0),
+            (b"/srv/a b", true, 27),
+            (b"/srv/a b/c", false, 0),
             (b"/dev/shm", false, 99),
         ]);
         assert_eq!(
@@ -216,8 +216,8 @@ mod tests {
             "27 1 254:0 / / rw,relatime - ext4 /dev/vda rw,errors=continue\n\
              22 27 0:21 / /proc rw,nosuid - proc proc rw\n\
              24 27 0:6 / /dev rw,relatime - devtmpfs devtmpfs rw,size=8k,mode=755\n\
-             28 27 254:0 / /home/a\\040b ro,relatime - ext4 /dev/vda rw,errors=continue\n\
-             29 28 9:9 / /home/a\\040b/c rw,relatime - none none rw\n\
+             28 27 254:0 / /srv/a\\040b ro,relatime - ext4 /dev/vda rw,errors=continue\n\
+             29 28 9:9 / /srv/a\\040b/c rw,relatime - none none rw\n\
              99 24 9:9 / /dev/shm rw,relatime - none none rw\n"
         );
     }
