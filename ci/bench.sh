@@ -15,7 +15,7 @@ set -euo pipefail
 
 BENCH_DIR=$CI_DIR/bench
 PROGRAMS=bash,lua5.4,sqlite3,openssl,xz-utils,bzip2,zstd,perl,gawk,python3-minimal,7zip,coreutils,stockfish,luajit
-MORE_SUITES=(sid)
+RISCV_SUITES=("$SUITE" sid)
 CACHE= # too large to keep twice
 
 make_amd64() {

@@ -2,8 +2,8 @@
 # Debian packages of other suites and architectures, and what is made of them and kept. Sourced after
 # lib.sh, never run. FELIX_CI_DEBIAN and FELIX_CI_CACHE are explained in setup.sh.
 
-SUITE=trixie   # the guests' Debian; its backports have qemu 11 and the sources of new rustc
-MORE_SUITES=() # others whose riscv64 packages are wanted, before the first package is asked for
+SUITE=trixie    # the guests' Debian; its backports have qemu 11 and the sources of new rustc
+RISCV_SUITES=() # those whose riscv64 packages are wanted, set before the first package is asked for
 
 # ---- products ------------------------------------------------------------------------------------
 
@@ -81,8 +81,8 @@ keyring() {
     die "no Debian archive keys: install the package debian-archive-keyring"
 }
 
-# An apt of our own: it checks signatures as the real one does, knows $SUITE's amd64 and riscv64, and
-# touches nothing of this machine's.
+# An apt of our own: it checks signatures as the real one does, knows $SUITE's amd64 and the riscv64 of
+# $RISCV_SUITES, and touches nothing of this machine's.
 APT=
 private_apt() {
     [ -z "$APT" ] || return 0
@@ -94,9 +94,9 @@ private_apt() {
     mkdir -p "$d"/{lists/partial,cache/archives/partial,etc,parts}
     : >"$d/status"
     {
-        echo "deb [arch=amd64,riscv64 signed-by=$key] $uri $SUITE main"
+        echo "deb [arch=amd64 signed-by=$key] $uri $SUITE main"
         echo "deb [arch=amd64 signed-by=$key] $uri $SUITE-backports main"
-        for extra in "${MORE_SUITES[@]}"; do echo "deb [arch=riscv64 signed-by=$key] $uri $extra main"; done
+        for extra in "${RISCV_SUITES[@]}"; do echo "deb [arch=riscv64 signed-by=$key] $uri $extra main"; done
     } >"$d/sources.list"
     # Dir::Etc::parts stays the machine's: a proxy may be set there.
     cat >"$d/apt.conf" <<CONF

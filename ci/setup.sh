@@ -65,12 +65,13 @@ make_qemu() {
 }
 
 make_libc() {
-    unpack_deb "$WORK/libc-all" libc6-dev:riscv64
+    # An amd64 package: mirrors do not always have riscv64's lists in step with the suite's.
+    unpack_deb "$WORK/libc-all" libc6-dev-riscv64-cross
     mkdir "$1/lib"
     # Archives and start files only: the shared library's linker scripts hold absolute paths.
-    cp -P "$WORK"/libc-all/usr/lib/riscv64-linux-gnu/*.[oa] "$1/lib/"
+    cp -P "$WORK"/libc-all/usr/riscv64-linux-gnu/lib/*.[oa] "$1/lib/"
     rm -rf "$WORK/libc-all"
-    [ -e "$1/lib/rcrt1.o" ] || die "$SUITE's libc6-dev for riscv64 has no rcrt1.o: no static PIE can be made"
+    [ -e "$1/lib/rcrt1.o" ] || die "$SUITE's libc6-dev-riscv64-cross has no rcrt1.o: no static PIE can be made"
 }
 
 make_rootfs() {
