@@ -121,7 +121,8 @@ fn messages(ctx: &mut Ctx<'_>, header: u64) -> Result<()> {
     /// struct cmsghdr.
     const CMSGHDR: u64 = 16;
     let control = ctx.get_u64(header.wrapping_add(32))?;
-    let len = ctx.get_u64(header.wrapping_add(40))?;
+    // As much as the host ever writes; another thread may have put anything there.
+    let len = ctx.get_u64(header.wrapping_add(40))?.min(1 << 20);
     let mut at = 0;
     while at + CMSGHDR <= len {
         let this = control.wrapping_add(at);
