@@ -56,11 +56,22 @@ pub fn open(name: &str, flags: i32) -> Result<OwnedFd, Errno> {
 
 /// The content of a file there.
 pub fn read(name: &str) -> Result<Vec<u8>, Errno> {
-    use std::io::Read;
-    let mut out = Vec::new();
-    std::fs::File::from(open(name, libc::O_RDONLY)?)
-        .read_to_end(&mut out)
-        .map_err(|e| Errno::of(&e))?;
+    use std::io::{ErrorKind, Read};
+    let mut file = std::fs::File::from(open(name, libc::O_RDONLY)?);
+    // Its size is told as 0, from which the library would begin with the smallest reads.
+    let (mut out, mut len) = (vec![0; 16 << 10], 0);
+    loop {
+        match file.read(&mut out[len..]) {
+            Ok(0) => break,
+            Ok(n) => len += n,
+            Err(e) if e.kind() == ErrorKind::Interrupted => {}
+            Err(e) => return Err(Errno::of(&e)),
+        }
+        if len == out.len() {
+            out.resize(2 * len, 0);
+        }
+    }
+    out.truncate(len);
     Ok(out)
 }
 
