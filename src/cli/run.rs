@@ -57,6 +57,9 @@ pub(super) struct RunArgs {
     /// Internal: the descriptor of the host's /proc.
     #[arg(long, hide = true)]
     exec_proc: Option<i32>,
+    /// Internal: the personality of a program that a guest executes.
+    #[arg(long, hide = true)]
+    exec_personality: Option<u32>,
     /// The program and its arguments.
     #[arg(
         required = true,
@@ -100,6 +103,7 @@ pub(super) struct Executed {
     proc: Option<i32>,
     felix: Option<i32>,
     seccomp: Option<i32>,
+    personality: Option<u32>,
 }
 
 /// The host ISA to generate for: what the host has, or the part of it that `list` names.
@@ -366,6 +370,7 @@ pub(super) fn run(args: RunArgs) -> Result<Infallible, Error> {
             proc: args.exec_proc,
             felix: args.exec_self,
             seccomp: args.exec_seccomp,
+            personality: args.exec_personality,
         },
     })
 }
@@ -477,6 +482,7 @@ pub(super) fn run_it(mut start: Start) -> Result<Infallible, Error> {
             argv,
             envp,
             seccomp,
+            personality: start.executed.personality,
         },
         engine,
     )

@@ -313,6 +313,10 @@ pub struct Start {
     pub sp: u64,
 }
 
+/// Bits of personality(2) that say whose kernel a program sees.
+pub const PER_MASK: u32 = 0xff;
+const READ_IMPLIES_EXEC: u32 = libc::READ_IMPLIES_EXEC.cast_unsigned();
+
 /// Where position-independent programs go. First: where the sanitizers allow one beside their shadow memory, as near to
 /// Linux's 0x5555_5555_4000 as leaves room for the heap below what the host places there itself, which is felix. Then: within
 /// reach of every host (Sv39 has 256 GiB), away from the low 4 GiB.
@@ -480,16 +484,31 @@ pub fn load(
     };
     let guard = 16 * PAGE;
     let exec = if elf.exec_stack { EXEC } else { 0 };
+    // Below the stack nothing may ever be mapped by chance. What keeps it free is no stack to those who read the map, nor part of
+    // what the guest maps beside it.
     let low = space()
         .map(
             &Request {
-                backing: Backing::Named("[stack]"),
-                ..request(0, limit + guard, READ | WRITE | exec, flag::NORESERVE)
+                backing: Backing::Named(""),
+                ..request(0, limit + guard, 0, flag::NORESERVE)
             },
             changes,
         )
         .map_err(fail)?;
-    space().protect(low, guard, 0, changes).map_err(fail)?;
+    space()
+        .map(
+            &Request {
+                backing: Backing::Named("[stack]"),
+                ..request(
+                    low + guard,
+                    limit,
+                    READ | WRITE | exec,
+                    flag::NORESERVE | flag::FIXED,
+                )
+            },
+            changes,
+        )
+        .map_err(fail)?;
     let top = low + guard + limit;
 
     let strings: usize = program.argv.iter().chain(envp).map(|s| s.len() + 9).sum();
@@ -545,8 +564,13 @@ pub fn load(
     };
     crate::sys::image::show_auxv(&image.auxv);
     crate::sys::image::show_program(&postcard::to_stdvec(&layout).unwrap_or_default());
+    let file = &program.main.file;
+    let link = format!("self/fd/{}", file.as_raw_fd());
     process.set_exe(Exe {
         path: path.clone(),
+        // The file may lose its name, or never have had one.
+        file: (proc::open(&link, libc::O_PATH).and_then(fd::hide).ok()).map(Arc::new),
+        id: host::fstat(file.as_raw_fd()).map_or((0, 0), |st| (st.st_dev, st.st_ino)),
         cmdline,
         environ,
         auxv: image.auxv,
@@ -651,6 +675,7 @@ pub fn again(
     process: &Process,
     fs: &Fs,
     exec: &Exec,
+    personality: u32,
     kept: Kept,
     files: Option<limit::Limit>,
 ) -> Option<host::ExecArgs> {
@@ -673,6 +698,10 @@ pub fn again(
             args.push("--exec-limit".into());
             args.push(format!("{name}:{soft}:{hard}").into());
         }
+    }
+    if personality & PER_MASK != 0 {
+        // No host but x86-64 lets it outlive the exec.
+        args.push(format!("--exec-personality={personality}").into());
     }
     let felix = o.kept().filter(|_| o.wrapper.is_none());
     let mut path = OsString::from("--exec-path=");
@@ -721,6 +750,18 @@ pub fn again(
     // An empty path is none that can be executed.
     let program = text(program.as_bytes()).unwrap_or_default();
     Some(host::ExecArgs::new(program, felix, open, argv, envp))
+}
+
+/// The personality(2) a program starts with: what `again` has handed on, or the host has kept.
+#[must_use]
+pub fn inherited_personality(handed_on: Option<u32>) -> u32 {
+    let kept = host::personality();
+    // As x86-64 does: set_personality_64bit in arch/x86/kernel/process_64.c.
+    let says = handed_on.unwrap_or(kept) & !READ_IMPLIES_EXEC;
+    if says != kept {
+        host::set_personality(says);
+    }
+    says
 }
 
 /// Closes the descriptors that exec closes (for an exec in place).

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::ops::{Deref, DerefMut, Range};
 use std::os::fd::{IntoRawFd, OwnedFd, RawFd};
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
 
 /// A signal's disposition (sigaction(2)). Handlers 0 and 1 are SIG_DFL and SIG_IGN.
@@ -131,8 +131,12 @@ pub struct Layout {
 /// What runs in the process.
 #[derive(Clone, Debug, Default)]
 pub struct Exe {
-    /// The executable's path as the guest sees it.
+    /// The executable's path as the guest saw it when it was executed.
     pub path: Vec<u8>,
+    /// The executable (O_PATH), if a descriptor was left for it.
+    pub file: Option<Arc<OwnedFd>>,
+    /// Its device and inode.
+    pub id: (u64, u64),
     /// /proc/self/cmdline.
     pub cmdline: Vec<u8>,
     /// /proc/self/environ.
@@ -150,6 +154,8 @@ pub struct Peer {
     pub tid: AtomicI32,
     /// Its seccomp state.
     pub seccomp: Seccomp,
+    /// Its personality(2).
+    pub personality: AtomicU32,
     /// What it was stopped with, once it is stopped for good.
     pub frozen: Mutex<Option<Box<Frozen>>>,
 }
@@ -172,6 +178,7 @@ impl Peer {
         Arc::new(Peer {
             tid: AtomicI32::new(0),
             seccomp: self.seccomp.inherited(),
+            personality: AtomicU32::new(self.personality.load(Ordering::Relaxed)),
             frozen: Mutex::default(),
         })
     }

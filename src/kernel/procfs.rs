@@ -1,19 +1,19 @@
 //! The files of /proc (proc(5)) that must tell the guest's story instead of felix's.
 
-use super::process::{Layout, Peer, Process};
+use super::process::{Exe, Layout, Peer, Process};
 use super::procmem::{self, Details, Signals, Sizes};
 use super::seccomp;
 use super::task::{Task, signal_number};
-use super::vfs::{At, Fs, is_own};
+use super::vfs::{At, Fs, Last, is_own};
 use super::{exec, fd, mountinfo};
 use crate::mem::space::{maps_of, space};
 use crate::sys::signal::{SYNC, bit};
-use crate::sys::{host, image, proc};
+use crate::sys::{Errno, host, image, proc};
 use crate::x86::cpuid;
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::ops::Range;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -39,13 +39,62 @@ const NAMES: [&[u8]; 15] = [
     b"unix",
 ];
 
+/// What /proc/PID/exe leads to.
+#[derive(Clone, Debug)]
+pub struct Link {
+    /// What readlink(2) says: a guest path.
+    pub path: Vec<u8>,
+    /// The file itself, of this process, whatever has become of its name.
+    file: Option<Arc<OwnedFd>>,
+}
+
+impl Link {
+    fn own(fs: &Fs, exe: Exe) -> Link {
+        // Who shares descriptors without memory may have closed it.
+        let same = |f: &Arc<OwnedFd>| {
+            host::fstat(f.as_raw_fd()).is_ok_and(|st| (st.st_dev, st.st_ino) == exe.id)
+        };
+        let file = exe.file.filter(same);
+        let now = file
+            .as_ref()
+            .and_then(|f| host::fd_path(f.as_raw_fd()).ok());
+        let path = now.and_then(|now| {
+            let unnamed = now.starts_with(b"/memfd:");
+            fs.guest_path(&now).or_else(|| unnamed.then_some(now))
+        });
+        Link {
+            path: path.unwrap_or(exe.path),
+            file,
+        }
+    }
+
+    /// The file.
+    pub fn follow(&self, fs: &Fs) -> Result<At, Errno> {
+        match &self.file {
+            Some(file) => At::behind(file.as_raw_fd()),
+            None => fs.resolve(libc::AT_FDCWD, &self.path, Last::Follow),
+        }
+    }
+}
+
 /// What a path turns out to be.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub enum Special {
-    /// /proc/self/exe: a link to this guest path.
-    Exe(Vec<u8>),
+    /// /proc/PID/exe: a link to a program.
+    Exe(Link),
     /// A file with this content.
     Content(Vec<u8>),
+}
+
+/// What `at` is, if that is /proc/PID/exe.
+pub fn link(process: &Process, task: &Task, at: &At) -> Option<Link> {
+    if !at.name.as_bytes().ends_with(b"exe") {
+        return None;
+    }
+    match special(process, task, at) {
+        Some(Special::Exe(link)) => Some(link),
+        _ => None,
+    }
 }
 
 /// The directory `at` names its object in, as a host path.
@@ -99,12 +148,12 @@ pub fn special(process: &Process, task: &Task, at: &At) -> Option<Special> {
         return of_other(&task.fs, &dir, &name);
     }
     let content = match &name[..] {
-        b"exe" => return Some(Special::Exe(process.exe().path)),
+        b"exe" => return Some(Special::Exe(Link::own(&task.fs, process.exe()))),
         b"cmdline" => process.exe().cmdline,
         b"environ" => process.exe().environ,
         b"auxv" => process.exe().auxv,
         name if mountinfo::FILES.contains(&name) && task.fs.is_rooted() => {
-            mountinfo::file(&task.fs.mounts(), name)
+            mountinfo::file(&task.fs, name)
         }
         name if Story::FILES.contains(&name) => Story {
             maps: space().maps(&host_file(b"/proc/self", "maps")),
@@ -335,7 +384,7 @@ fn of_other(fs: &Fs, dir: &[u8], name: &[u8]) -> Option<Special> {
             let here = proc::stat("self/ns/mnt").ok()?;
             let there = std::fs::metadata(Path::new(OsStr::from_bytes(dir)).join("ns/mnt")).ok()?;
             let same = (there.dev(), there.ino()) == (here.st_dev, here.st_ino);
-            return same.then(|| Special::Content(mountinfo::file(&fs.mounts(), name)));
+            return same.then(|| Special::Content(mountinfo::file(fs, name)));
         }
         b"exe" | b"cmdline" | b"environ" => {}
         _ => return None,
@@ -365,7 +414,8 @@ fn of_other(fs: &Fs, dir: &[u8], name: &[u8]) -> Option<Special> {
         let path = line.get(73..).filter(|p| p.first() == Some(&b'/'))?;
         (path != felix.as_os_str().as_bytes()).then_some(path)
     })?;
-    fs.guest_path(first).map(Special::Exe)
+    let path = fs.guest_path(first)?;
+    Some(Special::Exe(Link { path, file: None }))
 }
 
 /// What the host says of this process's memory.

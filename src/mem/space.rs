@@ -20,6 +20,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The guest's page size.
 pub const PAGE: u64 = 4096;
+/// Where the first mapping may be (proc_sys_vm(5), mmap_min_addr; hosts have this one).
+const LOWEST: u64 = 0x1_0000;
 /// The end of the user half with 48-bit addresses, less the guard page Linux keeps (TASK_SIZE).
 pub const LIMIT: u64 = (1 << 47) - PAGE;
 
@@ -51,7 +53,7 @@ pub enum Backing {
     /// Anonymous memory without a name.
     #[default]
     Anonymous,
-    /// Anonymous memory with a name in brackets.
+    /// Anonymous memory with a name in brackets, or an empty one: that only keeps it from being joined with others.
     Named(&'static str),
     /// A file.
     File {
@@ -410,6 +412,7 @@ impl AddressSpace {
         {
             return Err(Errno::EINVAL);
         }
+        noexec::check(req)?;
         let mut inner = self.lock();
         inner.has_room()?;
         let replaced = if req.flags & flag::FIXED != 0 {
@@ -460,15 +463,16 @@ impl AddressSpace {
             inner.cut(&r);
             at
         } else if req.flags & flag::X32BIT != 0 {
-            // mmap(2): the first 2 GiB; Linux searches from 1 GiB up.
-            let free: Vec<u64> = inner
-                .gaps(&(0x4000_0000..0x8000_0000))
-                .into_iter()
-                .filter(|g| g.end - g.start >= len)
-                .map(|g| g.start)
-                .collect();
-            free.into_iter()
-                .find_map(|a| fresh(a).ok())
+            // mmap(2): the first 2 GiB; Linux takes the hint, or searches from 1 GiB up.
+            const END: u64 = 0x8000_0000;
+            let hint = req.addr & !(PAGE - 1);
+            let hint = (hint != 0 && hint.checked_add(len).is_some_and(|end| end <= END))
+                .then(|| hint.max(LOWEST)..hint.max(LOWEST) + len)
+                .filter(|r| inner.overlapping(r).next().is_none());
+            let free = inner.gaps(&(0x4000_0000..END)).into_iter();
+            let free = free.filter(|g| g.end - g.start >= len);
+            (hint.into_iter().chain(free))
+                .find_map(|r| fresh(r.start).ok())
                 .ok_or(Errno::ENOMEM)?
         } else {
             // A hint is a hint for the host's kernel, too; it never takes what is in use.
@@ -526,14 +530,20 @@ impl AddressSpace {
             return Ok(());
         }
         let mut inner = self.lock();
-        // As Linux: what comes before a hole, or before what is sealed, is changed all the same.
+        // As Linux: what comes before that which stops it is changed all the same.
         let hole = inner.gaps(&r).first().map(|gap| gap.start);
-        let seal = inner.first_sealed(&r);
-        let (end, stopped) = match (hole, seal) {
-            (Some(hole), seal) if seal.is_none_or(|s| hole < s) => (hole, Err(Errno::ENOMEM)),
-            (_, Some(seal)) => (seal, Err(Errno::EPERM)),
-            _ => (r.end, Ok(())),
-        };
+        let never = (prot & EXEC != 0)
+            .then(|| inner.never_executable(&r))
+            .flatten();
+        let (end, stopped) = [
+            (hole, Errno::ENOMEM),
+            (never, Errno::EACCES),
+            (inner.first_sealed(&r), Errno::EPERM),
+        ]
+        .into_iter()
+        .filter_map(|(at, errno)| Some((at?, Err(errno))))
+        .min_by_key(|(at, _)| *at)
+        .unwrap_or((r.end, Ok(())));
         let r = r.start..end;
         if r.is_empty() {
             return stopped;
@@ -699,8 +709,8 @@ impl AddressSpace {
         inner.brk = at;
     }
 
-    /// brk(2): the new end of the heap, or the old one if it cannot be moved there.
-    pub fn brk(&self, to: u64, changes: &mut Changes) -> u64 {
+    /// brk(2): the new end of the heap, or the old one if it cannot be moved there. What is new has the rights `prot`.
+    pub fn brk(&self, to: u64, prot: u32, changes: &mut Changes) -> u64 {
         let (start, old) = {
             let inner = self.lock();
             (inner.brk_start, inner.brk)
@@ -715,7 +725,7 @@ impl AddressSpace {
             let req = Request {
                 addr: from_page,
                 len: to_page - from_page,
-                prot: READ | WRITE,
+                prot,
                 flags: flag::PRIVATE | flag::ANONYMOUS | flag::FIXED_NOREPLACE,
                 fd: -1,
                 offset: 0,
@@ -848,6 +858,7 @@ mod behind;
 mod code;
 mod limits;
 mod look;
+mod noexec;
 mod seals;
 mod shown;
 pub use limits::{Limit, Resource};

@@ -26,6 +26,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// A program to run.
 #[derive(Debug)]
@@ -44,6 +45,8 @@ pub struct Job {
     pub envp: Vec<Vec<u8>>,
     /// The filters the program inherits.
     pub seccomp: Seccomp,
+    /// Its personality(2), if the host has not kept it.
+    pub personality: Option<u32>,
 }
 
 impl From<ExecError> for Error {
@@ -102,6 +105,7 @@ pub fn run(job: Job, engine: Box<dyn Engine + Send>) -> Result<std::convert::Inf
     tracer::show_started();
     let peer = Arc::new(Peer {
         seccomp: job.seccomp,
+        personality: AtomicU32::new(exec::inherited_personality(job.personality)),
         ..Peer::default()
     });
     process.peers().push(peer.clone());
@@ -258,14 +262,17 @@ impl Runner {
         self.task.robust_list = 0;
         self.task.restart = None;
         self.task.dispatch = None;
+        let said = self.task.peer.personality.load(Ordering::Relaxed);
+        let says = exec::inherited_personality(Some(said));
+        self.task.peer.personality.store(says, Ordering::Relaxed);
         if let Err(e) = self.start(&program, &e.envp) {
             tracing::error!("{}: {}", String::from_utf8_lossy(&e.path), e.why);
             crate::sys::signal::die_by(libc::SIGSEGV);
         }
         let fresh = std::mem::take(&mut self.cpu);
-        let poll = cpu.poll.load(std::sync::atomic::Ordering::Acquire);
+        let poll = cpu.poll.load(Ordering::Acquire);
         *cpu = *fresh;
-        cpu.poll.store(poll, std::sync::atomic::Ordering::Release);
+        cpu.poll.store(poll, Ordering::Release);
         if self.task.trace.on() {
             self.with(cpu, traced::executed);
         }

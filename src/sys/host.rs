@@ -118,14 +118,25 @@ pub fn fs_type(fd: RawFd) -> Result<i64, Errno> {
     Ok(st.f_type.into())
 }
 
-/// True of an open file whose set-user-ID and set-group-ID bits count for nothing (ST_NOSUID, statvfs(3)).
-#[must_use]
-pub fn is_nosuid(fd: RawFd) -> bool {
+/// The flags ST_* of the mount an open file was found in (statvfs(3), `f_flag`).
+fn mount_flags(fd: RawFd) -> Option<libc::c_ulong> {
     // SAFETY: all-zero bytes are a valid `struct statvfs`.
     let mut st: libc::statvfs = unsafe { std::mem::zeroed() };
     // SAFETY: the call writes nothing but `st`.
     let done = unsafe { libc::fstatvfs(fd, &raw mut st) };
-    done != 0 || st.f_flag & libc::ST_NOSUID != 0
+    (done == 0).then_some(st.f_flag)
+}
+
+/// True of an open file whose set-user-ID and set-group-ID bits count for nothing (ST_NOSUID).
+#[must_use]
+pub fn is_nosuid(fd: RawFd) -> bool {
+    mount_flags(fd).is_none_or(|f| f & libc::ST_NOSUID != 0)
+}
+
+/// True of an open file that may not be executed (ST_NOEXEC). False of what is no open file.
+#[must_use]
+pub fn is_noexec(fd: RawFd) -> bool {
+    mount_flags(fd).is_some_and(|f| f & libc::ST_NOEXEC != 0)
 }
 
 /// readlinkat(2).
@@ -254,19 +265,17 @@ pub fn getdents64(fd: RawFd, buf: &mut [u8]) -> Result<usize, Errno> {
     .map(size)
 }
 
-/// A sealed anonymous file with this content, positioned at its start (memfd_create(2)).
+/// An anonymous file with this content, positioned at its start (memfd_create(2)).
 pub fn memory_file(name: &str, content: &[u8]) -> Result<OwnedFd, Errno> {
-    use std::io::{Seek, Write};
+    use std::os::unix::fs::FileExt;
     let name = cstring(name.as_bytes())?;
     let fd = raw::syscall(
         libc::SYS_memfd_create,
         [ptr(name.as_ptr()), libc::MFD_CLOEXEC.into(), 0, 0, 0, 0],
     )
     .map(owned)?;
-    let mut file = std::fs::File::from(fd);
-    file.write_all(content)
-        .and_then(|()| file.rewind())
-        .map_err(|e| Errno::of(&e))?;
+    let file = std::fs::File::from(fd);
+    file.write_all_at(content, 0).map_err(|e| Errno::of(&e))?;
     Ok(file.into())
 }
 
@@ -447,6 +456,18 @@ pub fn getpid() -> i32 {
 pub fn pidfd_open(id: u64, thread: bool) -> Result<RawFd, Errno> {
     let flags = if thread { libc::O_EXCL } else { 0 };
     raw::syscall(libc::SYS_pidfd_open, [id, reg(flags), 0, 0, 0, 0]).map(int)
+}
+
+/// This thread's personality(2).
+#[must_use]
+pub fn personality() -> u32 {
+    const ASK: u64 = 0xffff_ffff;
+    raw::syscall(libc::SYS_personality, [ASK, 0, 0, 0, 0, 0]).map_or(0, super::cast::low32)
+}
+
+/// Sets this thread's personality(2), if it may.
+pub fn set_personality(says: u32) {
+    let _ = raw::syscall(libc::SYS_personality, [says.into(), 0, 0, 0, 0, 0]);
 }
 
 /// uname(2): the six fields of 65 bytes.

@@ -63,7 +63,11 @@ impl SetId {
                 Some(taken)
             }
             Err(e) => {
-                tracing::debug!("not run as the program's owner: {e}");
+                if let Some(owner) = self.user {
+                    tracing::warn!(
+                        "a set-user-ID program does not run as its owner, user {owner}: {e}; start felix as one who may become it, as root"
+                    );
+                }
                 taken.undo();
                 None
             }

@@ -33,9 +33,9 @@ static struct stat root;
 
 // What /proc says of this process, if there is one: its command line, and whether it knows the stack.
 static void self(void) {
-    char line[512] = "none", *name = line;
+    char command[512] = "none", *name = command, line[512];
     FILE *f = fopen("/proc/self/cmdline", "r");
-    if (f && fgets(line, sizeof line, f) && strrchr(line, '/')) name = strrchr(line, '/') + 1;
+    if (f && fgets(command, sizeof command, f) && strrchr(command, '/')) name = strrchr(command, '/') + 1;
     if (f) fclose(f);
     unsigned long start, end;
     int there = 0;
@@ -164,6 +164,9 @@ int main(int argc, char **argv) {
     pthread_t thread;
     pthread_create(&thread, 0, in_a_thread, &there);
     pthread_join(thread, 0);
+    // It has ended for those who join a moment before it has for setns(2).
+    struct stat tasks;
+    for (int i = 0; i < 5000 && !stat("/proc/self/task", &tasks) && tasks.st_nlink > 3; i++) usleep(1000);
     where(outside);
     SAY(chdir("/w"));
     SAY(setns(home, CLONE_NEWNS)), where(outside);

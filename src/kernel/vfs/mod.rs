@@ -45,6 +45,7 @@ use walk::Walk;
 pub use enter::Join;
 pub use handed::HandedOn;
 pub use mark::is_reserved;
+pub use quick::{OPEN_FLAGS, open_found};
 pub use readonly::Use;
 
 /// A file's identity.
@@ -224,6 +225,17 @@ impl Dir {
 }
 
 impl At {
+    /// The file of one of felix's own descriptors, by the link in the host's /proc.
+    pub fn behind(file: RawFd) -> Result<At, Errno> {
+        let links = proc::open("self/fd", libc::O_PATH | libc::O_DIRECTORY)?;
+        Ok(At {
+            dir: Dir::new(links),
+            on: On::Descriptor,
+            name: c(file.to_string().as_bytes())?,
+            exact: false,
+        })
+    }
+
     /// The directory.
     #[must_use]
     pub fn fd(&self) -> RawFd {

@@ -6,8 +6,10 @@
 //! fails is looked for again, too: only the walk knows the right error.
 
 use super::walk::rule;
-use super::{Dir, Fs, On, PATH_DIR, PROC_SUPER_MAGIC, Root, View, below, components};
-use crate::sys::{Errno, host};
+use super::{At, Dir, Fs, On, PATH_DIR, PROC_SUPER_MAGIC, Root, View, below, components};
+use crate::sys::cast::reg;
+use crate::sys::host::address_of;
+use crate::sys::{Errno, host, raw};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,6 +26,8 @@ const HARMLESS: i32 = libc::O_ACCMODE
     | libc::O_NOCTTY
     | libc::O_SYNC
     | LARGEFILE;
+/// The flags open(2) knows (VALID_OPEN_FLAGS in include/linux/fcntl.h).
+pub const OPEN_FLAGS: i32 = 0o37_777_703;
 /// O_LARGEFILE, as the kernel has it.
 const LARGEFILE: i32 = 0o100_000;
 
@@ -140,6 +144,35 @@ impl Fs {
         }
         open(&view, &start, flags)
     }
+}
+
+/// open(2) of what a path has led to. Where the end may be no link, one that has come there since is ELOOP; F_GETFL of the file
+/// tells the guest's `flags` and no O_NOFOLLOW that felix adds, if the host knows openat2(2).
+pub fn open_found(at: &At, flags: i32, mode: u64) -> Result<u64, Errno> {
+    let name = address_of(at.name.as_bytes_with_nul());
+    let path_alone = libc::O_PATH | libc::O_DIRECTORY | libc::O_NOFOLLOW | libc::O_CLOEXEC;
+    if at.exact && flags & libc::O_NOFOLLOW == 0 && KNOWN.load(Ordering::Relaxed) {
+        // What open(2) forgets openat2(2) refuses (build_open_flags in fs/open.c).
+        let flags = flags
+            & if flags & libc::O_PATH != 0 {
+                path_alone
+            } else {
+                OPEN_FLAGS
+            };
+        let makes = flags & (libc::O_CREAT | libc::O_TMPFILE & !libc::O_DIRECTORY) != 0;
+        let mode = if makes { mode & 0o7777 } else { 0 };
+        let how = [u64::from(flags.cast_unsigned()), mode, rule::NO_SYMLINKS];
+        let args = [reg(at.fd()), name, address_of(&how), 24, 0, 0];
+        match raw::interruptible(libc::SYS_openat2, args) {
+            Err(Errno::ENOSYS) => KNOWN.store(false, Ordering::Relaxed),
+            // What a container's filter says that does not know the call, or what openat(2) will say, too.
+            Err(Errno::EPERM) => {}
+            done => return done,
+        }
+    }
+    let nofollow = if at.exact { libc::O_NOFOLLOW } else { 0 };
+    let args = [reg(at.fd()), name, reg(flags | nofollow), mode, 0, 0];
+    raw::interruptible(libc::SYS_openat, args)
 }
 
 /// The directory that the last component of `path` is in, its mount, and that component, if the way there is long enough to be

@@ -147,7 +147,11 @@ impl Fs {
         last: Last,
         does: Use,
     ) -> Result<At, Errno> {
-        let at = self.resolve(dirfd, path, last)?;
+        self.allow(self.resolve(dirfd, path, last)?, does)
+    }
+
+    /// What a path has led to, if a call may do this with it.
+    pub fn allow(&self, at: At, does: Use) -> Result<At, Errno> {
         if does == Use::Look || !self.is_read_only(&at) {
             return Ok(at);
         }

@@ -494,3 +494,22 @@ fn sockets_are_bound_where_the_path_leads_and_told_by_its_text() {
     assert_eq!(names, ["one", "two", &"x".repeat(90)]);
     std::fs::remove_dir_all(top).unwrap();
 }
+
+#[test]
+fn the_link_to_felix_is_not_followed_where_felix_is_to_be_seen() {
+    let felix = std::env::current_exe().unwrap();
+    let dir = felix.parent().unwrap();
+    let top = scratch("felix");
+    for d in [dir, Path::new("/proc")] {
+        std::fs::create_dir_all(top.join(d.strip_prefix("/").unwrap())).unwrap();
+    }
+    symlink("/proc/self/exe", top.join("link")).unwrap();
+    let paths = [dir, Path::new("/proc")].map(|p| shown(p, p.to_str().unwrap(), false));
+    let fs = Fs::rooted(&top, &paths).unwrap();
+    let found = |path: &str| fs.resolve(libc::AT_FDCWD, path.as_bytes(), Last::Follow);
+    assert!(found(felix.to_str().unwrap()).is_ok());
+    assert_eq!(found("/proc/self/exe").err(), Some(Errno::EACCES));
+    assert_eq!(found("/link").err(), Some(Errno::EACCES));
+    assert_eq!(found("/proc/self/exe/x").err(), Some(Errno::ENOTDIR));
+    std::fs::remove_dir_all(&top).unwrap();
+}

@@ -376,6 +376,12 @@ impl<'a> Walk<'a> {
         Ok(false)
     }
 
+    fn is_felix(&self, name: &CStr) -> bool {
+        let id = |st: host::Stat| (st.st_dev, st.st_ino);
+        let there = host::fstatat(self.at.fd(), name, 0).map(id);
+        there.is_ok() && there == proc::stat("self/exe").map(id)
+    }
+
     fn magic(&self, name: &CStr, target: &[u8], last: bool) -> Result<Magic, Errno> {
         let dir = match self.at {
             Dir::Borrowed(libc::AT_FDCWD) => host::getcwd()?,
@@ -420,6 +426,11 @@ impl<'a> Walk<'a> {
         match name_bytes {
             // The guest's root, whoever's it is on the host.
             b"root" => Ok(Magic::Path(b"/".to_vec())),
+            // felix itself is nobody's program, though it may be to be seen.
+            b"exe" if self.is_felix(name) => Err(match last {
+                true => Errno::EACCES,
+                false => Errno::ENOTDIR,
+            }),
             b"exe" | b"cwd" => seen(),
             _ if dir.ends_with(b"/map_files") => seen(),
             _ if dir.ends_with(b"/ns") && last => Ok(Magic::Host),

@@ -5,11 +5,11 @@ use super::{CWD, Ctx, Result, fd_of};
 use crate::kernel::fd;
 use crate::kernel::procfs;
 use crate::kernel::procfs::{Special, special};
-use crate::kernel::vfs::{At, Last, Use};
+use crate::kernel::vfs::{self, At, Last, Use};
 use crate::mem::space::PAGE;
 use crate::sys::cast::{int, low32, reg, size};
 use crate::sys::host::{address_of, address_of_mut};
-use crate::sys::proc::PROC_SUPER_MAGIC;
+use crate::sys::proc::{self, PROC_SUPER_MAGIC};
 use crate::sys::{Errno, host, raw};
 use std::os::fd::{AsRawFd, IntoRawFd};
 
@@ -21,24 +21,8 @@ fn name(at: &At) -> u64 {
 
 /// Resolves a path that is followed, and what /proc shows of this process.
 fn follow(ctx: &Ctx<'_>, dirfd: u64, path: &[u8], last: Last) -> Result<(At, Option<Vec<u8>>)> {
-    let at = ctx.task.fs.resolve(fd_of(dirfd), path, last);
-    // /proc/self/exe is a magic link the resolver refuses to follow for what it leads to: felix.
-    let at = match (at, last) {
-        (Err(Errno::EACCES), Last::Follow) => {
-            let link = ctx.task.fs.resolve(fd_of(dirfd), path, Last::NoFollow)?;
-            match special(ctx.process, ctx.task, &link) {
-                Some(Special::Exe(_)) => link,
-                _ => return Err(Errno::EACCES),
-            }
-        }
-        (at, _) => at?,
-    };
+    let at = ctx.found(dirfd, path, last)?;
     match special(ctx.process, ctx.task, &at) {
-        Some(Special::Exe(exe)) if last == Last::Follow => ctx
-            .task
-            .fs
-            .resolve(libc::AT_FDCWD, &exe, last)
-            .map(|a| (a, None)),
         Some(Special::Content(content)) => Ok((at, Some(content))),
         _ => Ok((at, None)),
     }
@@ -81,22 +65,41 @@ fn open_found(
     mode: u64,
 ) -> Result<u64> {
     if let Some(content) = content {
+        let exclusive = libc::O_CREAT | libc::O_EXCL;
+        if flags & exclusive == exclusive {
+            return Err(Errno::EEXIST);
+        }
         if flags & libc::O_ACCMODE != libc::O_RDONLY {
             return Err(Errno::EACCES);
         }
-        let fd = host::memory_file("proc", &content)?.into_raw_fd();
-        if flags & libc::O_CLOEXEC == 0 {
-            host::fcntl(fd, libc::F_SETFD, 0)?;
-        }
-        return Ok(reg(fd));
+        // Its directory's descriptor may have the least number.
+        drop(at);
+        return open_made(&content, flags);
     }
     let flags = ctx.task.fs.open_flags(&at, flags)?;
     let at = at.raise()?;
-    let nofollow = if at.exact { libc::O_NOFOLLOW } else { 0 };
-    raw::interruptible(
-        libc::SYS_openat,
-        [reg(at.fd()), name(&at), reg(flags | nofollow), mode, 0, 0],
-    )
+    vfs::open_found(&at, flags, mode)
+}
+
+/// A file that felix makes, opened to be read and with what `flags` ask for beside that. Its content stays what it is now.
+fn open_made(content: &[u8], flags: i32) -> Result<u64> {
+    let file = host::memory_file("proc", content)?;
+    let fd = file.as_raw_fd();
+    raw::syscall(libc::SYS_fchmod, [reg(fd), 0o444, 0, 0, 0, 0])?;
+    // Through /proc, for a description that cannot be written to; under the number that was free first.
+    let once = libc::O_CREAT | libc::O_EXCL | libc::O_NOFOLLOW | libc::O_TRUNC;
+    let cloexec = flags & libc::O_CLOEXEC;
+    match proc::open(&format!("thread-self/fd/{fd}"), flags & !once) {
+        Ok(again) => {
+            let args = [reg(again.as_raw_fd()), reg(fd), reg(cloexec), 0, 0, 0];
+            raw::syscall(libc::SYS_dup3, args)?;
+        }
+        // There is nothing of this process in the /proc that is to be seen.
+        Err(Errno::ENOENT) if cloexec == 0 => drop(host::fcntl(fd, libc::F_SETFD, 0)?),
+        Err(Errno::ENOENT) => {}
+        Err(e) => return Err(e),
+    }
+    Ok(reg(file.into_raw_fd()))
 }
 
 pub(super) fn open(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
@@ -147,7 +150,7 @@ pub(super) fn openat2(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     // What open(2) forgets is refused here (build_open_flags in fs/open.c).
     let with_path = libc::O_PATH | libc::O_DIRECTORY | libc::O_NOFOLLOW | libc::O_CLOEXEC;
     let has = |f: i32| flags & reg(f) == reg(f);
-    let refused = flags & !OPEN_FLAGS != 0
+    let refused = flags & !reg(vfs::OPEN_FLAGS) != 0
         || mode & !0o7777 != 0
         || (mode != 0 && !has(libc::O_CREAT) && !has(libc::O_TMPFILE))
         || (has(libc::O_PATH) && flags & !reg(with_path) != 0);
@@ -166,9 +169,6 @@ pub(super) fn openat2(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     open_at(ctx, at, int(flags), mode)
 }
 
-/// The flags open(2) knows (VALID_OPEN_FLAGS in include/linux/fcntl.h).
-const OPEN_FLAGS: u64 = 0o37_777_703;
-
 fn put_stat(ctx: &mut Ctx<'_>, to: u64, st: &host::Stat) -> Result<u64> {
     ctx.put(to, &Stat::from_host(st).bytes())?;
     Ok(0)
@@ -185,7 +185,7 @@ fn stat_path(ctx: &mut Ctx<'_>, dirfd: u64, path: u64, to: u64, flags: i32) -> R
     } else {
         Last::Follow
     };
-    let (at, _) = follow(ctx, dirfd, &text, last)?;
+    let at = ctx.found(dirfd, &text, last)?;
     let exact = if at.exact { NOFOLLOW } else { 0 };
     let st = host::fstatat(at.fd(), &at.name, flags & !libc::AT_EMPTY_PATH | exact)?;
     put_stat(ctx, to, &st)
@@ -234,10 +234,7 @@ fn flagged(
     } else {
         Last::Follow
     };
-    let at = match does {
-        Use::Look => follow(ctx, a[0], &text, last)?.0,
-        does => (ctx.task.fs).resolve_for(fd_of(a[0]), &text, last, does)?,
-    };
+    let at = ctx.task.fs.allow(ctx.found(a[0], &text, last)?, does)?;
     let mut args = a;
     args[0] = reg(at.fd());
     args[1] = name(&at);
@@ -453,7 +450,7 @@ fn readlink_path(ctx: &mut Ctx<'_>, dirfd: u64, path: u64, to: u64, len: u64) ->
     } else {
         let at = ctx.task.fs.resolve(fd_of(dirfd), &text, Last::NoFollow)?;
         match special(ctx.process, ctx.task, &at) {
-            Some(Special::Exe(exe)) => exe,
+            Some(Special::Exe(exe)) => exe.path,
             _ => {
                 let link = host::readlinkat(at.fd(), &at.name)?;
                 // procfs shows host paths; the guest has its own names for them.

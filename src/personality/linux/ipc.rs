@@ -31,12 +31,13 @@ pub(super) fn shmat(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     let at = raw::syscall(libc::SYS_shmat, [a[0], a[1], a[2] & !SHM_EXEC, 0, 0, 0])?;
     let write = if a[2] & SHM_RDONLY == 0 { WRITE } else { 0 };
     let exec = if a[2] & SHM_EXEC != 0 { EXEC } else { 0 };
+    let prot = READ | write | exec;
     space().note(
         at,
         len,
         Region {
             end: 0,
-            prot: READ | write | exec,
+            prot: super::mm::implied(ctx, prot).unwrap_or(prot),
             shared: true,
             backing: backing(ds[0], int(a[0])),
             offset: 0,

@@ -1,20 +1,34 @@
 //! uname(2), prctl(2), arch_prctl(2), personality(2), modify_ldt(2).
 
 use super::{Ctx, Result};
-use crate::sys::cast::int;
+use crate::kernel::exec::PER_MASK;
+use crate::sys::cast::{int, low32};
 use crate::sys::{Errno, host, raw};
+use std::sync::atomic::Ordering;
 
 pub(super) fn uname(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     let mut u = host::uname();
+    const PER_LINUX32: u32 = 8;
+    let machine: &[u8] = match ctx.task.peer.personality.load(Ordering::Relaxed) & PER_MASK {
+        PER_LINUX32 => b"i686",
+        _ => b"x86_64",
+    };
     u[4] = [0; 65];
-    u[4][..6].copy_from_slice(b"x86_64");
+    u[4][..machine.len()].copy_from_slice(machine);
     ctx.put(a[0], u.as_flattened())?;
     Ok(0)
 }
 
-/// personality(2): the host keeps it. ADDR_NO_RANDOMIZE and the rest change nothing for felix's guests.
-pub(super) fn personality(_: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
-    raw::syscall(libc::SYS_personality, a)
+/// personality(2). What is set is also the host's: of ADDR_NO_RANDOMIZE, UNAME26, STICKY_TIMEOUTS it makes what Linux does.
+pub(super) fn personality(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    const ASK: u32 = u32::MAX;
+    let kept = &ctx.task.peer.personality;
+    let new = low32(a[0]);
+    if new == ASK {
+        return Ok(kept.load(Ordering::Relaxed).into());
+    }
+    raw::syscall(libc::SYS_personality, [new.into(), 0, 0, 0, 0, 0])?;
+    Ok(kept.swap(new, Ordering::Relaxed).into())
 }
 
 /// prctl(2): what concerns the process as the host sees it. Refused: memory layout (PR_SET_MM), CPU features of

@@ -2,11 +2,12 @@
 
 use super::{Ctx, Result, fd_of};
 use crate::kernel::vfs;
-use crate::mem::space::{Backing, PAGE, Request, flag, space};
+use crate::mem::space::{Backing, EXEC, PAGE, READ, Request, WRITE, flag, space};
 use crate::sys::cast::low32;
 use crate::sys::host::address_of;
 use crate::sys::{Errno, host, raw};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// memfd_create(2), but for the names by which felix knows files of its own.
 pub(super) fn memfd_create(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
@@ -18,6 +19,13 @@ pub(super) fn memfd_create(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
         // Wrong flags come first.
         Err(e) => make(0).map_err(|host| if host == Errno::EFAULT { e } else { host }),
     }
+}
+
+/// The rights of memory that is to have `prot`, if that can be read and personality(2) says READ_IMPLIES_EXEC.
+pub(super) fn implied(ctx: &Ctx<'_>, prot: u32) -> Option<u32> {
+    let says = ctx.task.peer.personality.load(Ordering::Relaxed);
+    let implies = says & libc::READ_IMPLIES_EXEC.cast_unsigned() != 0 && prot & READ != 0;
+    implies.then_some(prot | EXEC)
 }
 
 pub(super) fn mmap(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
@@ -42,10 +50,11 @@ pub(super) fn mmap(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
             ino: st.st_ino,
         }
     };
+    let implied = implied(ctx, low32(a[2])).filter(|_| fd < 0 || !host::is_noexec(fd));
     let req = Request {
         addr: a[0],
         len: a[1],
-        prot: low32(a[2]),
+        prot: implied.unwrap_or(low32(a[2])),
         flags,
         fd,
         offset: a[5],
@@ -84,8 +93,14 @@ pub(super) fn mprotect(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     if prot & !KNOWN != 0 {
         return Err(Errno::EINVAL);
     }
+    let implied = implied(ctx, prot).filter(|_| space().may_execute(start, end - start));
     space()
-        .protect(start, end - start, prot, &mut ctx.changes)
+        .protect(
+            start,
+            end - start,
+            implied.unwrap_or(prot),
+            &mut ctx.changes,
+        )
         .map(|()| 0)
 }
 
@@ -98,7 +113,9 @@ pub(super) fn pkey_mprotect(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
 }
 
 pub(super) fn brk(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
-    Ok(space().brk(a[0], &mut ctx.changes))
+    let usual = READ | WRITE;
+    let prot = implied(ctx, usual).unwrap_or(usual);
+    Ok(space().brk(a[0], prot, &mut ctx.changes))
 }
 
 pub(super) fn mremap(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {

@@ -28,7 +28,7 @@ mod watch;
 use crate::kernel::exec::{AbiInfo, Exec};
 use crate::kernel::task::Again;
 use crate::kernel::vfs::{At, Last, Use};
-use crate::kernel::{Process, Task, fd, tracer};
+use crate::kernel::{Process, Task, fd, procfs, tracer};
 use crate::mem::space::{Changes, PAGE, WRITE, space};
 use crate::sys::cast::{int, low32, size};
 use crate::sys::{Errno, guest, host, raw};
@@ -161,7 +161,25 @@ impl<'a> Ctx<'a> {
 
     fn at_for(&self, dirfd: u64, path: u64, last: Last, does: Use) -> Result<At> {
         let path = self.cstr(path)?;
-        (self.task.fs).resolve_for(fd_of(dirfd), &path, last, does)
+        self.task.fs.allow(self.found(dirfd, &path, last)?, does)
+    }
+
+    /// Resolves a path, by /proc/PID/exe to the guest's program: for the host it is a link to felix, and the resolver refuses to
+    /// follow it.
+    fn found(&self, dirfd: u64, path: &[u8], last: Last) -> Result<At> {
+        let fs = &self.task.fs;
+        let link = |at: &At| procfs::link(self.process, self.task, at);
+        match (fs.resolve(fd_of(dirfd), path, last), last) {
+            (Err(Errno::EACCES), Last::Follow) => {
+                let at = fs.resolve(fd_of(dirfd), path, Last::NoFollow)?;
+                link(&at).ok_or(Errno::EACCES)?.follow(fs)
+            }
+            (Ok(at), Last::Follow) => match link(&at) {
+                Some(exe) => exe.follow(fs),
+                None => Ok(at),
+            },
+            (found, _) => found,
+        }
     }
 }
 
@@ -417,7 +435,7 @@ fn pass(
             continue;
         }
         let dir = if has_dir { args[i - 1] } else { CWD };
-        let at = (ctx.task.fs).resolve_for(fd_of(dir), &path, last, does)?;
+        let at = (ctx.task.fs).allow(ctx.found(dir, &path, last)?, does)?;
         if has_dir {
             args[i - 1] = crate::sys::cast::reg(at.fd());
             args[i] = host::address_of(at.name.as_bytes_with_nul());

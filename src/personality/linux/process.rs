@@ -10,6 +10,7 @@ use crate::sys::ids::SetId;
 use crate::sys::{Errno, host, limit, namespace, proc, raw, thread};
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// clone(2) flags.
@@ -185,14 +186,22 @@ pub(super) fn vfork(ctx: &mut Ctx<'_>, _: [u64; 6]) -> Result<u64> {
 
 /// A call that Linux refuses to a process of several threads. One whose end the guest has seen is still about to leave felix.
 fn as_one_thread(ctx: &Ctx<'_>, call: impl Fn() -> Result<u64>) -> Result<u64> {
+    until_alone(
+        || ctx.process.single_threaded() && thread::has_others(),
+        call,
+    )
+}
+
+/// The call's result; EINVAL only if there was no other thread before it, or one stays.
+fn until_alone(others: impl Fn() -> bool, call: impl Fn() -> Result<u64>) -> Result<u64> {
     // Where there is always another one, qemu-user's own, it is the call that is wrong.
-    const TRIES: u32 = 50;
+    const TRIES: u32 = 250;
     let mut tries = 0;
     loop {
+        // Asked before: one that the call fails for may be gone after it.
+        let others = others();
         match call() {
-            Err(Errno::EINVAL)
-                if tries < TRIES && ctx.process.single_threaded() && thread::has_others() =>
-            {
+            Err(Errno::EINVAL) if others && tries < TRIES => {
                 tries += 1;
                 std::thread::sleep(Duration::from_millis(1));
             }
@@ -397,8 +406,7 @@ fn run(ctx: &mut Ctx<'_>, dirfd: u64, path: u64, argv: u64, envp: u64, flags: u6
         .and_then(|at| crate::kernel::procfs::special(ctx.process, ctx.task, &at))
     {
         // By descriptor: it keeps the name it is executed by.
-        let at = fs.resolve(libc::AT_FDCWD, &exe, Last::Follow)?;
-        file = Some(at.open(libc::O_RDONLY)?);
+        file = Some(exe.follow(fs)?.open(libc::O_RDONLY)?);
     }
     // Linux has another name for what is named by a directory, by which the program or its interpreter may find it.
     let by_directory = fd_of(dirfd) != libc::AT_FDCWD && !named.is_empty() && named[0] != b'/';
@@ -448,7 +456,9 @@ fn run(ctx: &mut Ctx<'_>, dirfd: u64, path: u64, argv: u64, envp: u64, flags: u6
         envp,
     };
     ctx.process.options.reach_felix();
-    let Some(args) = exec::again(ctx.process, fs, &exec, kept, raised.guest()) else {
+    let personality = ctx.task.peer.personality.load(Ordering::Relaxed);
+    let again = exec::again(ctx.process, fs, &exec, personality, kept, raised.guest());
+    let Some(args) = again else {
         kept.close();
         return in_place(ctx, Exec { file, ..exec });
     };
@@ -499,4 +509,33 @@ pub(super) fn execve(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
 
 pub(super) fn execveat(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     run(ctx, a[0], a[1], a[2], a[3], a[4])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Errno, until_alone};
+    use std::cell::Cell;
+
+    #[test]
+    fn a_call_refused_for_a_thread_that_leaves_meanwhile_is_made_again() {
+        let leaving = Cell::new(true);
+        let call = || match leaving.replace(false) {
+            true => Err(Errno::EINVAL),
+            false => Ok(7),
+        };
+        assert_eq!(until_alone(|| leaving.get(), call), Ok(7));
+    }
+
+    #[test]
+    fn a_wrong_call_is_refused() {
+        let calls = Cell::new(0);
+        let call = || {
+            calls.set(calls.get() + 1);
+            Err(Errno::EINVAL)
+        };
+        assert_eq!(until_alone(|| false, call), Err(Errno::EINVAL));
+        assert_eq!(calls.replace(0), 1);
+        assert_eq!(until_alone(|| true, call), Err(Errno::EINVAL));
+        assert!(calls.get() > 1);
+    }
 }

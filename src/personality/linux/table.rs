@@ -93,6 +93,8 @@ impl Arg {
 
 /// How many bytes of a `Res` argument are made writable before the call.
 pub const RES: u64 = 256;
+/// What execve(2) makes of set-user-ID programs.
+const SET_ID: &str = "a set-user-ID or set-group-ID program becomes what the caller itself could become, as root may; capabilities of files count for nothing";
 /// What the calls that change mounts are for.
 const OWN_MOUNTS: &str =
     "with a rootfs only in a mount namespace that the guest has made: EPERM before";
@@ -277,7 +279,7 @@ const ROWS: &[Row] = &[
     r(56, "clone", &[Hex, Ptr, Ptr, Ptr, Hex], Full, Call(process::clone)),
     r(57, "fork", &[], Full, Call(process::fork)),
     r(58, "vfork", &[], Full, Call(process::vfork)),
-    r(59, "execve", &[Path, Ptr, Ptr], Full, Call(process::execve)),
+    r(59, "execve", &[Path, Ptr, Ptr], Partial(SET_ID), Call(process::execve)),
     r(60, "exit", &[Int], Full, Call(process::exit)),
     r(61, "wait4", &[Int, Res, Hex, Res], Full, Call(ptrace::wait4)),
     r(62, "kill", &[Int, Sig], Full, Pass(libc::SYS_kill)),
@@ -353,7 +355,7 @@ const ROWS: &[Row] = &[
     r(132, "utime", &[PathW, Ptr], Full, Call(fs::utime)),
     r(133, "mknod", &[Made, Octal, Hex], Full, Map(libc::SYS_mknodat, &[P(0), A(1), A(2)])),
     no(134, "uselib", &[Path], Errno::ENOSYS, "no longer in Linux"),
-    r(135, "personality", &[Hex], Partial("the word is kept, but ADDR_NO_RANDOMIZE, READ_IMPLIES_EXEC and the others change nothing"), Call(misc::personality)),
+    r(135, "personality", &[Hex], Partial("MMAP_PAGE_ZERO maps nothing"), Call(misc::personality)),
     no(136, "ustat", &[Hex, Ptr], Errno::ENOSYS, "obsolete; statfs has it"),
     r(137, "statfs", &[Path, Ptr], Full, Call(fs::statfs)),
     r(138, "fstatfs", &[Fd, Ptr], Full, Call(fs::fstatfs)),
@@ -540,7 +542,7 @@ const ROWS: &[Row] = &[
     r(319, "memfd_create", &[Str, Hex], Partial("EPERM for names that begin with felix-namespace:"), Call(mm::memfd_create)),
     no(320, "kexec_file_load", &[Fd, Fd, Size, Str, Hex], Errno::EPERM, "administration of the machine is not the guest's"),
     no(321, "bpf", &[Hex, Ptr, Size], Errno::EPERM, "administration of the machine is not the guest's"),
-    r(322, "execveat", &[Dir, Path, Ptr, Ptr, Hex], Full, Call(process::execveat)),
+    r(322, "execveat", &[Dir, Path, Ptr, Ptr, Hex], Partial(SET_ID), Call(process::execveat)),
     no(323, "userfaultfd", &[Hex], Errno::EPERM, "felix itself touches the guest's pages and would wait for itself"),
     r(324, "membarrier", &[Hex, Hex, Int], Full, Pass(libc::SYS_membarrier)),
     r(325, "mlock2", &[Ptr, Size, Hex], Full, Call(mm::on_guest_memory)),

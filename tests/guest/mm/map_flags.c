@@ -13,6 +13,12 @@ int main(void) {
     WORKS(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE | MAP_NONBLOCK, -1, 0));
     long low = WORKS(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0));
     say("below 2 GiB %d\n", low > 0 && low < 1L << 31);
+    // There, if it is free and below 2 GiB.
+    const long hints[] = {0x50000000, 0x50000000, 0x50002123, 0x20000000, 0x1000, 0x7fffe000, 0x7ffff000, 0x90000000};
+    for (unsigned k = 0; k < sizeof hints / sizeof *hints; k++) {
+        low = (long)mmap((void *)hints[k], 2 * PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+        say("%lx: below 2 GiB %d, there %d\n", hints[k], low > 0 && low < 1L << 31, low == (hints[k] & -PAGE));
+    }
     int fd = MUST(open("f", O_RDWR | O_CREAT, 0600));
     MUST(ftruncate(fd, 2 * PAGE));
     WORKS(mmap(NULL, PAGE, PROT_READ, MAP_SHARED_VALIDATE, fd, 0));

@@ -62,4 +62,12 @@ int main(int argc, char **argv) {
     field(" / ");
     load("/proc/self/mounts");
     field(" / ");
+    load("/proc/self/maps");
+    for (char *l = strtok(b, "\n"); l; l = strtok(NULL, "\n")) {
+        unsigned long from, to;
+        char rights[5];
+        if (!strstr(l, "[stack]")) continue;
+        sscanf(l, "%lx-%lx %4s", &from, &to, rights);
+        say("stack %s mine %d\n", rights, (unsigned long)path >= from && (unsigned long)path < to);
+    }
 }
