@@ -3,7 +3,7 @@
 use crate::arena::Arena;
 use crate::compare::Verdict;
 use crate::generate::{self, Generator};
-use crate::page;
+use crate::{page, sys};
 use anyhow::{Context, Result};
 use felix::replay::Case;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -37,7 +37,8 @@ pub fn fuzz(
         oracles.join(",")
     );
     let start = Instant::now();
-    let (mut agreed, mut unknown, mut found) = (0u64, 0u64, 0usize);
+    let (mut agreed, mut unknown) = (0u64, 0u64);
+    let mut found: Vec<String> = Vec::new();
     let mut done = 0;
     'all: while done < cases {
         let n = BATCH.min(cases - done);
@@ -48,13 +49,13 @@ pub fn fuzz(
                 Verdict::Agree => agreed += 1,
                 Verdict::Unknown => unknown += 1,
                 Verdict::Differ { engine, oracle, .. } => {
-                    found += 1;
-                    bar.suspend(|| {
-                        println!("\n=== difference {found}: case {index} of seed {seed}");
+                    found.push(bar.suspend(|| {
+                        let number = found.len() + 1;
+                        println!("\n=== difference {number}: case {index} of seed {seed}");
                         let file = out.join(format!("{seed}-{index}.json"));
                         difference(&mut arena, case, (engine, oracle), &file)
-                    })?;
-                    if found >= stop_after {
+                    })?);
+                    if found.len() >= stop_after {
                         break 'all;
                     }
                 }
@@ -66,7 +67,8 @@ pub fn fuzz(
     bar.finish_and_clear();
     let rate = done as f64 / start.elapsed().as_secs_f64();
     println!(
-        "{done} cases, {agreed} agreed, {unknown} without oracle, {found} differences, {rate:.0} cases/s"
+        "{done} cases, {agreed} agreed, {unknown} without oracle, {} differences, {rate:.0} cases/s",
+        found.len()
     );
     for (i, n) in &arena.used {
         let e = &arena.exclusions.exclusion[*i];
@@ -87,21 +89,28 @@ pub fn fuzz(
             list.join(", ")
         );
     }
-    Ok(found == 0)
+    // Last, where those look who are told that something failed.
+    if !found.is_empty() {
+        println!("on {}:", sys::cpu_name());
+        found.iter().for_each(|line| println!("{line}"));
+    }
+    Ok(found.is_empty())
 }
 
-/// Reduces a case, prints its page and writes it to a file.
+/// Reduces a case, prints its page and writes it to a file. What it is in one line.
 fn difference(
     arena: &mut Arena,
     case: &Case,
     (engine, oracle): (&str, &str),
     file: &Path,
-) -> Result<()> {
+) -> Result<String> {
+    let mut what = "not when asked again".to_owned();
     // What differs once and never again cannot be reduced; it is shown as it is.
     let small = match arena.reduce(case.clone(), engine, oracle) {
         Ok(small) => {
             if let Some(theirs) = &small.case.after {
                 let undefined = small.case.undefined_flags.0;
+                what = small.ours.differences(theirs, undefined).join(", ");
                 let ours = (engine, &small.ours);
                 print!(
                     "{}",
@@ -125,5 +134,6 @@ fn difference(
         "replay: cargo run --release -p harness -- replay {}",
         file.display()
     );
-    Ok(())
+    let listing = small.listing.join("; ");
+    Ok(format!("{engine} differs from {oracle}: {listing}: {what}"))
 }

@@ -88,6 +88,19 @@ pub fn cpuid(leaf: u32, subleaf: u32) -> [u32; 4] {
     [r.eax, r.ebx, r.ecx, r.edx]
 }
 
+/// The CPU's brand string and its signature, by which one is told from others of the brand (SDM vol. 2, CPUID, leaves
+/// 0x80000002 to 0x80000004 and EAX of 1).
+#[must_use]
+pub fn cpu_name() -> String {
+    let brand: Vec<u8> = (0x8000_0002..=0x8000_0004)
+        .flat_map(|leaf| cpuid(leaf, 0))
+        .flat_map(u32::to_le_bytes)
+        .collect();
+    let brand = String::from_utf8_lossy(&brand);
+    let brand = brand.trim_matches(['\0', ' ']);
+    format!("{brand} (CPUID.1:EAX {:#x})", cpuid(1, 0)[0])
+}
+
 /// Prepares the calling process and its children to run cases: handlers, seccomp filter.
 ///
 /// # Errors
