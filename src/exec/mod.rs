@@ -6,6 +6,7 @@
 pub mod cold;
 pub mod interp;
 pub mod jit;
+pub mod sequence;
 mod step;
 
 use crate::lift::Fetch;

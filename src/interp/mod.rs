@@ -503,9 +503,13 @@ fn load(w: Width, addr: GuestAddr) -> Result<u64, MemFault> {
     }
 }
 
+/// Stores the low `w` bits of `v`.
+///
+/// # Errors
+/// The page fault of it.
 #[inline(always)]
 #[allow(clippy::cast_possible_truncation)] // A store takes the low bits.
-fn store(w: Width, addr: GuestAddr, v: u64) -> Result<(), MemFault> {
+pub fn store(w: Width, addr: GuestAddr, v: u64) -> Result<(), MemFault> {
     match w {
         Width::W8 => guest::write_u8(addr, v as u8),
         Width::W16 => guest::write_u16(addr, v as u16),

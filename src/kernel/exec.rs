@@ -517,7 +517,7 @@ pub fn load(
     }
     use stack::at;
     let [uid, euid, gid, egid] = host::ids();
-    let auxv = [
+    let mut auxv = vec![
         (at::SYSINFO_EHDR, vdso),
         (at::MINSIGSTKSZ, abi.min_signal_stack),
         (at::HWCAP, abi.hwcap),
@@ -536,6 +536,9 @@ pub fn load(
         (at::SECURE, u64::from(host::secure())),
         (at::HWCAP2, abi.hwcap2),
     ];
+    if let Some((size, align)) = crate::sys::rseq::features() {
+        auxv.extend([(at::RSEQ_FEATURE_SIZE, size), (at::RSEQ_ALIGN, align)]);
+    }
     let contents = stack::Contents {
         argv: &program.argv,
         envp,

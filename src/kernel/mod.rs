@@ -10,6 +10,7 @@ mod mountinfo;
 pub mod process;
 pub mod procfs;
 mod procmem;
+pub mod rseq;
 pub mod seccomp;
 pub mod task;
 pub mod trace;

@@ -2,6 +2,7 @@
 
 use super::exec::Exec;
 use super::process::Peer;
+use super::rseq::Rseq;
 use super::trace::Trace;
 use super::vfs::Fs;
 use crate::sys::host::ExecArgs;
@@ -104,6 +105,8 @@ pub struct Task {
     pub clear_child_tid: u64,
     /// Head of the robust futex list (set_robust_list(2)).
     pub robust_list: u64,
+    /// What it has registered by rseq(2).
+    pub rseq: Option<Rseq>,
     /// Where the host handler leaves a signal.
     pub mailbox: Arc<Mailbox>,
     /// Signals of the `SYNC` kind that were sent while the guest blocks them.
@@ -145,6 +148,7 @@ impl Task {
             altstack: AltStack::default(),
             clear_child_tid: 0,
             robust_list: 0,
+            rseq: None,
             mailbox: Arc::default(),
             deferred: Vec::new(),
             restart: None,

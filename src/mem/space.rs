@@ -115,6 +115,7 @@ struct Inner {
     brk: u64,
     limits: limits::Limits,
     sealed: seals::Seals,
+    stops: stops::Stops,
 }
 
 /// See the module's head.
@@ -135,6 +136,7 @@ static SPACE: AddressSpace = AddressSpace {
         brk: 0,
         limits: limits::Limits::NONE,
         sealed: seals::Seals::NONE,
+        stops: stops::Stops::NONE,
     }),
 };
 
@@ -206,6 +208,12 @@ impl Inner {
 
     /// Takes `r` out of the map. What is put there next has its own protection, so nothing in it is watched.
     fn cut(&mut self, r: &Range<u64>) -> Vec<(u64, Region)> {
+        self.forget_stops(r);
+        self.take(r)
+    }
+
+    /// The same where nothing else is put there.
+    fn take(&mut self, r: &Range<u64>) -> Vec<(u64, Region)> {
         self.forget_watched(r);
         self.code = 0..0;
         self.split(r.start);
@@ -278,6 +286,7 @@ impl Inner {
     fn watch(&mut self, page: u64) {
         if let Some((_, prot)) = self.rights(page)
             && prot & WRITE != 0
+            && !self.stops.keep(page)
             && host::mem_protect(page, PAGE, host_prot(prot & !WRITE)).is_ok()
         {
             self.watched.insert(page);
@@ -554,7 +563,7 @@ impl AddressSpace {
         if prot & EXEC != 0 || inner.executable(&r) {
             changes.push(r.clone());
         }
-        for (start, mut region) in inner.cut(&r) {
+        for (start, mut region) in inner.take(&r) {
             if region.shared && prot & WRITE != 0 {
                 self.shared.store(true, Ordering::Release);
             }
@@ -839,6 +848,7 @@ impl AddressSpace {
         inner.watched.clear();
         inner.code = 0..0;
         inner.sealed = seals::Seals::NONE;
+        inner.stops = stops::Stops::NONE;
         for (start, region) in inner.regions.take() {
             let _ = host::mem_unmap(start, region.end - start);
             changes.push(start..region.end);
@@ -861,6 +871,7 @@ mod look;
 mod noexec;
 mod seals;
 mod shown;
+mod stops;
 pub use limits::{Limit, Resource};
 pub use shown::maps_of;
 #[cfg(test)]

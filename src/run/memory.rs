@@ -1,6 +1,7 @@
 //! The guest's address space as engines see it, and what felix itself takes beside it.
 
 use crate::exec::{CodeMemory, fetch_readable};
+use crate::kernel::rseq;
 use crate::lift::region::Fetch;
 use crate::mem::space::{self, space};
 use crate::sys::host;
@@ -12,6 +13,25 @@ use crate::x86::{GuestAddr, MemFault, MemFaultKind};
 pub struct GuestMemory;
 
 impl Fetch for GuestMemory {
+    fn fetch(&self, addr: GuestAddr, buf: &mut [u8]) -> Result<usize, MemFault> {
+        let n = Whole.fetch(addr, buf)?;
+        match rseq::look(addr, &buf[..n]) {
+            0 if n > 0 => Err(MemFault {
+                addr,
+                write: false,
+                fetch: true,
+                kind: MemFaultKind::Protection,
+            }),
+            n => Ok(n),
+        }
+    }
+}
+
+/// The same with the code at which engines stop.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Whole;
+
+impl Fetch for Whole {
     fn fetch(&self, addr: GuestAddr, buf: &mut [u8]) -> Result<usize, MemFault> {
         let allowed = space().executable_bytes(addr.0, buf.len() as u64);
         if allowed == 0 {

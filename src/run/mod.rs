@@ -5,11 +5,13 @@
 //! ends them. Signals are delivered here and nowhere else: after every exit, before guest code runs on.
 
 mod memory;
+mod sequence;
 mod thread;
 
 pub use memory::GuestMemory;
 
 use crate::error::Error;
+use crate::exec::sequence::Steps;
 use crate::exec::{Engine, Exit};
 use crate::kernel::exec::{self, ExecError, Program};
 use crate::kernel::process::Peer;
@@ -20,7 +22,7 @@ use crate::mem::space::{Changes, space};
 use crate::personality::linux::{self, Ctx, Flow, signal, traced};
 use crate::sys::signal::Mailbox;
 use crate::sys::{Errno, host};
-use crate::x86::{CpuState, Gpr, GuestAddr};
+use crate::x86::{CpuState, Fault, Gpr, GuestAddr};
 use std::ffi::OsString;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -66,6 +68,8 @@ struct Runner {
     task: Task,
     cpu: Box<CpuState>,
     engine: Box<dyn Engine + Send>,
+    /// Of its restartable sequences.
+    steps: Steps,
 }
 
 /// Why a thread's loop ended.
@@ -115,6 +119,7 @@ pub fn run(job: Job, engine: Box<dyn Engine + Send>) -> Result<std::convert::Inf
         task,
         cpu: Box::default(),
         engine,
+        steps: Steps::default(),
     };
     runner.start(&program, &job.envp)?;
     drop(program);
@@ -162,7 +167,12 @@ impl Runner {
         crate::sys::signal::set_mask(self.task.mask);
         self.with(cpu, traced::begin);
         loop {
-            let exit = self.engine.run(cpu);
+            let mut exit = self.engine.run(cpu);
+            if let Exit::Fault(Fault::Page(f)) = exit
+                && f.fetch
+            {
+                exit = self.sequence(cpu, f).unwrap_or(exit);
+            }
             self.task.call = u64::MAX;
             let flow = self.with(cpu, |ctx| match exit {
                 Exit::Syscall => linux::syscall(ctx),
@@ -252,6 +262,9 @@ impl Runner {
                 return;
             }
         };
+        if let Some(rseq) = self.task.rseq.take() {
+            rseq.release();
+        }
         exec::close_on_exec();
         signal::reset(&self.process);
         let mut changes = Changes::new();

@@ -6,6 +6,7 @@
 //! always has one user.
 
 use super::{End, Runner};
+use crate::exec::sequence::Steps;
 use crate::kernel::task::AltStack;
 use crate::kernel::trace::{self, Trace};
 use crate::kernel::vfs::Fs;
@@ -181,6 +182,7 @@ impl Runner {
                 task,
                 cpu: Box::default(),
                 engine,
+                steps: Steps::default(),
             };
             let mut cpu = child;
             if let End::Process(status) = runner.attached(&runner.task.mailbox.clone(), &mut cpu) {
@@ -290,6 +292,7 @@ impl Runner {
             task,
             cpu: Box::default(),
             engine,
+            steps: Steps::default(),
         };
         runner.task.trace = self.child_trace(&args);
         runner.task.call = self.task.call;
@@ -355,6 +358,9 @@ impl Runner {
     /// exit(2): the end of one thread, and of the process with the last.
     pub(super) fn exit_thread(&mut self, status: i32) -> End {
         self.release_robust_list();
+        if let Some(rseq) = self.task.rseq.take() {
+            rseq.release();
+        }
         self.process.remove_peer(&self.task.peer);
         if self.process.threads.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.clear_tid();

@@ -6,7 +6,7 @@
 //! return the fault instead. No Rust reference into guest memory is ever formed.
 
 use super::fault;
-use crate::x86::{GuestAddr, MemFault};
+use crate::x86::{GuestAddr, MemFault, Width};
 use std::arch::global_asm;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -135,6 +135,32 @@ global_asm!(
     "1: mov rax, rcx",
     "xor edx, edx",
     "ret",
+    // rdi = address, rsi = value, rdx = address of a struct rseq's rseq_cs. Stores only if that still is the routine's own
+    // sequence, to which nothing may happen between looking and storing; gives 1 then.
+    ".macro FELIX_RESTARTABLE bits, value",
+    ".globl felix_restartable\\bits, felix_sequence\\bits",
+    "felix_restartable\\bits: lea rax, [rip + felix_sequence\\bits]",
+    "2: cmp [rdx], rax",
+    "jne 4f",
+    "mov [rdi], \\value",
+    "3: mov eax, 1",
+    "xor edx, edx",
+    "ret",
+    ".long 0x53053053",
+    "4: xor eax, eax",
+    "xor edx, edx",
+    "ret",
+    ".pushsection .data.rel.ro, \"aw\", @progbits",
+    ".balign 32",
+    "felix_sequence\\bits: .long 0, 0",
+    ".quad 2b, 3b - 2b, 4b",
+    ".popsection",
+    ".endm",
+    "FELIX_RESTARTABLE 8, sil",
+    "FELIX_RESTARTABLE 16, si",
+    "FELIX_RESTARTABLE 32, esi",
+    "FELIX_RESTARTABLE 64, rsi",
+    ".purgem FELIX_RESTARTABLE",
     ".globl felix_guest_end",
     "felix_guest_end:",
     // The handler resumes here with the fault in rdx. rbx may be in r8 (cas128): the handler restores it.
@@ -338,6 +364,33 @@ global_asm!(
     "1: sub a0, a0, a3",
     "li a1, 0",
     "ret",
+    // a0 = address, a1 = value, a2 = address of a struct rseq's rseq_cs; as on x86-64.
+    ".macro FELIX_RESTARTABLE bits, store",
+    ".globl felix_restartable\\bits, felix_sequence\\bits",
+    "felix_restartable\\bits: lla t0, felix_sequence\\bits",
+    "fence rw, w",
+    "2: ld t1, 0(a2)",
+    "bne t1, t0, 4f",
+    "\\store a1, 0(a0)",
+    "3: li a0, 1",
+    "li a1, 0",
+    "ret",
+    ".balign 4",
+    ".4byte 0x53053053",
+    "4: li a0, 0",
+    "li a1, 0",
+    "ret",
+    ".pushsection .data.rel.ro, \"aw\", @progbits",
+    ".balign 32",
+    "felix_sequence\\bits: .4byte 0, 0",
+    ".8byte 2b, 3b - 2b, 4b",
+    ".popsection",
+    ".endm",
+    "FELIX_RESTARTABLE 8, sb",
+    "FELIX_RESTARTABLE 16, sh",
+    "FELIX_RESTARTABLE 32, sw",
+    "FELIX_RESTARTABLE 64, sd",
+    ".purgem FELIX_RESTARTABLE",
     ".globl felix_guest_end",
     "felix_guest_end:",
     ".globl felix_guest_fault",
@@ -370,6 +423,14 @@ unsafe extern "C" {
     fn felix_cas128(addr: u64, low: u64, high: u64, expected: *mut [u64; 2]) -> Access;
     fn felix_copy(dst: u64, src: u64, len: u64) -> Access;
     fn felix_same(a: u64, b: u64, len: u64) -> Access;
+    fn felix_restartable8(addr: u64, v: u64, rseq_cs: u64) -> Access;
+    fn felix_restartable16(addr: u64, v: u64, rseq_cs: u64) -> Access;
+    fn felix_restartable32(addr: u64, v: u64, rseq_cs: u64) -> Access;
+    fn felix_restartable64(addr: u64, v: u64, rseq_cs: u64) -> Access;
+    static felix_sequence8: u8;
+    static felix_sequence16: u8;
+    static felix_sequence32: u8;
+    static felix_sequence64: u8;
     static felix_guest_begin: u8;
     static felix_guest_end: u8;
     static felix_guest_fault: u8;
@@ -512,6 +573,43 @@ pub fn write_whole(addr: GuestAddr, bytes: &[u8]) -> Result<(), MemFault> {
         probe_write(addr, bytes.len() as u64)?;
     }
     write_bytes(addr, bytes)
+}
+
+/// The signature before the abort handlers of `restartable_store`.
+pub const RSEQ_SIG: u32 = 0x5305_3053;
+
+/// The address of the sequence, a `struct rseq_cs`, that `restartable_store` is for stores of this width (rseq(2)).
+#[must_use]
+pub fn restartable_sequence(w: Width) -> u64 {
+    let at = match w {
+        Width::W8 => &raw const felix_sequence8,
+        Width::W16 => &raw const felix_sequence16,
+        Width::W32 => &raw const felix_sequence32,
+        Width::W64 => &raw const felix_sequence64,
+    };
+    at as u64
+}
+
+/// Stores the low `w` bits of `v`, if the field at `rseq_cs` of the `struct rseq` that this host thread has registered still
+/// names `restartable_sequence(w)`: the kernel forgets that when it takes the CPU from the thread, or signals it. Says whether
+/// it stored.
+///
+/// # Errors
+/// The page fault the guest's store would raise; nothing is stored then.
+pub fn restartable_store(
+    w: Width,
+    addr: GuestAddr,
+    v: u64,
+    rseq_cs: GuestAddr,
+) -> Result<bool, MemFault> {
+    let routine = match w {
+        Width::W8 => felix_restartable8,
+        Width::W16 => felix_restartable16,
+        Width::W32 => felix_restartable32,
+        Width::W64 => felix_restartable64,
+    };
+    // SAFETY: the routine touches only the addresses it is given and reports faults.
+    result(unsafe { routine(addr.0, v, rseq_cs.0) }, addr, true).map(|stored| stored != 0)
 }
 
 /// Compares and exchanges 8 bits atomically; gives the old value.
@@ -677,6 +775,27 @@ mod tests {
             // Not aligned, and the last line not whole.
             let within = n.checked_sub(1).map_or(192, |n| n / LINE * LINE);
             assert_eq!(same_lines(GuestAddr(at.0 + 1), &other[1..]), Ok(within));
+        }
+    }
+
+    #[test]
+    fn a_restartable_store_asks_whether_its_sequence_is_still_named() {
+        for (w, expected) in Width::ALL.into_iter().zip([
+            0x1111_1111_1111_11ff,
+            0x1111_1111_1111_eeff,
+            0x1111_1111_ccdd_eeff,
+            0x8899_aabb_ccdd_eeff,
+        ]) {
+            let (mut word, mut named) = ([0x1111_1111_1111_1111_u64], [restartable_sequence(w)]);
+            let at = |a: &mut [u64; 1]| GuestAddr(a.as_mut_ptr().expose_provenance() as u64);
+            let store = |word: &mut [u64; 1], named: &mut [u64; 1]| {
+                restartable_store(w, at(word), 0x8899_aabb_ccdd_eeff, at(named))
+            };
+            assert_eq!(store(&mut word, &mut named), Ok(true));
+            assert_eq!(word, [expected]);
+            (word, named) = ([7], [0]);
+            assert_eq!(store(&mut word, &mut named), Ok(false));
+            assert_eq!(word, [7]);
         }
     }
 }

@@ -28,6 +28,7 @@ pub mod probe;
 pub mod proc;
 pub mod ptrace;
 pub mod raw;
+pub mod rseq;
 pub mod signal;
 pub mod start;
 pub mod thread;

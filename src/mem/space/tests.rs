@@ -1,6 +1,8 @@
 //! The map and what the host makes of it.
 
 use super::*;
+use crate::sys::guest;
+use crate::x86::GuestAddr;
 
 fn anon(addr: u64, len: u64, prot: u32, flags: u32) -> Request {
     Request {
@@ -125,4 +127,48 @@ fn what_was_executable_is_looked_up_again_after_a_change() {
     assert_eq!((bytes(2 * PAGE), bytes(3 * PAGE)), (0, 64));
     s.clear(&mut c);
     assert_eq!(bytes(3 * PAGE), 0);
+}
+
+#[test]
+fn a_stop_is_gone_with_its_mapping() {
+    let s = AddressSpace::default();
+    let mut c = Changes::new();
+    let a = s.map(&anon(0, 2 * PAGE, READ | EXEC, 0), &mut c).unwrap();
+    s.set_stop(a + 16, 1);
+    s.set_stop(a + PAGE, 2);
+    let before = |at: u64| s.before_stop(a + at, 64);
+    assert_eq!((before(0), before(16), before(17)), (16, 0, 64));
+    s.protect(a, PAGE, READ, &mut c).unwrap();
+    assert_eq!((s.stop(a + 16), s.stop(a + PAGE)), (Some(1), Some(2)));
+    s.unmap(a, PAGE, &mut c).unwrap();
+    assert_eq!((s.stop(a + 16), s.stop(a + PAGE)), (None, Some(2)));
+    s.remove_stop(a + PAGE);
+    assert_eq!(before(PAGE), 64);
+    s.clear(&mut c);
+}
+
+#[test]
+fn a_page_that_is_kept_writable_has_no_code_and_is_not_watched() {
+    let s = AddressSpace::default();
+    let mut c = Changes::new();
+    let a = s
+        .map(&anon(0, 2 * PAGE, READ | WRITE | EXEC, 0), &mut c)
+        .unwrap();
+    let writable = |at: u64| guest::write_u8(GuestAddr(at), 1).is_ok();
+    crate::sys::fault::install().unwrap();
+    s.watch(a + PAGE);
+    assert!(!writable(a + PAGE));
+    s.keep_writable(a + PAGE + 8);
+    s.keep_writable(a + PAGE + 64);
+    s.watch(a + PAGE);
+    assert!(writable(a + PAGE));
+    let before = |at: u64| s.before_stop(a + at, 64);
+    assert_eq!((before(PAGE - 8), before(PAGE + 100)), (8, 0));
+    s.release_writable(a + PAGE);
+    assert_eq!(s.kept_writable(a + PAGE + 9), Some(a + PAGE..a + 2 * PAGE));
+    s.release_writable(a + PAGE);
+    assert_eq!(s.kept_writable(a + PAGE), None);
+    s.watch(a + PAGE);
+    assert!(!writable(a + PAGE));
+    s.clear(&mut c);
 }

@@ -2,12 +2,13 @@
 
 use super::{CWD, Ctx, Flow, Result, fd_of};
 use crate::kernel::exec::{self, Exec};
+use crate::kernel::rseq::{self, Rseq};
 use crate::kernel::task::Leaving;
 use crate::kernel::vfs::{Join, Last};
-use crate::mem::space::{PAGE, Resource, space};
+use crate::mem::space::{LIMIT, PAGE, Resource, space};
 use crate::sys::cast::{int, low32, size as size_of};
 use crate::sys::ids::SetId;
-use crate::sys::{Errno, host, limit, namespace, proc, raw, thread};
+use crate::sys::{Errno, guest, host, limit, namespace, proc, raw, rseq as host_rseq, thread};
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -275,6 +276,33 @@ pub(super) fn set_robust_list(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     }
     ctx.task.robust_list = a[0];
     raw::syscall(libc::SYS_set_robust_list, a)
+}
+
+/// rseq(2): the host keeps the guest's structure up to date. Only with the signature of the C library: felix's own sequences,
+/// which are registered with the guest's, have that.
+pub(super) fn rseq(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
+    let [area, len, flags, sig, ..] = a;
+    let (len, flags, sig) = (low32(len).into(), low32(flags).into(), low32(sig));
+    if flags == 0 && ctx.task.rseq.is_none() {
+        if sig != guest::RSEQ_SIG {
+            return Err(Errno::ENOSYS);
+        }
+        ctx.task.rseq = Some(Rseq::register(area, len)?);
+        // What was translated before: code that nobody has looked through, and that of its page.
+        let page = area & !(PAGE - 1);
+        (ctx.changes).push(if rseq::begin() {
+            0..LIMIT
+        } else {
+            page..page + PAGE
+        });
+        return Ok(0);
+    }
+    host_rseq::rseq([area, len, flags, sig.into()])?;
+    // It was to be taken back.
+    if let Some(rseq) = ctx.task.rseq.take() {
+        rseq.released();
+    }
+    Ok(0)
 }
 
 pub(super) fn getrlimit(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {

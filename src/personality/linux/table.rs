@@ -554,7 +554,7 @@ const ROWS: &[Row] = &[
     no(331, "pkey_free", &[Int], Errno::EINVAL, "there are no protection keys"),
     r(332, "statx", &[Dir, Path, Hex, Hex, Res], Full, Call(fs::statx)),
     r(333, "io_pgetevents", &[Hex, Int, Int, Ptr, Ptr, Ptr], Full, Call(aio::pgetevents)),
-    no(334, "rseq", &[Ptr, Size, Hex, Hex], Errno::ENOSYS, "restartable sequences would have to be known to the translator; libraries do without"),
+    r(334, "rseq", &[Ptr, Size, Hex, Hex], Partial("ENOSYS for a signature that is not the C library's, 0x53053053; sequences are found by the LEA that takes their address"), Call(process::rseq)),
     r(424, "pidfd_send_signal", &[Fd, Sig, Ptr, Hex], Full, Pass(libc::SYS_pidfd_send_signal)),
     no(425, "io_uring_setup", &[Size, Ptr], Errno::ENOSYS, "its rings hold x86-64 structures that the host would read; callers fall back to epoll"),
     no(426, "io_uring_enter", &[Fd, Size, Size, Hex, Ptr, Size], Errno::ENOSYS, "its rings hold x86-64 structures that the host would read; callers fall back to epoll"),
