@@ -52,6 +52,18 @@ impl Rseq {
         self.released();
     }
 
+    /// Where a thread goes on that gets a signal at `rip` (rseq_signal_deliver in include/linux/rseq.h).
+    #[must_use]
+    pub fn interrupted(self, rip: u64) -> u64 {
+        let named = guest::read_u64(field(self.area)).unwrap_or(0);
+        if named == 0 {
+            return rip;
+        }
+        forget(self.area);
+        let sequence = Sequence::read(named).filter(|s| s.code.contains(&rip));
+        sequence.map_or(rip, |s| s.abort)
+    }
+
     /// Takes note that the kernel knows of it no longer.
     pub fn released(self) {
         space().release_writable(self.area);
@@ -282,5 +294,22 @@ mod tests {
         assert_eq!(alone.store(Width::W64, to, 4), Ok(false));
         assert_eq!((word.into_inner(), alone.holds()), (3, false));
         space().remove_stop(rip);
+    }
+
+    #[test]
+    fn a_signal_in_a_sequence_leads_to_what_it_aborts_to() {
+        let code = Code::new();
+        let here = code.at();
+        let area = [const { AtomicU64::new(0) }; 4];
+        let rseq = Rseq {
+            area: area.as_ptr().expose_provenance() as u64,
+            len: 32,
+        };
+        for (rip, to) in [(20, 32), (24, 32), (25, 25), (19, 19)] {
+            area[1].store(here + 64, Ordering::Relaxed);
+            assert_eq!(rseq.interrupted(here + rip), here + to);
+            assert_eq!(area[1].load(Ordering::Relaxed), 0);
+        }
+        assert_eq!(rseq.interrupted(here + 20), here + 20);
     }
 }

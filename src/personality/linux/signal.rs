@@ -469,6 +469,9 @@ fn push_frame(
     action: &Action,
     saved_mask: SigSet,
 ) -> Result<()> {
+    if let Some(rseq) = ctx.task.rseq {
+        ctx.cpu.rip = rseq.interrupted(ctx.cpu.rip);
+    }
     let sp = ctx.cpu.reg(Gpr::RSP);
     let alt = ctx.task.altstack;
     let mut top = sp.wrapping_sub(128);
