@@ -97,21 +97,21 @@ impl Arena {
     /// Compares what was said about a case.
     pub fn judge(&mut self, case: &Case, outcomes: &Outcomes) -> Verdict {
         let verdict = self.compare(case, outcomes);
-        let Verdict::Differ { oracle, .. } = verdict else {
+        if !matches!(verdict, Verdict::Differ { .. }) {
             return verdict;
-        };
-        // A case before it may have damaged the process that both ran in.
-        let mut oracles = self.oracles.iter_mut();
-        let again = oracles
-            .find(|o| o.name() == oracle)
-            .and_then(|o| o.run(std::slice::from_ref(case)).ok()?.pop().flatten());
-        match again {
-            Some(again) if outcomes.get(oracle) != Some(&again) => {
-                let mut outcomes = outcomes.clone();
-                outcomes.insert(oracle, again);
-                self.compare(case, &outcomes)
+        }
+        // Cases before it may have damaged the process that it ran in, or ended it, so that another oracle had to decide.
+        let mut again = outcomes.clone();
+        for oracle in &mut self.oracles {
+            let answer = oracle.run(std::slice::from_ref(case)).ok();
+            let answer = answer.and_then(|mut a| a.pop().flatten());
+            if let Some(answer) = answer.filter(|a| a.stop.vector != ENDLESS) {
+                again.insert(oracle.name(), answer);
             }
-            _ => verdict,
+        }
+        match again == *outcomes {
+            true => verdict,
+            false => self.compare(case, &again),
         }
     }
 
@@ -176,6 +176,7 @@ mod tests {
     use super::*;
     use crate::compare::read_cases;
     use std::path::Path;
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::{Arc, Mutex};
 
     /// Answers by the first byte of the code, and remembers what it was asked.
@@ -200,8 +201,16 @@ mod tests {
         }
     }
 
-    /// Cases with these bytes as code, and an arena of the engine `interp` with these oracles; what the engine was asked.
-    fn ask(oracles: Vec<Scripted>, codes: &[u8]) -> (Vec<u8>, Vec<Outcomes>) {
+    /// An arena of the engine `interp` with these oracles, and cases with these bytes as code.
+    fn arena(oracles: Vec<Scripted>, codes: &[u8]) -> (Arena, Vec<Case>) {
+        arena_that_tells(oracles, codes, Arc::default())
+    }
+
+    fn arena_that_tells(
+        oracles: Vec<Scripted>,
+        codes: &[u8],
+        asked: Arc<Mutex<Vec<u8>>>,
+    ) -> (Arena, Vec<Case>) {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus/oracle/native-rcpps.json");
         let recorded = read_cases(&file).unwrap().remove(0);
         let case = |code: &u8| {
@@ -209,13 +218,12 @@ mod tests {
             case.code.0 = vec![*code];
             case
         };
-        let asked = Arc::new(Mutex::new(Vec::new()));
         let engine = Scripted {
             name: "interp",
             answer: |_, after| Some(after),
-            asked: asked.clone(),
+            asked,
         };
-        let mut arena = Arena {
+        let arena = Arena {
             oracles: oracles.into_iter().map(|o| Box::new(o) as _).collect(),
             engines: vec![Box::new(engine)],
             names: vec!["interp"],
@@ -223,9 +231,14 @@ mod tests {
             used: Used::new(),
             unicorn_wrong: BTreeMap::new(),
         };
-        let outcomes = arena
-            .run(&codes.iter().map(case).collect::<Vec<_>>())
-            .unwrap();
+        (arena, codes.iter().map(case).collect())
+    }
+
+    /// What they say about such cases, and what the engine was asked.
+    fn ask(oracles: Vec<Scripted>, codes: &[u8]) -> (Vec<u8>, Vec<Outcomes>) {
+        let asked = Arc::default();
+        let (mut arena, cases) = arena_that_tells(oracles, codes, Arc::clone(&asked));
+        let outcomes = arena.run(&cases).unwrap();
         let asked = asked.lock().unwrap().clone();
         (asked, outcomes)
     }
@@ -270,6 +283,38 @@ mod tests {
                 vec!["interp", "unicorn"],
             ]
         );
+    }
+
+    #[test]
+    fn oracles_are_asked_again_before_a_difference_counts() {
+        static ASKED: AtomicUsize = AtomicUsize::new(0);
+        fn damaged(mut after: After) -> After {
+            after.registers.rip.0 += 1;
+            after
+        }
+        let cpu = |code, after| match (code, ASKED.fetch_add(1, Ordering::Relaxed)) {
+            // Its process ended.
+            (1, 0) | (2, _) => None,
+            (3 | 4, 0) => Some(damaged(after)),
+            // It was held up for too long.
+            (4, 1) => Some(endless(after)),
+            _ => Some(after),
+        };
+        let wrong = |_, after| Some(damaged(after));
+        let (agree, differs) = (Verdict::Agree, |v: &Verdict| {
+            matches!(v, Verdict::Differ { .. })
+        });
+        let verdict = |code| {
+            ASKED.store(0, Ordering::Relaxed);
+            let both = vec![oracle("native", cpu), oracle("unicorn", wrong)];
+            let (mut arena, cases) = arena(both, &[code]);
+            let outcomes = arena.run(&cases).unwrap().remove(0);
+            arena.judge(&cases[0], &outcomes)
+        };
+        assert_eq!(verdict(1), agree);
+        assert!(differs(&verdict(2)));
+        assert_eq!(verdict(3), agree);
+        assert!(differs(&verdict(4)));
     }
 
     #[test]
