@@ -94,9 +94,10 @@ pub fn smaps(maps: &[u8], smaps: &[u8]) -> Vec<u8> {
                     let host = if parts.is_empty() { "" } else { value };
                     writeln!(out, "VmFlags: {}", flags(&m, host))
                 }
-                ("KernelPageSize" | "MMUPageSize", _) | (_, None) => {
-                    writeln!(out, "{:15} {value:>8}", format!("{name}:"))
+                ("KernelPageSize" | "MMUPageSize", Some(kb)) => {
+                    writeln!(out, "{:15} {kb:8} kB", format!("{name}:"))
                 }
+                (_, None) => writeln!(out, "{:15} {value:>8}", format!("{name}:")),
                 (_, Some(_)) => {
                     let all = parts.iter().map(|(start, (end, fields))| {
                         let shared = (*end).min(m.end) - (**start).max(m.start);
@@ -411,6 +412,22 @@ mod tests {
             sum.starts_with("00400000-7ff000004000 ---p")
                 && sum.contains("Rss:                   8 kB"),
             "{sum}"
+        );
+    }
+
+    #[test]
+    fn numbers_are_where_linux_has_them() {
+        let host = "00400000-00404000 rw-p 00000000 fe:00 7 /bin/x\nSize: 16 kB\nKernelPageSize: 4 kB\nRss: 8 kB\nTHPeligible: 0\n";
+        let text = String::from_utf8(smaps(MAPS.as_bytes(), host.as_bytes())).unwrap();
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(
+            lines[1..5],
+            [
+                "Size:                  8 kB",
+                "KernelPageSize:        4 kB",
+                "Rss:                   4 kB",
+                "THPeligible:           0"
+            ]
         );
     }
 
