@@ -442,7 +442,8 @@ pub fn load(
     };
     let bias = map(&program.main, changes)?;
     let elf = &program.main.elf;
-    space().set_brk_start(elf.span().end.wrapping_add(bias));
+    let end = elf.span().end.wrapping_add(bias);
+    space().set_heap(end..end);
     let extent = |of: fn(&&Segment) -> bool| {
         let segments = || elf.segments.iter().filter(of);
         let start = segments().map(|s| s.vaddr).min().unwrap_or(0);
@@ -550,23 +551,15 @@ pub fn load(
     let image = stack::build(top, &contents);
     guest::write_bytes(GuestAddr(image.sp), &image.bytes).map_err(|_| fail(Errno::EFAULT))?;
 
-    let mut cmdline = Vec::new();
-    for a in &program.argv {
-        cmdline.extend_from_slice(a);
-        cmdline.push(0);
-    }
-    crate::sys::start::show_arguments(&cmdline);
-    let environ = (envp.iter())
-        .flat_map(|e| e.iter().copied().chain([0]))
-        .collect();
     let layout = Layout {
         stack: image.sp,
         arguments: image.arguments,
         environment: image.environment,
         ..layout
     };
+    crate::sys::start::show_strings(&layout.arguments, &layout.environment);
     crate::sys::image::show_auxv(&image.auxv);
-    crate::sys::image::show_program(&postcard::to_stdvec(&layout).unwrap_or_default());
+    layout.show();
     let file = &program.main.file;
     let link = format!("self/fd/{}", file.as_raw_fd());
     process.set_exe(Exe {
@@ -574,8 +567,6 @@ pub fn load(
         // The file may lose its name, or never have had one.
         file: (proc::open(&link, libc::O_PATH).and_then(fd::hide).ok()).map(Arc::new),
         id: host::fstat(file.as_raw_fd()).map_or((0, 0), |st| (st.st_dev, st.st_ino)),
-        cmdline,
-        environ,
         auxv: image.auxv,
         layout,
     });

@@ -12,6 +12,7 @@ pub mod procfs;
 mod procmem;
 pub mod rseq;
 pub mod seccomp;
+pub mod strings;
 pub mod task;
 pub mod trace;
 pub mod tracer;

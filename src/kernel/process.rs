@@ -128,6 +128,13 @@ pub struct Layout {
     pub environment: Range<u64>,
 }
 
+impl Layout {
+    /// Shows other processes of felix where the program lies.
+    pub fn show(&self) {
+        image::show_program(&postcard::to_stdvec(self).unwrap_or_default());
+    }
+}
+
 /// What runs in the process.
 #[derive(Clone, Debug, Default)]
 pub struct Exe {
@@ -137,10 +144,6 @@ pub struct Exe {
     pub file: Option<Arc<OwnedFd>>,
     /// Its device and inode.
     pub id: (u64, u64),
-    /// /proc/self/cmdline.
-    pub cmdline: Vec<u8>,
-    /// /proc/self/environ.
-    pub environ: Vec<u8>,
     /// /proc/self/auxv.
     pub auxv: Vec<u8>,
     /// Where it lies.
@@ -355,6 +358,14 @@ impl Process {
     /// Changes what runs in the process.
     pub fn set_exe(&self, exe: Exe) {
         *self.exe.write().unwrap_or_else(PoisonError::into_inner) = exe;
+    }
+
+    /// Changes something of it, and shows others where it lies.
+    pub fn change_exe<T>(&self, change: impl FnOnce(&mut Exe) -> T) -> T {
+        let mut exe = self.exe.write().unwrap_or_else(PoisonError::into_inner);
+        let result = change(&mut exe);
+        exe.layout.show();
+        result
     }
 
     /// True if only one thread runs guest code.

@@ -3,6 +3,7 @@
 use super::process::{Exe, Layout, Peer, Process};
 use super::procmem::{self, Details, Signals, Sizes};
 use super::seccomp;
+use super::strings;
 use super::task::{Task, signal_number};
 use super::vfs::{At, Fs, Last, is_own};
 use super::{exec, fd, mountinfo};
@@ -10,7 +11,7 @@ use crate::mem::space::{maps_of, space};
 use crate::sys::signal::{SYNC, bit};
 use crate::sys::{Errno, host, image, proc};
 use crate::x86::cpuid;
-use std::ffi::{OsStr, OsString};
+use std::ffi::{CStr, OsStr, OsString};
 use std::fmt::Write as _;
 use std::ops::Range;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -129,10 +130,28 @@ fn directory(at: &At) -> Option<(Vec<u8>, Vec<u8>)> {
     Some((dir, name))
 }
 
+/// True if something else is mounted over a file of /proc.
+fn is_covered(at: &At) -> bool {
+    let name = at.name.to_bytes();
+    let dir = name
+        .iter()
+        .rposition(|b| *b == b'/')
+        .map_or(&b"."[..], |s| &name[..=s]);
+    let device = |path: &CStr| {
+        let st = host::fstatat(at.fd(), path, libc::AT_SYMLINK_NOFOLLOW);
+        st.ok().map(|st| st.st_dev)
+    };
+    let dir = host::cstring(dir).ok().and_then(|dir| device(&dir));
+    matches!((device(&at.name), dir), (Some(a), Some(b)) if a != b)
+}
+
 /// What is special about a resolved path, if anything is, for this thread.
 #[must_use]
 pub fn special(process: &Process, task: &Task, at: &At) -> Option<Special> {
     let (dir, name) = directory(at)?;
+    if dir.starts_with(b"/proc") && is_covered(at) {
+        return None;
+    }
     if dir == b"/proc" && name == b"cpuinfo" {
         // A proc of processes alone (subset=pid) has none.
         host::fstatat(at.fd(), &at.name, 0).ok()?;
@@ -149,8 +168,8 @@ pub fn special(process: &Process, task: &Task, at: &At) -> Option<Special> {
     }
     let content = match &name[..] {
         b"exe" => return Some(Special::Exe(Link::own(&task.fs, process.exe()))),
-        b"cmdline" => process.exe().cmdline,
-        b"environ" => process.exe().environ,
+        b"cmdline" => strings::cmdline(&process.exe().layout, strings::own),
+        b"environ" => strings::environ(&process.exe().layout, strings::own),
         b"auxv" => process.exe().auxv,
         name if mountinfo::FILES.contains(&name) && task.fs.is_rooted() => {
             mountinfo::file(&task.fs, name)
@@ -199,12 +218,12 @@ impl Story {
 
     /// Of another process that felix runs, if it shows it.
     fn of(fs: &Fs, dir: &[u8], name: &[u8], pid: i32) -> Option<Story> {
-        let program = image::program_of(pid).ok()?;
+        let layout = layout_of(pid)?;
         let [ignored, caught] = image::signals_of(pid).ok()?;
         let map = image::map_of(pid).ok()?;
         Some(Story {
             maps: maps_of(&map, &host_file(dir, "maps"), |p| fs.guest_path(p)),
-            layout: postcard::from_bytes(&program).ok()?,
+            layout,
             signals: Signals {
                 ignored,
                 caught,
@@ -371,6 +390,21 @@ fn threads(dir: &[u8]) -> Option<usize> {
     Some(all.iter().filter(|tid| !own.contains(tid)).count())
 }
 
+/// Where the program of another process that felix runs lies, if the host lets it be seen.
+fn layout_of(pid: i32) -> Option<Layout> {
+    postcard::from_bytes(&image::program_of(pid).ok()?).ok()
+}
+
+/// cmdline or environ of another process that felix runs, if the host lets it be seen.
+fn strings_of(pid: i32, name: &[u8]) -> Option<Vec<u8>> {
+    let layout = is_of_here().then(|| layout_of(pid))??;
+    let read = |at, to: &mut [u8]| image::read(pid, at, to).map_or(0, |()| to.len());
+    Some(match name {
+        b"cmdline" => strings::cmdline(&layout, read),
+        _ => strings::environ(&layout, read),
+    })
+}
+
 /// What `special` says of another process that felix runs.
 fn of_other(fs: &Fs, dir: &[u8], name: &[u8]) -> Option<Special> {
     let pid = other(dir)?;
@@ -386,7 +420,12 @@ fn of_other(fs: &Fs, dir: &[u8], name: &[u8]) -> Option<Special> {
             let same = (there.dev(), there.ino()) == (here.st_dev, here.st_ino);
             return same.then(|| Special::Content(mountinfo::file(fs, name)));
         }
-        b"exe" | b"cmdline" | b"environ" => {}
+        b"cmdline" | b"environ" => {
+            if let Some(text) = strings_of(pid, name) {
+                return Some(Special::Content(text));
+            }
+        }
+        b"exe" => {}
         _ => return None,
     }
     if name == b"environ" {

@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// The guest's page size.
 pub const PAGE: u64 = 4096;
 /// Where the first mapping may be (proc_sys_vm(5), mmap_min_addr; hosts have this one).
-const LOWEST: u64 = 0x1_0000;
+pub const LOWEST: u64 = 0x1_0000;
 /// The end of the user half with 48-bit addresses, less the guard page Linux keeps (TASK_SIZE).
 pub const LIMIT: u64 = (1 << 47) - PAGE;
 
@@ -711,11 +711,17 @@ impl AddressSpace {
         Ok(result)
     }
 
-    /// Sets where the heap starts (end of the program's image).
-    pub fn set_brk_start(&self, at: u64) {
+    /// The heap: from where it starts to the program break.
+    #[must_use]
+    pub fn heap(&self) -> Range<u64> {
+        let inner = self.lock();
+        inner.brk_start..inner.brk
+    }
+
+    /// Moves both; what is mapped stays (PR_SET_MM_START_BRK, PR_SET_MM_BRK).
+    pub fn set_heap(&self, heap: Range<u64>) {
         let mut inner = self.lock();
-        inner.brk_start = at;
-        inner.brk = at;
+        (inner.brk_start, inner.brk) = (heap.start, heap.end);
     }
 
     /// brk(2): the new end of the heap, or the old one if it cannot be moved there. What is new has the rights `prot`.

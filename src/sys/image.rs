@@ -67,12 +67,24 @@ pub static IMAGE: Image = Image {
     ranges: [const { [const { AtomicU64::new(0) }; 2] }; RANGES],
 };
 
-/// Shows bytes by their address and length.
+/// The room there is at least for bytes that are shown, so that what changes them keeps their place.
+const ROOM: usize = 512;
+
+/// Shows bytes by their address and length. One thread at a time.
 fn show(bytes: &[u8], place: &[AtomicU64; 2]) {
-    let kept: &'static [u8] = Box::leak(bytes.into());
     place[1].store(0, Ordering::Release);
-    place[0].store(address_of(kept), Ordering::Release);
-    place[1].store(kept.len() as u64, Ordering::Release);
+    let old = place[0].load(Ordering::Relaxed);
+    if old == 0 || bytes.len() > ROOM {
+        let mut kept = bytes.to_vec();
+        kept.resize(bytes.len().max(ROOM), 0);
+        place[0].store(address_of_mut(Vec::leak(kept)), Ordering::Release);
+    } else {
+        let to = std::ptr::with_exposed_provenance_mut::<u8>(size(old));
+        // SAFETY: what is there was leaked by this function, is at least this long and is referred to by nothing but its
+        // address; other processes who read it meanwhile find some of both.
+        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), to, bytes.len()) };
+    }
+    place[1].store(bytes.len() as u64, Ordering::Release);
 }
 
 /// Shows the guest's auxiliary vector.

@@ -170,7 +170,8 @@ pub fn set_files([soft, hard]: Limit) -> Result<(), Errno> {
 }
 
 /// CAP_SYS_RESOURCE, which counts in the first user namespace alone.
-fn may_raise() -> bool {
+#[must_use]
+pub fn may_raise() -> bool {
     const SYS_RESOURCE: u32 = 24;
     /// PROC_USER_INIT_INO.
     const FIRST: u64 = 0xefff_fffd;

@@ -10,6 +10,17 @@ impl AddressSpace {
         inner.regions.iter().map(|(s, r)| (*s, r.clone())).collect()
     }
 
+    /// True if anything is mapped at an address or above it.
+    #[must_use]
+    pub fn any_above(&self, addr: u64) -> bool {
+        let inner = self.lock();
+        inner
+            .regions
+            .values()
+            .next_back()
+            .is_some_and(|r| r.end > addr)
+    }
+
     /// True if the address is in anonymous memory with this name.
     #[must_use]
     pub fn is_named(&self, addr: u64, name: &str) -> bool {

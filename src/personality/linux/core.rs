@@ -8,8 +8,8 @@
 use super::signal::{CORE, FP_XSTATE_SW};
 use super::{Ctx, Result};
 use crate::kernel::process::{Frozen, Process};
-use crate::kernel::procfs;
 use crate::kernel::vfs::Last;
+use crate::kernel::{procfs, strings};
 use crate::mem::space::{Backing, EXEC, PAGE, READ, Region, WRITE, space};
 use crate::sys::cast::{low16, low32, size};
 use crate::sys::dump::{self, Page};
@@ -405,7 +405,7 @@ fn process_note(process: &Process) -> [u8; layout::PRPSINFO] {
     }
     let name = host::name();
     put(&mut p, layout::NAME, &name[..name.len().min(15)]);
-    let mut arguments = process.exe().cmdline;
+    let mut arguments = strings::cmdline(&process.exe().layout, strings::own);
     arguments.truncate(79);
     for b in arguments.iter_mut().filter(|b| **b == 0) {
         *b = b' ';

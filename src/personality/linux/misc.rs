@@ -31,8 +31,7 @@ pub(super) fn personality(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     Ok(kept.swap(new, Ordering::Relaxed).into())
 }
 
-/// prctl(2): what concerns the process as the host sees it. Refused: memory layout (PR_SET_MM), CPU features of
-/// other machines.
+/// prctl(2): what concerns the process as the host sees it. Refused: CPU features of other machines.
 pub(super) fn prctl(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     match int(a[0]) {
         // PDEATHSIG, DUMPABLE, KEEPCAPS, NAME, CAPBSET, SECUREBITS, TIMERSLACK, CHILD_SUBREAPER, NO_NEW_PRIVS,
@@ -57,6 +56,7 @@ pub(super) fn prctl(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
         22 => super::seccomp::prctl(ctx, a),
         // PR_GET_TSC: RDTSC is allowed.
         25 => ctx.put(a[1], &1u32.to_le_bytes()).map(|()| 0),
+        libc::PR_SET_MM => super::set_mm::set(ctx, a),
         // PR_GET_TID_ADDRESS.
         40 => {
             let at = ctx.task.clear_child_tid.to_le_bytes();

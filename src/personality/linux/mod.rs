@@ -17,6 +17,7 @@ mod process;
 mod ptrace;
 mod seccomp;
 mod seccomp_unotify;
+mod set_mm;
 pub mod signal;
 mod strace;
 pub mod table;

@@ -377,7 +377,7 @@ const ROWS: &[Row] = &[
     r(154, "modify_ldt", &[Int, Ptr, Size], Partial("the table stays empty: ENOSYS for a segment"), Call(misc::modify_ldt)),
     r(155, "pivot_root", &[Path, Path], Partial(OWN_MOUNTS), Call(fs::pivot_root)),
     no(156, "_sysctl", &[Ptr], Errno::ENOSYS, "no longer in Linux"),
-    r(157, "prctl", &[Int, Hex, Hex, Hex, Hex], Partial("without PR_SET_MM, PR_SET_TSC, memory tagging and speculation control"), Call(misc::prctl)),
+    r(157, "prctl", &[Int, Hex, Hex, Hex, Hex], Partial("without PR_SET_TSC, memory tagging and speculation control; PR_SET_MM_EXE_FILE says EBUSY"), Call(misc::prctl)),
     r(158, "arch_prctl", &[Hex, Ptr], Full, Call(misc::arch_prctl)),
     r(159, "adjtimex", &[Res], Full, Pass(libc::SYS_adjtimex)),
     r(160, "setrlimit", &[Int, Ptr], Full, Call(process::setrlimit)),
