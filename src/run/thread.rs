@@ -129,7 +129,7 @@ impl Runner {
 
     /// What the host has to do for a child that shares memory, and what it sends at the child's end.
     fn shared_flags(args: &CloneArgs) -> u64 {
-        let own = flag::PARENT | flag::FS | flag::FILES;
+        let own = flag::PARENT | flag::FS | flag::FILES | flag::INTO_CGROUP;
         args.flags & (namespace::ALL | own) | args.exit_signal
     }
 
@@ -217,8 +217,7 @@ impl Runner {
             let above = (process.for_fork(), tracer::table());
             let guard = (space().for_fork(), limit::settled());
             let pid = if special {
-                let ids = &args.ids[..args.id_count];
-                thread::fork_as(host_flags, args.exit_signal, ids, args.cgroup)
+                thread::fork_as(host_flags, args.exit_signal, &args.given())
             } else if host_flags | args.exit_signal == id(libc::SIGCHLD) {
                 thread::fork()
             } else {
@@ -321,7 +320,8 @@ impl Runner {
         // Limits are a process's own, but the child's are kept in the memory that is shared.
         let limits = [Resource::Space, Resource::Data].map(|r| (r, space().limit(r)));
         let hard = limit::hard();
-        let made = signal::blocked(|| thread::vfork(Self::shared_flags(args), body));
+        let flags = Self::shared_flags(args);
+        let made = signal::blocked(|| thread::vfork(flags, &args.given(), body));
         for (which, limit) in limits {
             space().set_limit(which, limit);
         }
@@ -342,17 +342,14 @@ impl Runner {
         let carrier_send = send.clone();
         let body = self.sharing_child(cpu, args, move |tid| {
             Self::parent_settid(&parent, tid);
-            let _ = send.send(tid);
+            let _ = send.send(Ok(tid));
         })?;
         thread::spawn(STACK, move || {
             image::show_own_thread();
-            match thread::vfork(flags, body) {
-                // Where qemu-user made a fork of it, the child could tell only its own copy.
-                Ok(pid) => drop(carrier_send.try_send(pid)),
-                Err(e) => tracing::warn!("clone with CLONE_VM failed: {e}"),
-            }
+            // Where qemu-user made a fork of it, the child could tell only its own copy.
+            let _ = carrier_send.try_send(thread::vfork(flags, &parent.given(), body));
         })?;
-        receive.recv().map_err(|_| Errno::EAGAIN)
+        receive.recv().unwrap_or(Err(Errno::EAGAIN))
     }
 
     /// exit(2): the end of one thread, and of the process with the last.

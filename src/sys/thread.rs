@@ -29,28 +29,50 @@ pub fn fork_with(flags: u64) -> Result<u64, Errno> {
     alloc::forked(|| raw::syscall(libc::SYS_clone, [flags, 0, 0, 0, 0, 0]))
 }
 
-/// The same by clone3(2), for a child with these ids, or in this cgroup.
-pub fn fork_as(flags: u64, exit_signal: u64, ids: &[i32], cgroup: u64) -> Result<u64, Errno> {
+/// What a child is to have that only clone3(2) can give.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Given<'a> {
+    /// Its numbers, in its PID namespace and those around it.
+    pub ids: &'a [i32],
+    /// The cgroup it begins in (a descriptor), with CLONE_INTO_CGROUP.
+    pub cgroup: u64,
+}
+
+/// CLONE_INTO_CGROUP.
+const INTO_CGROUP: u64 = 1 << 33;
+
+impl Given<'_> {
+    /// struct clone_args.
+    fn args(&self, flags: u64, exit_signal: u64, stack: [u64; 2]) -> [u64; 11] {
+        let at = self.ids.first().map_or(0, address_of);
+        let [stack, len] = stack;
+        let count = self.ids.len() as u64;
+        let cgroup = self.cgroup;
+        [
+            flags,
+            0,
+            0,
+            0,
+            exit_signal,
+            stack,
+            len,
+            0,
+            at,
+            count,
+            cgroup,
+        ]
+    }
+
+    /// True if clone(2) would do, which takes the other two bits for some of the signal or does not know them.
+    fn is_nothing(&self, flags: u64) -> bool {
+        self.ids.is_empty() && flags & (super::namespace::TIME | INTO_CGROUP) == 0
+    }
+}
+
+/// The same by clone3(2).
+pub fn fork_as(flags: u64, exit_signal: u64, given: &Given<'_>) -> Result<u64, Errno> {
     debug_assert_eq!(flags & libc::CLONE_VM.cast_unsigned() as u64, 0);
-    let at = if ids.is_empty() {
-        0
-    } else {
-        address_of(&ids[0])
-    };
-    // struct clone_args.
-    let args: [u64; 11] = [
-        flags,
-        0,
-        0,
-        0,
-        exit_signal,
-        0,
-        0,
-        0,
-        at,
-        ids.len() as u64,
-        cgroup,
-    ];
+    let args = given.args(flags, exit_signal, [0; 2]);
     alloc::forked(|| raw::syscall(libc::SYS_clone3, [address_of(&args), 88, 0, 0, 0, 0]))
 }
 
@@ -131,12 +153,12 @@ extern "C" fn child_main(arg: *mut c_void) -> ! {
 const CHILD_STACK: usize = 1 << 20;
 
 /// A child process that shares this process's memory while this thread waits for its exec or exit
-/// (CLONE_VM | CLONE_VFORK). `flags`: the namespaces it is to have, CLONE_PARENT, the signal to send at its end. The child
+/// (CLONE_VM | CLONE_VFORK). `flags`: the namespaces it is to have, CLONE_PARENT, CLONE_INTO_CGROUP, the signal to send at its end. The child
 /// runs `body` on a stack of its own; it borrows this thread's thread-local storage, which nobody else uses meanwhile. `body` must not return. What it owns is dropped here, when
 /// the child is gone.
 ///
 /// qemu-user makes a plain fork of this: the child then has a copy.
-pub fn vfork(flags: u64, mut body: impl FnMut()) -> Result<u64, Errno> {
+pub fn vfork(flags: u64, given: &Given<'_>, mut body: impl FnMut()) -> Result<u64, Errno> {
     let mut body: &mut dyn FnMut() = &mut body;
     let arg: *mut c_void = std::ptr::from_mut(&mut body).cast();
     let stack = super::host::mem_map(
@@ -151,28 +173,14 @@ pub fn vfork(flags: u64, mut body: impl FnMut()) -> Result<u64, Errno> {
         std::ptr::with_exposed_provenance_mut(super::cast::size(stack) + CHILD_STACK);
     let vm = u64::from((libc::CLONE_VM | libc::CLONE_VFORK).cast_unsigned());
     let made = || {
-        if flags & super::namespace::TIME == 0 {
+        if given.is_nothing(flags) {
             // SAFETY: the stack is fresh and large; with CLONE_VFORK this thread does not run until the child is gone from the
             // shared memory, so thread-local storage has one user at a time; `child_main` never returns.
             return unsafe { felix_clone_call(flags | vm, top, child_main, arg) };
         }
-        // clone(2) takes it for a bit of the signal.
         let first = [arg.expose_provenance(), child_main as *const () as usize];
-        let exit_signal = flags & 0x7f;
-        // struct clone_args.
-        let args: [u64; 11] = [
-            flags & !0x7f | vm,
-            0,
-            0,
-            0,
-            exit_signal,
-            stack,
-            CHILD_STACK as u64 - 16,
-            0,
-            0,
-            0,
-            0,
-        ];
+        let room = CHILD_STACK as u64 - 16;
+        let args = given.args(flags & !0x7f | vm, flags & 0x7f, [stack, room]);
         // SAFETY: as above, and the two words lie inside the stack.
         unsafe {
             top.sub(16).cast::<[usize; 2]>().write(first);

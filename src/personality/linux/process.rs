@@ -8,6 +8,7 @@ use crate::kernel::vfs::{Join, Last};
 use crate::mem::space::{LIMIT, PAGE, Resource, space};
 use crate::sys::cast::{int, low32, size as size_of};
 use crate::sys::ids::SetId;
+use crate::sys::thread::Given;
 use crate::sys::{Errno, guest, host, limit, namespace, proc, raw, rseq as host_rseq, thread};
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
@@ -63,6 +64,17 @@ pub struct CloneArgs {
     pub cgroup: u64,
 }
 
+impl CloneArgs {
+    /// What only the host's clone3(2) can give.
+    #[must_use]
+    pub fn given(&self) -> Given<'_> {
+        Given {
+            ids: &self.ids[..self.id_count],
+            cgroup: self.cgroup,
+        }
+    }
+}
+
 /// MAX_PID_NS_LEVEL: how deep PID namespaces nest.
 const MAX_IDS: usize = 32;
 
@@ -106,7 +118,7 @@ pub(super) fn clone(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     request(ctx, args)
 }
 
-/// clone3(2): ids and a cgroup only for a process with memory of its own, which the host makes by the same call.
+/// clone3(2): ids and a cgroup only for a process, which the host makes by the same call.
 pub(super) fn clone3(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     const SMALLEST: u64 = 64;
     const KNOWN: u64 = 88;
@@ -134,7 +146,7 @@ pub(super) fn clone3(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     let refused = (set_tid == 0) != (set_tid_size == 0)
         || set_tid_size > MAX_IDS as u64
         || (into_cgroup && (cgroup > 0x7fff_ffff || a[1] < KNOWN))
-        || (special && flags & (flag::VM | flag::THREAD) != 0)
+        || (special && flags & flag::THREAD != 0)
         || exit_signal > 64
         || flags & !known != 0
         || (flags & flag::SIGHAND != 0 && flags & flag::CLEAR_SIGHAND != 0)
