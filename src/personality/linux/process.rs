@@ -469,9 +469,12 @@ fn run(ctx: &mut Ctx<'_>, dirfd: u64, path: u64, argv: u64, envp: u64, flags: u6
         e.errno
     })?;
     let set_id = SetId::of(plan.file());
-    if set_id.is_some() && file.is_none() && !plan.is_script() {
-        // Whoever it will be then may not be able to open it.
-        file = Some(host::dup_high(plan.file(), 0)?);
+    if file.is_none() && !plan.is_script() {
+        // What it is found by may be a descriptor that is closed, and whoever it will be then may not be able to open it.
+        file = match host::dup_high(plan.file(), 0) {
+            Err(e) if set_id.is_some() => return Err(e),
+            copy => copy.ok(),
+        };
     }
     if by_directory {
         let closes = host::fcntl(fd_of(dirfd), libc::F_GETFD, 0)? & 1 != 0;
