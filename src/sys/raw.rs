@@ -141,6 +141,14 @@ pub fn interruptible(nr: libc::c_long, args: [u64; 6]) -> Result<u64, Errno> {
     result(unsafe { felix_isys(poll, nr, &raw const args) })
 }
 
+/// As `interruptible`, of a call that no signal makes fail with EINTR: always `ERESTARTNOINTR`.
+pub fn restarting(nr: libc::c_long, args: [u64; 6]) -> Result<u64, Errno> {
+    match interruptible(nr, args) {
+        Err(Errno::ERESTARTSYS) => Err(Errno::ERESTARTNOINTR),
+        result => result,
+    }
+}
+
 /// A system call that does not block, or whose interruption does not matter. It is made whatever signals arrive.
 pub fn syscall(nr: libc::c_long, args: [u64; 6]) -> Result<u64, Errno> {
     // SAFETY: as for `interruptible`.

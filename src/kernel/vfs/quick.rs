@@ -167,12 +167,24 @@ pub fn open_found(at: &At, flags: i32, mode: u64) -> Result<u64, Errno> {
             Err(Errno::ENOSYS) => KNOWN.store(false, Ordering::Relaxed),
             // What a container's filter says that does not know the call, or what openat(2) will say, too.
             Err(Errno::EPERM) => {}
-            done => return done,
+            done => return opened(at, done),
         }
     }
     let nofollow = if at.exact { libc::O_NOFOLLOW } else { 0 };
     let args = [reg(at.fd()), name, reg(flags | nofollow), mode, 0, 0];
-    raw::interruptible(libc::SYS_openat, args)
+    opened(at, raw::interruptible(libc::SYS_openat, args))
+}
+
+/// Only for a FIFO or a device does open(2) wait, so that a signal can make it fail.
+fn opened(at: &At, result: Result<u64, Errno>) -> Result<u64, Errno> {
+    if result != Err(Errno::ERESTARTSYS) {
+        return result;
+    }
+    let kind = host::fstatat(at.fd(), &at.name, 0).map_or(0, |st| st.st_mode & libc::S_IFMT);
+    match kind {
+        libc::S_IFIFO | libc::S_IFCHR => result,
+        _ => Err(Errno::ERESTARTNOINTR),
+    }
 }
 
 /// The directory that the last component of `path` is in, its mount, and that component, if the way there is long enough to be

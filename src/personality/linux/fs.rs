@@ -227,7 +227,7 @@ fn flagged(
         if own && does == Use::Change && ctx.task.fs.is_descriptor_read_only(fd_of(a[0])) {
             return Err(Errno::EROFS);
         }
-        return raw::interruptible(nr, a);
+        return raw::restarting(nr, a);
     }
     let last = if f & NOFOLLOW != 0 {
         Last::NoFollow
@@ -239,7 +239,7 @@ fn flagged(
     args[0] = reg(at.fd());
     args[1] = name(&at);
     args[flags] = reg(f & !libc::AT_EMPTY_PATH | if at.exact { NOFOLLOW } else { 0 });
-    let done = raw::interruptible(nr, args)?;
+    let done = raw::restarting(nr, args)?;
     if nr == libc::SYS_faccessat2 {
         may_access(ctx, &at, a[2])?;
     }
@@ -277,7 +277,7 @@ pub(super) fn fchmodat2(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
 
 pub(super) fn faccessat(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     let at = ctx.at(a[0], a[1], Last::Follow)?;
-    raw::interruptible(
+    raw::restarting(
         libc::SYS_faccessat,
         [reg(at.fd()), name(&at), a[2], 0, 0, 0],
     )?;
@@ -292,7 +292,7 @@ pub(super) fn truncate(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     let at = ctx.at_for(CWD, a[0], Last::Follow, Use::Resize)?;
     at.with_path(|path| {
         let path = address_of(path.as_bytes_with_nul());
-        raw::interruptible(libc::SYS_truncate, [path, a[1], 0, 0, 0, 0])
+        raw::restarting(libc::SYS_truncate, [path, a[1], 0, 0, 0, 0])
     })
 }
 
@@ -305,7 +305,7 @@ pub(super) fn renameat2(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
         return Err(Errno::EBUSY);
     }
     ctx.task.fs.same_mount(&from, &to)?;
-    raw::interruptible(
+    raw::restarting(
         libc::SYS_renameat2,
         [
             reg(from.fd()),
@@ -353,7 +353,7 @@ pub(super) fn statfs(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
             0,
             0,
         ];
-        raw::interruptible(libc::SYS_statfs, args)
+        raw::restarting(libc::SYS_statfs, args)
     })?;
     let read_only = ctx.task.fs.is_read_only(&at);
     put_statfs(ctx, a[1], st, read_only)
@@ -362,7 +362,7 @@ pub(super) fn statfs(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
 pub(super) fn fstatfs(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     let mut st = [0u64; 15];
     let args = [a[0], address_of_mut(&mut st), 0, 0, 0, 0];
-    raw::interruptible(libc::SYS_fstatfs, args)?;
+    raw::restarting(libc::SYS_fstatfs, args)?;
     let read_only = ctx.task.fs.is_descriptor_read_only(fd_of(a[0]));
     put_statfs(ctx, a[1], st, read_only)
 }
@@ -375,7 +375,7 @@ pub(super) fn linkat(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
         if ctx.task.fs.is_descriptor_read_only(fd_of(a[0])) {
             return Err(Errno::EXDEV);
         }
-        return raw::interruptible(
+        return raw::restarting(
             libc::SYS_linkat,
             [a[0], a[1], reg(to.fd()), name(&to), a[4], 0],
         );
@@ -395,7 +395,7 @@ pub(super) fn linkat(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
         })?;
     ctx.task.fs.same_mount(&from, &to)?;
     let flags = if from.exact { a[4] & !0x400 } else { a[4] };
-    raw::interruptible(
+    raw::restarting(
         libc::SYS_linkat,
         [
             reg(from.fd()),
@@ -426,7 +426,7 @@ pub(super) fn unlinkat(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     let fs = &ctx.task.fs;
     let at = fs.resolve_for(fd_of(a[0]), &text, Last::NoFollow, Use::Remove)?;
     let args = [reg(at.fd()), name(&at), a[2], 0, 0, 0];
-    match (raw::interruptible(libc::SYS_unlinkat, args), last(&text)) {
+    match (raw::restarting(libc::SYS_unlinkat, args), last(&text)) {
         (Err(Errno::EBUSY), b".") if a[2] == REMOVEDIR => Err(Errno::EINVAL),
         (Err(Errno::EINVAL | Errno::EBUSY), b"..") if a[2] == REMOVEDIR => Err(Errno::ENOTEMPTY),
         (Err(Errno::EINVAL), other) if a[2] == REMOVEDIR && is_dot(&at) && other != b"." => {
@@ -509,7 +509,7 @@ fn of_mounts(ctx: &Ctx<'_>, nr: libc::c_long, a: [u64; 6]) -> Result<u64> {
         return Err(Errno::EPERM);
     }
     ctx.process.options.keep_felix();
-    raw::interruptible(nr, a)
+    raw::restarting(nr, a)
 }
 
 pub(super) fn mount(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
@@ -584,7 +584,7 @@ pub(super) fn dup2(_: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
         host::fcntl(fd_of(a[0]), libc::F_GETFD, 0)?;
         return Ok(low32(a[1]).into());
     }
-    raw::interruptible(libc::SYS_dup3, [a[0], a[1], 0, 0, 0, 0])
+    raw::restarting(libc::SYS_dup3, [a[0], a[1], 0, 0, 0, 0])
 }
 
 /// fcntl(2): commands and structures are the same on all hosts (asserted in `abi`).

@@ -6,6 +6,7 @@ use crate::mem::space::{Backing, EXEC, PAGE, READ, Request, WRITE, flag, space};
 use crate::sys::cast::low32;
 use crate::sys::host::address_of;
 use crate::sys::{Errno, host, raw};
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -165,7 +166,7 @@ pub(super) fn on_guest_memory(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
             Errno::ENOMEM
         });
     }
-    raw::interruptible(nr, a)
+    raw::restarting(nr, a)
 }
 
 pub(super) fn mincore(_: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
@@ -173,6 +174,20 @@ pub(super) fn mincore(_: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
         return Err(Errno::ENOMEM);
     }
     raw::syscall(libc::SYS_mincore, a)
+}
+
+/// True if a mapping of the range, before any hole, has not this right.
+fn lacks(right: u32, range: Range<u64>) -> bool {
+    let mut at = range.start;
+    while at < range.end
+        && let Some((part, rights)) = space().rights(at)
+    {
+        if rights & right == 0 {
+            return true;
+        }
+        at = part.end;
+    }
+    false
 }
 
 /// madvise(2): only on the guest's memory; advice that drops content drops code, too.
@@ -184,14 +199,26 @@ pub(super) fn madvise(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     if matches!(a[2], 4 | 8 | 9 | 10 | 18 | 24) && space().keeps_content(a[0], a[1]) {
         return Err(Errno::EPERM);
     }
+    // MADV_POPULATE_READ, MADV_POPULATE_WRITE: the host may have other rights than the guest.
+    let right = match a[2] {
+        22 => READ,
+        23 => WRITE,
+        _ => 0,
+    };
+    if right != 0 && lacks(right, a[0]..end) {
+        return Err(Errno::EINVAL);
+    }
+    if right == WRITE {
+        super::prepare_for_writing(ctx, a[0], a[1]);
+    }
     let r = if !a[0].is_multiple_of(PAGE) || space().covers(a[0], a[1]) {
-        raw::interruptible(libc::SYS_madvise, a)
+        raw::restarting(libc::SYS_madvise, a)
     } else {
         // As Linux: around a hole it is done, and then said.
         (space().parts(&(a[0]..end)).into_iter())
             .try_for_each(|part| {
                 let args = [part.start, part.end - part.start, a[2], 0, 0, 0];
-                raw::interruptible(libc::SYS_madvise, args).map(drop)
+                raw::restarting(libc::SYS_madvise, args).map(drop)
             })
             .and(Err(Errno::ENOMEM))
     };

@@ -239,7 +239,14 @@ pub fn syscall(ctx: &mut Ctx<'_>) {
     let result = match (decided, row) {
         (Some(decided), _) => decided,
         (None, Some(row)) => loop {
-            let result = dispatch(ctx, row, args);
+            let result = match dispatch(ctx, row, args) {
+                // A signal may arrive at the very instruction that makes the call; what no signal can interrupt is made
+                // again, whatever the handler's flags are.
+                Err(Errno::ERESTARTSYS) if is_uninterruptible(row, &args) => {
+                    Err(Errno::ERESTARTNOINTR)
+                }
+                result => result,
+            };
             // What felix makes again for itself is one call to a tracer.
             let again = result == Err(Errno::ERESTARTNOINTR) && ctx.task.unprotected.is_some();
             if !again || ctx.cpu.poll.load(Ordering::Acquire) != 0 {
@@ -408,6 +415,25 @@ fn changes_file(request: u64) -> bool {
     matches!(low32(request), 0x4008_6602 | 0x4008_7602 | 0x401c_5820)
 }
 
+/// How the path that is argument `i` is resolved, of calls that are told so by their flags.
+fn said_by_flags(row: &table::Row, i: usize, args: &[u64; 6]) -> Option<Last> {
+    const AT_SYMLINK_NOFOLLOW: u64 = 0x100;
+    const FSPICK_SYMLINK_NOFOLLOW: u64 = 2;
+    const MOVE_MOUNT_F_SYMLINKS: u64 = 1;
+    const MOVE_MOUNT_T_SYMLINKS: u64 = 0x10;
+    let follow = match (libc::c_long::from(row.nr), i) {
+        // open_tree, mount_setattr, open_tree_attr.
+        (428 | 442 | 467, 1) => args[2] & AT_SYMLINK_NOFOLLOW == 0,
+        // move_mount.
+        (429, 1) => args[4] & MOVE_MOUNT_F_SYMLINKS != 0,
+        (429, 3) => args[4] & MOVE_MOUNT_T_SYMLINKS != 0,
+        // fspick.
+        (433, 1) => args[2] & FSPICK_SYMLINK_NOFOLLOW == 0,
+        _ => return None,
+    };
+    Some(if follow { Last::Follow } else { Last::NoFollow })
+}
+
 /// A call the host does, with paths resolved as the row says. `waits`: a signal can interrupt it.
 fn pass(
     ctx: &mut Ctx<'_>,
@@ -426,6 +452,7 @@ fn pass(
         let Some((last, does)) = kind.path() else {
             continue;
         };
+        let last = said_by_flags(row, i, &args).unwrap_or(last);
         let has_dir = i > 0 && row.args[i - 1] == Arg::Dir;
         if args[i] == 0 {
             continue;
@@ -490,19 +517,42 @@ fn pass(
     }
     ctx.task.unprotected = None;
     match result {
-        // A signal may arrive at the very instruction that makes the call; what no signal can interrupt is made again,
-        // whatever the handler's flags are.
-        Err(Errno::ERESTARTSYS) if !waits || inherits_priority(nr, &args) => {
-            Err(Errno::ERESTARTNOINTR)
-        }
+        Err(Errno::ERESTARTSYS) if !waits => Err(Errno::ERESTARTNOINTR),
         other => other,
     }
 }
 
-/// FUTEX_LOCK_PI, FUTEX_WAIT_REQUEUE_PI and FUTEX_LOCK_PI2 are made again whatever the handler's flags are
-/// (kernel/futex/pi.c, kernel/futex/requeue.c).
-fn inherits_priority(nr: libc::c_long, args: &[u64; 6]) -> bool {
-    nr == libc::SYS_futex && matches!(args[1] & 0x7f, 6 | 11 | 13)
+/// True for a call that no signal makes fail with EINTR, though others of its name can wait.
+fn is_uninterruptible(row: &table::Row, args: &[u64; 6]) -> bool {
+    let has = |word: u64, flags: i32| int(word) & flags != 0;
+    let file = int(args[0]);
+    match row.name {
+        // Once it has begun the descriptor is gone, and it is never made again.
+        "close" => true,
+        // All but FUTEX_WAIT and FUTEX_WAIT_BITSET. FUTEX_LOCK_PI, FUTEX_WAIT_REQUEUE_PI and FUTEX_LOCK_PI2, which do wait,
+        // are made again whatever the handler's flags are (kernel/futex/pi.c, kernel/futex/requeue.c).
+        "futex" => !matches!(args[1] & 0x7f, 0 | 9),
+        "flock" => has(args[1], libc::LOCK_NB | libc::LOCK_UN),
+        "fcntl" => !matches!(int(args[1]), libc::F_SETLKW | libc::F_OFD_SETLKW),
+        "msgsnd" => has(args[3], libc::IPC_NOWAIT),
+        "msgrcv" => has(args[4], libc::IPC_NOWAIT),
+        "getrandom" => args[1] <= 256,
+        "read" | "write" | "readv" | "writev" | "pread64" | "pwrite64" | "preadv" | "pwritev"
+        | "preadv2" | "pwritev2" | "accept" | "accept4" | "connect" => never_waits(file),
+        "sendto" | "recvfrom" | "sendmmsg" | "recvmmsg" => {
+            has(args[3], libc::MSG_DONTWAIT) || never_waits(file)
+        }
+        "sendmsg" | "recvmsg" => has(args[2], libc::MSG_DONTWAIT) || never_waits(file),
+        _ => false,
+    }
+}
+
+/// True for a file that reading or writing does not have to wait for: one on a disk, or open with O_NONBLOCK.
+fn never_waits(file: std::os::fd::RawFd) -> bool {
+    let kind = host::fstat(file).map_or(0, |st| st.st_mode & libc::S_IFMT);
+    matches!(kind, libc::S_IFREG | libc::S_IFDIR | libc::S_IFBLK)
+        || host::fcntl(file, libc::F_GETFL, 0)
+            .is_ok_and(|flags| flags & u64::from(libc::O_NONBLOCK.cast_unsigned()) != 0)
 }
 
 /// `prepare_for_writing` for what an argument of this kind points to.

@@ -16,6 +16,11 @@ int main(void) {
     MUST(mprotect(p + 3 * PAGE, PAGE, PROT_READ));
     VALUE(madvise(p, 4 * PAGE, MADV_POPULATE_WRITE));
     VALUE(madvise(p, 4 * PAGE, MADV_POPULATE_READ));
+    char *q = mmap(NULL, 2 * PAGE, PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    VALUE(madvise(q, PAGE, MADV_POPULATE_READ));
+    VALUE(madvise(q, PAGE, MADV_POPULATE_WRITE));
+    MUST(mprotect(q, 2 * PAGE, PROT_READ));
+    VALUE(madvise(q, PAGE, MADV_POPULATE_WRITE));
     strcpy(p, "kept");
     VALUE(madvise(p, PAGE, MADV_COLD));
     VALUE(madvise(p, PAGE, MADV_PAGEOUT));
