@@ -30,7 +30,7 @@ const CASES: [(&str, &str, u64); 8] = [
     ("stat", FIVE, 60),
     ("create", FIVE, 70),
     ("missing", MISSING, 80),
-    ("open", "/proc/self/maps", 220),
+    ("open", "/proc/self/maps", 230),
 ];
 
 fn made(name: &str) -> Result<PathBuf, String> {

@@ -11,7 +11,7 @@ use crate::mem::space::{maps_of, space};
 use crate::sys::signal::{SYNC, bit};
 use crate::sys::{Errno, host, image, proc};
 use crate::x86::cpuid;
-use std::ffi::{CStr, OsStr, OsString};
+use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::ops::Range;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -130,26 +130,14 @@ fn directory(at: &At) -> Option<(Vec<u8>, Vec<u8>)> {
     Some((dir, name))
 }
 
-/// True if something else is mounted over a file of /proc.
-fn is_covered(at: &At) -> bool {
-    let name = at.name.to_bytes();
-    let dir = name
-        .iter()
-        .rposition(|b| *b == b'/')
-        .map_or(&b"."[..], |s| &name[..=s]);
-    let device = |path: &CStr| {
-        let st = host::fstatat(at.fd(), path, libc::AT_SYMLINK_NOFOLLOW);
-        st.ok().map(|st| st.st_dev)
-    };
-    let dir = host::cstring(dir).ok().and_then(|dir| device(&dir));
-    matches!((device(&at.name), dir), (Some(a), Some(b)) if a != b)
-}
-
 /// What is special about a resolved path, if anything is, for this thread.
 #[must_use]
 pub fn special(process: &Process, task: &Task, at: &At) -> Option<Special> {
     let (dir, name) = directory(at)?;
-    if dir.starts_with(b"/proc") && is_covered(at) {
+    // What is mounted over a file of /proc is the host's business.
+    if dir.starts_with(b"/proc")
+        && host::is_mount_root(at.fd(), &at.name, libc::AT_SYMLINK_NOFOLLOW)
+    {
         return None;
     }
     if dir == b"/proc" && name == b"cpuinfo" {

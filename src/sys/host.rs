@@ -101,6 +101,18 @@ pub fn fstatat(dir: RawFd, path: &CStr, flags: i32) -> Result<Stat, Errno> {
     Ok(st)
 }
 
+/// True if a mount is attached at a file (statx(2), STATX_ATTR_MOUNT_ROOT); false if the kernel, before 5.8, does not tell.
+#[must_use]
+pub fn is_mount_root(dir: RawFd, path: &CStr, flags: i32) -> bool {
+    // SAFETY: all-zero bytes are a valid `struct statx`.
+    let mut st: libc::statx = unsafe { std::mem::zeroed() };
+    let (path, to) = (ptr(path.as_ptr()), ptr(&raw mut st));
+    let flags = reg(flags | libc::AT_STATX_DONT_SYNC);
+    let told = raw::syscall(libc::SYS_statx, [reg(dir), path, flags, 0, to, 0]);
+    let root = u64::from(libc::STATX_ATTR_MOUNT_ROOT.cast_unsigned());
+    told.is_ok() && st.stx_attributes & root != 0
+}
+
 /// fstat(2).
 pub fn fstat(fd: RawFd) -> Result<Stat, Errno> {
     // SAFETY: all-zero bytes are a valid `struct stat`.
