@@ -3,7 +3,8 @@
 # an amd64 Debian of the set's own, first natively, then under felix; output and exit status must be the
 # same. Too long for CI.
 #   ci/programs.sh [--set SET] [--interp] [--cpu CPU]... [NAME[:PART]]...
-#     --set SET     cpu (the default): what the programs compute; linux: what the kernel promises them
+#     --set SET     cpu (the default): what the programs compute; linux: what the kernel promises them; suites:
+#                   what other projects test of that
 #     --interp      the portable engine on this machine (the default, if no --cpu is given)
 #     --cpu CPU     the JIT under qemu-riscv64 with this CPU, as in QEMU_CPU
 #     NAME          only these: ci/programs/SET/NAME.sh
@@ -16,7 +17,8 @@
 # two native runs print differently: times, addresses, process numbers.
 # Each run has namespaces of its own, of users, mounts, processes, and the network with only a loopback, and a
 # /tmp of its own, so all may do the same things, also at the same time, and nothing outlives them.
-# Needs user namespaces or root, and in target/felix-ci/programs* 2 GB for cpu, 5 GB for linux, made once.
+# Needs user namespaces or root, and in target/felix-ci/programs* 2 GB for cpu, 5 GB for linux, 1 GB for suites,
+# made once.
 # qemu makes every load and store under Ztso a full barrier, ten times slower: for long programs take
 # --cpu max,ztso=false.
 set -euo pipefail
