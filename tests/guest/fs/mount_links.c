@@ -1,5 +1,6 @@
 // open_tree(2), move_mount(2) and mount_setattr(2) follow a link at the end of a path, or do not, as their flags say.
 #include "check.h"
+// rootfs: too
 #include <sys/mount.h>
 // qemu-user: has no user namespaces
 

@@ -1,5 +1,6 @@
 // A file that is mounted over one of /proc is what is found there, and what was there again once it is gone.
 #include "check.h"
+// rootfs: too
 #include <sys/mount.h>
 // qemu-user: has no user namespaces
 

@@ -1,5 +1,6 @@
 // A program named by /proc/self/fd/N where execve(2) closes the descriptor: run all the same, however it was opened.
 #include "check.h"
+// rootfs: too
 
 int main(int argc, char **argv) {
     if (argc > 1) {

@@ -1,6 +1,7 @@
 // The title of a process: /proc/PID/cmdline and environ are its memory, which it writes to, or says with PR_SET_MM lies elsewhere.
 // qemu-user: its /proc/self/stat does not say where a program lies, and nothing of other processes is to be seen
 #include "check.h"
+// rootfs: too
 
 struct map { uint64_t start_code, end_code, start_data, end_data, start_brk, brk, start_stack, arg_start, arg_end, env_start, env_end, auxv;
              uint32_t auxv_size, exe_fd; };
