@@ -7,7 +7,7 @@
 use super::process::Layout;
 use crate::mem::space::PAGE;
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 use std::ops::Range;
 
 /// A line of maps.
@@ -52,6 +52,13 @@ fn kilobytes(value: &str) -> Option<u64> {
     value.trim().strip_suffix(" kB")?.parse().ok()
 }
 
+/// A name and a number, which ends in one column whatever the name.
+fn field(name: &str, value: impl Display) -> String {
+    const COLUMN: usize = 24;
+    let room = COLUMN.saturating_sub(name.len() + 1);
+    format!("{name}:{value:>room$}")
+}
+
 /// /proc/PID/smaps for the guest's `maps` and the host's `smaps`.
 #[must_use]
 pub fn smaps(maps: &[u8], smaps: &[u8]) -> Vec<u8> {
@@ -89,15 +96,15 @@ pub fn smaps(maps: &[u8], smaps: &[u8]) -> Vec<u8> {
         };
         for (n, (name, value)) in names.iter().enumerate() {
             let _ = match (*name, kilobytes(value)) {
-                ("Size", _) => writeln!(out, "Size: {:18} kB", m.bytes() / 1024),
+                ("Size", _) => writeln!(out, "{} kB", field(name, m.bytes() / 1024)),
                 ("VmFlags", _) => {
                     let host = if parts.is_empty() { "" } else { value };
                     writeln!(out, "VmFlags: {}", flags(&m, host))
                 }
                 ("KernelPageSize" | "MMUPageSize", Some(kb)) => {
-                    writeln!(out, "{:15} {kb:8} kB", format!("{name}:"))
+                    writeln!(out, "{} kB", field(name, kb))
                 }
-                (_, None) => writeln!(out, "{:15} {value:>8}", format!("{name}:")),
+                (_, None) => writeln!(out, "{}", field(name, value)),
                 (_, Some(_)) => {
                     let all = parts.iter().map(|(start, (end, fields))| {
                         let shared = (*end).min(m.end) - (**start).max(m.start);
@@ -107,7 +114,7 @@ pub fn smaps(maps: &[u8], smaps: &[u8]) -> Vec<u8> {
                                 / (*end - **start).max(1)
                                 / 1024
                     });
-                    writeln!(out, "{:15} {:8} kB", format!("{name}:"), all.sum::<u64>())
+                    writeln!(out, "{} kB", field(name, all.sum::<u64>()))
                 }
             };
         }
@@ -234,7 +241,7 @@ pub fn rollup(smaps: &[u8], rollup: &[u8]) -> Vec<u8> {
     for line in rollup.lines().skip(1) {
         if let Some((name, _)) = line.split_once(':') {
             let kb = sums.get(name).copied().unwrap_or(0);
-            let _ = writeln!(out, "{:15} {kb:8} kB", format!("{name}:"));
+            let _ = writeln!(out, "{} kB", field(name, kb));
         }
     }
     out.into_bytes()
@@ -417,15 +424,16 @@ mod tests {
 
     #[test]
     fn numbers_are_where_linux_has_them() {
-        let host = "00400000-00404000 rw-p 00000000 fe:00 7 /bin/x\nSize: 16 kB\nKernelPageSize: 4 kB\nRss: 8 kB\nTHPeligible: 0\n";
+        let host = "00400000-00404000 rw-p 00000000 fe:00 7 /bin/x\nSize: 16 kB\nKernelPageSize: 4 kB\nRss: 8 kB\nPrivate_Hugetlb: 0 kB\nTHPeligible: 0\n";
         let text = String::from_utf8(smaps(MAPS.as_bytes(), host.as_bytes())).unwrap();
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(
-            lines[1..5],
+            lines[1..6],
             [
                 "Size:                  8 kB",
                 "KernelPageSize:        4 kB",
                 "Rss:                   4 kB",
+                "Private_Hugetlb:       0 kB",
                 "THPeligible:           0"
             ]
         );

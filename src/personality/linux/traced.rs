@@ -134,12 +134,13 @@ pub(super) fn entry(ctx: &mut Ctx<'_>) -> Option<u64> {
     // PTRACE_EVENTMSG_SYSCALL_ENTRY.
     let resume = stop(ctx, Kind::Entry, 0, 1, &call_notice(ctx));
     send_along(ctx, &resume);
-    let nr = int(ctx.task.call);
-    if emulate || nr < 0 {
+    let nr = low32(ctx.task.call);
+    // Other numbers that are not there are ENOSYS, whatever the tracer has left in RAX (do_syscall_64).
+    if emulate || nr == u32::MAX {
         return None;
     }
-    ctx.cpu.set_reg(Gpr::RAX, reg(nr));
-    Some(reg(nr))
+    ctx.cpu.set_reg(Gpr::RAX, nr.into());
+    Some(nr.into())
 }
 
 /// A filter leaves the call to the tracer (SECCOMP_RET_TRACE), with its `data`. The call's number as the tracer has left

@@ -23,6 +23,8 @@ int main(void) {
         say("close: %ld %s\n", r, error_name(errno));
         r = syscall(SYS_close, 78);
         say("close: %ld\n", r);
+        r = syscall(SYS_close, 79);
+        say("close: %ld %s\n", r, error_name(errno));
         r = syscall(SYS_lseek, 99, 1, 2);
         say("lseek: %ld\n", r);
         _exit(3));
@@ -48,6 +50,8 @@ int main(void) {
         TRACE(PTRACE_GETSIGINFO, p, 0, &info);
         say("  signo %d code %#x pid %d\n", info.si_signo, info.si_code, info.si_pid == p);
         if (inside && nr == SYS_getppid) { r.orig_rax = SYS_getpid; TRACE(PTRACE_SETREGS, p, 0, &r); }
+        // Of numbers that are not there -1 alone leaves the result to the tracer.
+        if (inside && nr == SYS_close && r.rdi == 79) { r.orig_rax = -6, r.rax = 1234; TRACE(PTRACE_SETREGS, p, 0, &r); }
         if (inside && nr == SYS_close && r.rdi == 78) { TRACE(PTRACE_POKEUSR, p, offsetof(struct user, regs.orig_rax), -1); TRACE(PTRACE_POKEUSR, p, offsetof(struct user, regs.rax), 1234); }
         if (!inside && nr == SYS_lseek) { r.rax = 4321; TRACE(PTRACE_SETREGS, p, 0, &r); }
     }
