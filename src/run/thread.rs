@@ -141,6 +141,20 @@ impl Runner {
         }
     }
 
+    /// What a thread does first that is to have something of its own which threads share else, or a cgroup: the host has made
+    /// it with all of it shared.
+    fn set_apart(args: &CloneArgs) -> Result<()> {
+        let shared = flag::FS | flag::FILES | flag::SYSVSEM;
+        let own = shared & !args.flags | args.flags & namespace::ALL;
+        if own != 0 {
+            namespace::unshare(own)?;
+        }
+        if args.flags & flag::INTO_CGROUP != 0 {
+            namespace::enter_cgroup(args.cgroup)?;
+        }
+        Ok(())
+    }
+
     fn parent_settid(args: &CloneArgs, tid: u64) {
         if args.flags & flag::PARENT_SETTID != 0 {
             let _ = guest::write_u32(GuestAddr(args.parent_tid), crate::sys::cast::low32(tid));
@@ -170,13 +184,18 @@ impl Runner {
         let its = peer.clone();
         let body = move || {
             image::show_guest_thread();
+            if let Err(e) = Self::set_apart(&args) {
+                let _ = send.send(Err(e));
+                return;
+            }
             let mut task = Task::new(host::gettid(), mask, fs, its);
+            Self::enter_namespace(&task, &args);
             task.altstack = AltStack::OFF;
             (task.trace, task.call) = (trace, call);
             let tid = id(task.tid);
             Self::parent_settid(&args, tid);
             Self::introduce(&mut task, &args);
-            let _ = send.send(tid);
+            let _ = send.send(Ok(tid));
             let mut runner = Runner {
                 process,
                 task,
@@ -189,13 +208,15 @@ impl Runner {
                 host::exit_group(status);
             }
         };
-        let made =
-            thread::spawn(STACK, body).and_then(|()| receive.recv().map_err(|_| Errno::EAGAIN));
+        let made = match thread::spawn(STACK, body) {
+            Ok(()) => receive.recv().unwrap_or(Err(Errno::EAGAIN)),
+            Err(_) => Err(Errno::EAGAIN),
+        };
         if made.is_err() {
             self.process.threads.fetch_sub(1, Ordering::AcqRel);
             self.process.remove_peer(&peer);
         }
-        made.map_err(|_| Errno::EAGAIN)
+        made
     }
 
     fn fork(&mut self, cpu: &mut CpuState, args: &CloneArgs) -> Result<u64> {

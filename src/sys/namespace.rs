@@ -8,7 +8,7 @@
 
 use super::cast::{int, reg};
 use super::host::{address_of, address_of_mut, fstatat, owned};
-use super::{Errno, proc, raw, thread};
+use super::{Errno, host, proc, raw, thread};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 /// All CLONE_NEW* flags of clone(2).
@@ -19,6 +19,25 @@ const PID: u64 = 0x2000_0000;
 pub const TIME: u64 = 0x80;
 /// CLONE_UNTRACED.
 const UNTRACED: u64 = 0x80_0000;
+
+/// unshare(2), for this thread alone.
+pub fn unshare(flags: u64) -> Result<(), Errno> {
+    raw::syscall(libc::SYS_unshare, [flags, 0, 0, 0, 0, 0]).map(drop)
+}
+
+/// Moves this thread into the cgroup that a descriptor stands for (cgroups(7), cgroup.threads), with the errors of CLONE_INTO_CGROUP.
+pub fn enter_cgroup(cgroup: u64) -> Result<(), Errno> {
+    let name = c"cgroup.threads";
+    let file = host::openat(int(cgroup), name, libc::O_WRONLY, 0);
+    let file = file.map_err(|e| match e {
+        // It is no cgroup's.
+        Errno::ENOENT | Errno::ENOTDIR => Errno::EBADF,
+        e => e,
+    })?;
+    let itself = b"0";
+    let args = [reg(file.as_raw_fd()), address_of(itself), 1, 0, 0, 0];
+    raw::syscall(libc::SYS_write, args).map(drop)
+}
 
 /// What a mount namespace is known by.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -65,7 +84,7 @@ fn in_steps(flags: u64) -> Result<u64, Errno> {
         };
     }
     drop(out);
-    if let Err(e) = raw::syscall(libc::SYS_unshare, [flags, 0, 0, 0, 0, 0]) {
+    if let Err(e) = unshare(flags) {
         tell(into, e.0);
         leave(1);
     }

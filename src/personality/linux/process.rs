@@ -118,7 +118,7 @@ pub(super) fn clone(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     request(ctx, args)
 }
 
-/// clone3(2): ids and a cgroup only for a process, which the host makes by the same call.
+/// clone3(2): ids only for a process, which the host makes by the same call.
 pub(super) fn clone3(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     const SMALLEST: u64 = 64;
     const KNOWN: u64 = 88;
@@ -142,11 +142,10 @@ pub(super) fn clone3(ctx: &mut Ctx<'_>, a: [u64; 6]) -> Result<u64> {
     let cgroup = word(10)?;
     let known = 0xffff_ffff & !(flag::DETACHED | 0x7f) | flag::CLEAR_SIGHAND | flag::INTO_CGROUP;
     let into_cgroup = flags & flag::INTO_CGROUP != 0;
-    let special = into_cgroup || set_tid_size != 0;
     let refused = (set_tid == 0) != (set_tid_size == 0)
         || set_tid_size > MAX_IDS as u64
         || (into_cgroup && (cgroup > 0x7fff_ffff || a[1] < KNOWN))
-        || (special && flags & flag::THREAD != 0)
+        || (set_tid_size != 0 && flags & flag::THREAD != 0)
         || exit_signal > 64
         || flags & !known != 0
         || (flags & flag::SIGHAND != 0 && flags & flag::CLEAR_SIGHAND != 0)

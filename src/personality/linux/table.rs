@@ -566,7 +566,7 @@ const ROWS: &[Row] = &[
     r(432, "fsmount", &[Fd, Hex, Hex], Partial(OWN_MOUNTS), Mounts(libc::SYS_fsmount)),
     r(433, "fspick", &[Dir, Path, Hex], Partial(OWN_MOUNTS), Mounts(libc::SYS_fspick)),
     r(434, "pidfd_open", &[Int, Hex], Full, Pass(libc::SYS_pidfd_open)),
-    r(435, "clone3", &[Ptr, Size], Partial("set_tid and CLONE_INTO_CGROUP for a thread: EINVAL"), Call(process::clone3)),
+    r(435, "clone3", &[Ptr, Size], Partial("set_tid for a thread: EINVAL"), Call(process::clone3)),
     r(436, "close_range", &[Int, Int, Hex], Full, Call(fs::close_range)),
     r(437, "openat2", &[Dir, Path, Ptr, Size], Full, Call(fs::openat2)),
     r(438, "pidfd_getfd", &[Fd, Int, Hex], Partial("also finds descriptors of felix itself"), Pass(libc::SYS_pidfd_getfd)),
