@@ -17,7 +17,7 @@
 # two native runs print differently: times, addresses, process numbers.
 # Each run has namespaces of its own, of users, mounts, processes, and the network with only a loopback, and a
 # /tmp of its own, so all may do the same things, also at the same time, and nothing outlives them.
-# Needs user namespaces or root, and in target/felix-ci/programs* 2 GB for cpu, 5 GB for linux, 1 GB for suites,
+# Needs user namespaces or root, and in target/felix-ci/programs* 2 GB for cpu, 5 GB for linux, 0.3 GB for suites,
 # made once.
 # qemu makes every load and store under Ztso a full barrier, ten times slower: for long programs take
 # --cpu max,ztso=false.

@@ -19,13 +19,17 @@ pub fn own(at: u64, to: &mut [u8]) -> usize {
     }
 }
 
-/// The bytes of a range, up to the first that cannot be read.
+/// How much is read at most: what execve(2) takes (three quarters of _STK_LIM). PR_SET_MM may say more than there is room for.
+const MOST: u64 = 6 << 20;
+
+/// The bytes of a range, up to the first that cannot be read, and to `MOST`.
 fn bytes(range: Range<u64>, read: impl Fn(u64, &mut [u8]) -> usize) -> Vec<u8> {
     let mut out = Vec::new();
     let mut at = range.start;
+    let end = range.end.min(at.saturating_add(MOST));
     let mut page = vec![0; size(PAGE)];
-    while at < range.end {
-        let part = &mut page[..size((PAGE - at % PAGE).min(range.end - at))];
+    while at < end {
+        let part = &mut page[..size((PAGE - at % PAGE).min(end - at))];
         let n = read(at, part);
         out.extend_from_slice(&part[..n]);
         if n < part.len() {
@@ -93,6 +97,14 @@ mod tests {
         let l = layout(0x1ff8..0x2004, 0x2004..0x3008);
         assert_eq!(environ(&l, m), b"A=1\0");
         assert_eq!(cmdline(&layout(0..0, 0..0), m), b"");
+    }
+
+    #[test]
+    fn a_range_larger_than_all_memory_is_cut() {
+        let l = layout(0x1_0000..1 << 46, 0x1_0000..1 << 46);
+        let zeros = |_: u64, to: &mut [u8]| to.len();
+        assert_eq!(cmdline(&l, zeros).len() as u64, MOST);
+        assert_eq!(environ(&l, zeros).len() as u64, MOST);
     }
 
     #[test]

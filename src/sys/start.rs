@@ -76,7 +76,9 @@ struct MmMap {
 /// environment; if it cannot, its arguments as they are now, as far as there is room for them. Felix's own have been read by then.
 pub fn show_strings(arguments: &Range<u64>, environment: &Range<u64>) {
     if show_memory(arguments, environment).is_none() {
-        let mut text = vec![0; size(arguments.end - arguments.start)];
+        // A guest may say that they are longer than all its memory.
+        let room = ARGUMENTS_LEN.load(Ordering::Relaxed);
+        let mut text = vec![0; size(arguments.end - arguments.start).min(room)];
         if guest::read_bytes(GuestAddr(arguments.start), &mut text).is_ok() {
             show_arguments(&text);
         }

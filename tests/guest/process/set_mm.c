@@ -86,6 +86,11 @@ int main(int argc, char **argv, char **envp) {
     m.arg_end -= 2;
     VALUE(set(m));
     show("cut", "/proc/self/cmdline");
+    // More than there is memory.
+    m.arg_start = 0x10000, m.arg_end = 1UL << 46;
+    VALUE(set(m));
+    show("nothing there", "/proc/self/cmdline");
+    m.arg_start = (uint64_t)to;
     m.arg_end = m.arg_start;
     VALUE(set(m));
     show("none", "/proc/self/cmdline");
